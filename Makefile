@@ -1,0 +1,48 @@
+# `make` lists what can be done. Everything runs in .venv, which is made when first needed.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/installed
+LOGGER ?=
+BENCH ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help install quickstart test format lint types check bench clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+install: $(INSTALLED) ## make .venv and install m3net with its tools
+
+$(INSTALLED): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "m3net needs Python 3.11 or newer; choose one: make PYTHON=python3.12"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	@touch $@
+
+quickstart: $(INSTALLED) ## train and test M3-Net on drawn garments, a few minutes on a laptop
+	$(BIN)/m3net train --config configs/data/synthetic.yaml --config configs/model/m3net.yaml \
+		--config configs/experiment/quickstart.yaml $(if $(LOGGER),--config configs/logger/$(LOGGER).yaml)
+
+test: $(INSTALLED) ## run the test suite
+	$(BIN)/python -m pytest --numprocesses 2
+
+format: $(INSTALLED) ## format the code
+	$(BIN)/ruff format
+	$(BIN)/ruff check --fix
+
+lint: $(INSTALLED) ## check format and style
+	$(BIN)/ruff format --check
+	$(BIN)/ruff check
+
+types: $(INSTALLED) ## check types
+	$(BIN)/mypy
+
+check: format lint types test ## all of the above
+
+bench: $(INSTALLED) ## measure against the limits (BENCH=train_step or loader for one)
+	$(BIN)/python -m benchmarks $(BENCH)
+
+clean: ## remove .venv and caches; runs and data stay
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache

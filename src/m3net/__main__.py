@@ -1,0 +1,32 @@
+"""Entry point of the `m3net` command and of `python -m m3net`."""
+
+import sys
+from collections.abc import Sequence
+
+from m3net.environment import check_installation
+from m3net.errors import M3NetError
+
+
+def main(args: Sequence[str] | None = None) -> int:
+    """Run one command.
+
+    Args:
+        args: Words after `m3net`; by default those of the command line.
+
+    Returns:
+        0, or 2 after an error that the user can mend, which is printed.
+    """
+    words = list(sys.argv[1:] if args is None else args)
+    try:
+        check_installation()
+        from m3net.cli import run
+
+        run(words)
+    except M3NetError as error:
+        sys.stderr.write(f"m3net: {error}\n")
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""What is written when: configuration, tables, pictures, predictions."""

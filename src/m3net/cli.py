@@ -1,0 +1,259 @@
+"""The command line: LightningCLI with one link from the data to the model, and a run folder."""
+
+import argparse
+import json
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import lightning as L
+import torch
+import yaml
+from jsonargparse import Namespace
+from lightning.pytorch.callbacks import ModelCheckpoint
+from lightning.pytorch.cli import LightningArgumentParser, LightningCLI, SaveConfigCallback
+
+import m3net
+from m3net.callbacks.evaluation import EvaluationReport
+from m3net.callbacks.farewell import Farewell
+from m3net.callbacks.predictions import PredictionWriter
+from m3net.data.datamodules import BaseDataModule, ImagesDataModule
+from m3net.data.taxonomy import Taxonomy
+from m3net.errors import CheckpointError, ConfigError
+from m3net.runs import find_checkpoint, load_checkpoint, new_run, run_of
+from m3net.task import M3NetTask
+
+_EVALUATIONS = ("validate", "test", "predict")
+
+
+class M3NetTrainer(L.Trainer):
+    """Lightning's trainer, with a command that trains and then tests."""
+
+    def train(
+        self,
+        model: L.LightningModule,
+        datamodule: L.LightningDataModule | None = None,
+        ckpt_path: str | None = None,
+    ) -> None:
+        """Run the full optimization routine, then test the best checkpoint.
+
+        Args:
+            model: The task.
+            datamodule: Its data.
+            ckpt_path: A checkpoint to continue from.
+        """
+        self.fit(model, datamodule=datamodule, ckpt_path=ckpt_path)
+        self.test(model, datamodule=datamodule, ckpt_path="best")
+
+
+class RunConfig(SaveConfigCallback):
+    """Writes the resolved configuration of a training into its run folder."""
+
+    def save_config(self, trainer: L.Trainer, pl_module: L.LightningModule, stage: str) -> None:
+        """Write config.yaml.
+
+        Args:
+            trainer: Its root folder is the run folder.
+            pl_module: Not used.
+            stage: Only "fit" has something to write.
+        """
+        del pl_module
+        if stage == "fit":
+            file = Path(trainer.default_root_dir) / "config.yaml"
+            self.parser.save(self.config, str(file), skip_none=False, overwrite=True)
+
+
+class M3NetCLI(LightningCLI):
+    """LightningCLI that evaluates from run folders and writes into them."""
+
+    def __init__(self, words: Sequence[str]) -> None:
+        """Parse and run one command.
+
+        Args:
+            words: What stands after `m3net` on the command line.
+
+        Raises:
+            M3NetError: Something the user gave cannot be used.
+        """
+        self._words = list(words)
+        self._checkpoint: dict[str, Any] | None = None
+        self._run: Path | None = None
+        if self._words and self._words[0] in _EVALUATIONS and not {"-h", "--help"} & {*words}:
+            self._evaluate_from(self._words[0])
+        super().__init__(
+            M3NetTask,
+            BaseDataModule,
+            trainer_class=M3NetTrainer,
+            subclass_mode_data=True,
+            auto_configure_optimizers=False,
+            save_config_callback=RunConfig,
+            save_config_kwargs={"save_to_log_dir": False},
+            seed_everything_default=0,
+            parser_kwargs={"version": m3net.__version__},
+            trainer_defaults={"enable_model_summary": False},
+        )
+
+    def _evaluate_from(self, command: str) -> None:
+        """Make the checkpoint's settings the first config: files and flags come after, and win."""
+        parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+        parser.add_argument("--ckpt_path")
+        given, others = parser.parse_known_args(self._words[1:])
+        if given.ckpt_path is None:
+            raise CheckpointError(
+                f"'m3net {command}' needs --ckpt_path RUN_FOLDER_OR_FILE: without trained weights "
+                "it would evaluate a random network. 'm3net train' trains and then tests."
+            )
+        file = find_checkpoint(Path(given.ckpt_path))
+        self._checkpoint, self._run = load_checkpoint(file), run_of(file)
+        defaults = json.dumps(_defaults(command, self._checkpoint, self._run))
+        self._words = [command, "--config", defaults, *others, "--ckpt_path", str(file)]
+
+    @staticmethod
+    def subcommands() -> dict[str, set[str]]:
+        """Add `train` to Lightning's commands."""
+        commands = LightningCLI.subcommands()
+        return {"train": commands["fit"]} | commands
+
+    def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
+        """Add the run folder, the checkpoint rule and the link from the data to the model.
+
+        Args:
+            parser: Of one command.
+        """
+        parser.add_argument(
+            "--experiment", default="m3net", help="Name of the experiment; runs are numbered in it."
+        )
+        parser.add_argument("--runs", default="runs", help="Folder of all experiments.")
+        parser.add_lightning_class_args(ModelCheckpoint, "checkpoint")
+        parser.set_defaults(
+            {
+                "checkpoint.monitor": "val/map_all",
+                "checkpoint.mode": "max",
+                "checkpoint.filename": "best",
+                "checkpoint.save_last": True,
+                "checkpoint.auto_insert_metric_name": False,
+                "checkpoint.enable_version_counter": False,
+            }
+        )
+        parser.link_arguments(
+            "data", "model.labels", compute_fn=self._labels, apply_on="instantiate"
+        )
+
+    def _labels(self, data: BaseDataModule) -> dict[str, Any]:
+        """Give the network its classes: the data's, or those it was trained with."""
+        own = data.class_statistics()
+        if self._checkpoint is None:
+            if own is None:
+                raise ConfigError("images without labels cannot be trained on; see m3net predict.")
+            return own
+        trained: dict[str, Any] = self._checkpoint["hyper_parameters"]["labels"]
+        if own is not None:
+            _check_same(trained["taxonomy"], own["taxonomy"])
+        return trained
+
+    def parse_arguments(self, parser: LightningArgumentParser, args: object) -> None:
+        """Parse the words, with the checkpoint's settings before them.
+
+        Args:
+            parser: Of all commands.
+            args: Not used.
+        """
+        del args
+        self.config = parser.parse_args(self._words)
+
+    def _parse_ckpt_path(self) -> None:
+        """Leave out Lightning's step, by which a checkpoint's settings beat what was typed."""
+
+    def before_instantiate_classes(self) -> None:
+        """Choose the run folder and put everything that is written into it."""
+        config: Namespace = self.config[self.subcommand]
+        training = self.subcommand not in _EVALUATIONS
+        if self._run is None:
+            self._run = new_run(Path(config.runs), config.experiment)
+        config.trainer.default_root_dir = str(self._run)
+        config.checkpoint.dirpath = str(self._run / "checkpoints")
+        if config.trainer.precision is None:
+            config.trainer.precision = best_precision()
+        if config.trainer.logger is None:
+            config.trainer.logger = _csv_logger(self._run) if training else False
+        elif isinstance(config.trainer.logger, Namespace):
+            config.trainer.logger.init_args.save_dir = str(self._run)
+        if self.subcommand == "predict":
+            # Predictions are written batch by batch; kept in memory they might not fit.
+            config.return_predictions = False
+
+    def instantiate_trainer(self, **kwargs: Any) -> L.Trainer:  # noqa: ANN401 - Lightning's own
+        """Build the trainer with the callbacks that write reports.
+
+        Args:
+            **kwargs: Further trainer arguments.
+        """
+        if self._run is None or self.subcommand is None:
+            raise ConfigError("m3net runs as a command: see m3net --help.")
+        self.trainer_defaults["callbacks"] = [
+            EvaluationReport(self._run),
+            PredictionWriter(self._run),
+            Farewell(self._run, self.subcommand),
+        ]
+        return super().instantiate_trainer(**kwargs)
+
+
+def run(words: Sequence[str]) -> None:
+    """Run one command.
+
+    Args:
+        words: What stands after `m3net` on the command line.
+
+    Raises:
+        M3NetError: Something the user gave cannot be used.
+    """
+    logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
+    M3NetCLI(words)
+
+
+def best_precision() -> str:
+    """Give "bf16-mixed" where the hardware multiplies bfloat16 faster, else "32-true"."""
+    if torch.cuda.is_available():
+        fast = torch.cuda.is_bf16_supported(including_emulation=False)
+    else:
+        fast = "avx512_bf16" in _cpu_flags() or "amx_bf16" in _cpu_flags()
+    return "bf16-mixed" if fast else "32-true"
+
+
+def _cpu_flags() -> str:
+    """Give the processor's abilities as Linux lists them; nothing elsewhere."""
+    file = Path("/proc/cpuinfo")
+    return file.read_text(encoding="utf-8") if file.is_file() else ""
+
+
+def _csv_logger(folder: Path) -> Namespace:
+    arguments = Namespace(save_dir=str(folder), name="", version="")
+    return Namespace(class_path="lightning.pytorch.loggers.CSVLogger", init_args=arguments)
+
+
+def _defaults(command: str, checkpoint: dict[str, Any], run: Path | None) -> dict[str, Any]:
+    """Give what an evaluation takes from the training where nothing else is said."""
+    model = {k: v for k, v in checkpoint["hyper_parameters"].items() if k != "labels"}
+    # Weights come from the checkpoint, so that pretrained ones are never fetched.
+    model["network"] |= {"pretrained": False, "weights_file": None}
+    if command == "predict":
+        loading = checkpoint["datamodule_hyper_parameters"]["loading"]
+        path = f"{ImagesDataModule.__module__}.{ImagesDataModule.__name__}"
+        data = {"class_path": path, "init_args": {"loading": loading}}
+        return {"model": model, "data": data}
+    if run is None:
+        return {"model": model}
+    config = yaml.safe_load((run / "config.yaml").read_text(encoding="utf-8"))
+    return {"model": model, "data": config["data"]}
+
+
+def _check_same(trained: list[dict[str, Any]], given: list[dict[str, Any]]) -> None:
+    """Refuse data whose classes are not those that the network was trained with."""
+    differences = Taxonomy.from_plain(trained).differences(Taxonomy.from_plain(given))
+    if differences:
+        raise CheckpointError(
+            "the checkpoint was trained with other attributes or classes than the data has: "
+            + "; ".join(differences)
+            + ". Test it on data of its own taxonomy, or train on this data."
+        )

@@ -1,0 +1,111 @@
+"""From a CSV or Parquet file to a table of text whose every row knows its line in the file."""
+
+import csv
+import io
+from collections.abc import Iterable
+from pathlib import Path
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from m3net.errors import AnnotationError, DatasetNotFoundError
+
+
+def rows_error(file: Path, rows: Iterable[int], problem: str, remedy: str) -> AnnotationError:
+    """Make one error for all rows that share a problem: the first five of them and their number."""
+    lines = [int(row) for row in rows]
+    listed = ", ".join(map(str, lines[:5])) + (", ..." if len(lines) > 5 else "")
+    several = f" ({len(lines)} rows: {listed})" if len(lines) > 1 else ""
+    return AnnotationError.at(file, lines[0], problem + several, remedy)
+
+
+def read_table(file: Path) -> pd.DataFrame:
+    """Give all cells as text without outer blanks, empty where the file holds none.
+
+    The index is the line of each row, counted from 1 with the header as line 1; a row whose quoted
+    cells span several lines stands in the first of them.
+
+    Args:
+        file: UTF-8 CSV with a header, or Parquet.
+
+    Raises:
+        DatasetNotFoundError: There is no such file.
+        AnnotationError: The file is no table with named columns and at least one row.
+    """
+    if not file.is_file():
+        raise DatasetNotFoundError.at("catalogue", file, "--data.file")
+    if file.suffix.lower() == ".csv":
+        table = _read_csv(file)
+    elif file.suffix.lower() == ".parquet":
+        table = _read_parquet(file)
+    else:
+        raise AnnotationError.at(file, None, "neither .csv nor .parquet", "Save it as one of them")
+    if table.empty:
+        raise AnnotationError.at(file, None, "it has no rows", "Add a row for each image")
+    return table
+
+
+def _read_csv(file: Path) -> pd.DataFrame:
+    """Give the cells of a CSV file; blank lines hold none and are passed over."""
+    reader = csv.reader(io.StringIO(_text(file), newline=""), strict=True)
+    rows: dict[int, list[str]] = {}
+    line = 1
+    try:
+        header = _checked_header(file, next(reader, []))
+        line = reader.line_num + 1
+        for cells in reader:
+            if cells:
+                rows[line] = [cell.strip() for cell in cells]
+            line = reader.line_num + 1
+    except csv.Error as error:
+        raise AnnotationError.at(file, line, f"not CSV: {error}", "Mend its quotes") from error
+    if ragged := [line for line, cells in rows.items() if len(cells) != len(header)]:
+        problem = f"{len(rows[ragged[0]])} cells where the header has {len(header)}"
+        raise rows_error(file, ragged, problem, "Put cells that hold commas into quotes")
+    return pd.DataFrame(list(rows.values()), columns=header, index=list(rows), dtype=object)
+
+
+def _text(file: Path) -> str:
+    """Give the text of a UTF-8 file, without the byte order mark that spreadsheets put first."""
+    content = file.read_bytes()
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content[: error.start].count(b"\n") + 1
+        value = content[error.start : error.start + 1]
+        problem = f"byte {value!r} is not UTF-8"
+        raise AnnotationError.at(file, line, problem, "Save the file as UTF-8") from error
+
+
+def _read_parquet(file: Path) -> pd.DataFrame:
+    """Give the columns of a Parquet file as text; its first row counts as line 2, as in CSV."""
+    try:
+        content = pq.ParquetFile(file).read()
+    except pa.ArrowException as error:
+        raise AnnotationError.at(file, None, f"not Parquet: {error}", "Write it anew") from error
+    header = _checked_header(file, content.column_names)
+    cells: dict[str, list[str]] = {}
+    for name, column in zip(header, content.columns, strict=True):
+        try:
+            text = column.cast(pa.string()).fill_null("").to_pylist()
+        except pa.ArrowException as error:
+            problem = f"column {name!r} holds {column.type}, not text"
+            raise AnnotationError.at(file, None, problem, "Delete it or save it as text") from error
+        cells[name] = [cell.strip() for cell in text]
+    return pd.DataFrame(cells, index=range(2, len(content) + 2), dtype=object)
+
+
+def _checked_header(file: Path, cells: list[str]) -> list[str]:
+    """Give the column names without outer blanks; refuse a column that no name would reach."""
+    header = [cell.strip() for cell in cells]
+    if not header:
+        raise AnnotationError.at(file, 1, "it has no header", "Put the column names into line 1")
+    for place, name in enumerate(header):
+        if not name or name.startswith("__index_level_"):
+            remedy = "Name it or delete it; pandas leaves its index out with index=False"
+            raise AnnotationError.at(file, 1, f"column {place + 1} has no name", remedy)
+        if name in header[:place]:
+            problem = f"two columns have the name {name!r}"
+            raise AnnotationError.at(file, 1, problem, "Rename or delete one of them")
+    return header

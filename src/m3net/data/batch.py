@@ -1,0 +1,23 @@
+"""The value that a loader hands to the network: a batch of images with their labels."""
+
+from typing import TypedDict
+
+from torch import Tensor
+
+
+class Batch(TypedDict):
+    """B images; A attributes, M classes over all attributes.
+
+    Attributes:
+        image: (B, 3, H, W) uint8, RGB, 0 .. 255; normalised on the device.
+        targets: (B, M) bool, True where an image carries a class.
+        annotated: (B, A) bool, True where an image is annotated for an attribute.
+        roles: (B, A) uint8, `Role` flags of each image in the evaluation of each attribute.
+        index: (B,) int64, the image's place in its split.
+    """
+
+    image: Tensor
+    targets: Tensor
+    annotated: Tensor
+    roles: Tensor
+    index: Tensor

@@ -1,0 +1,65 @@
+"""The user's own catalogue: a CSV or Parquet file and a folder of images."""
+
+from pathlib import Path
+
+from lightning.pytorch.utilities import rank_zero_info
+
+from m3net.data.annotations.catalogue import (
+    CatalogueColumns,
+    check_images,
+    read_catalogue,
+)
+from m3net.data.annotations.rare_classes import drop_rare_classes
+from m3net.data.datamodules.base import Contents, RetrievalDataModule
+from m3net.data.datamodules.loading import LoadingConfig
+from m3net.data.division import check_splits, divide
+from m3net.data.images import FileReader
+
+
+class CatalogueDataModule(RetrievalDataModule):
+    """A catalogue in one table: an image path and one column per attribute."""
+
+    def __init__(
+        self,
+        file: str,
+        root: str | None = None,
+        columns: CatalogueColumns = CatalogueColumns(),  # noqa: B008 - frozen
+        min_class_images: int = 1,
+        fractions: tuple[float, float, float] = (0.7, 0.1, 0.2),
+        query_fraction: float = 0.2,
+        split_seed: int = 0,
+        loading: LoadingConfig = LoadingConfig(),  # noqa: B008 - frozen
+    ) -> None:
+        """Say where the catalogue lies and how it is read.
+
+        Args:
+            file: The table, CSV or Parquet.
+            root: Folder that image paths are relative to; by default the folder of the table.
+            columns: Which column holds what.
+            min_class_images: Classes with fewer images are left out of the taxonomy, and their
+                images count as not annotated for the attribute; each is reported.
+            fractions: Shares of train, val and test, where the table has no splits.
+            query_fraction: Share of queries in val and test, where the table has no roles; the
+                others are the gallery.
+            split_seed: Another seed gives another division.
+            loading: How images become batches.
+        """
+        super().__init__(loading)
+        self.file, self.columns = Path(file), columns
+        self.root = Path(root) if root is not None else self.file.parent
+        self.min_class_images = min_class_images
+        self.fractions, self.query_fraction, self.split_seed = fractions, query_fraction, split_seed
+
+    def read(self) -> Contents:
+        """Read the table, look for every image, divide.
+
+        Raises:
+            M3NetError: The table is missing or wrong, or an image is not there.
+        """
+        catalogue = read_catalogue(self.file, self.columns)
+        catalogue, dropped = drop_rare_classes(catalogue, self.min_class_images)
+        check_images(self.root, catalogue.records, self.file)
+        splits = divide(catalogue, self.fractions, self.split_seed, self.query_fraction)
+        for sentence in [*dropped, *check_splits(splits, catalogue.taxonomy)]:
+            rank_zero_info(sentence)
+        return Contents(catalogue.taxonomy, splits, FileReader(self.root))

@@ -1,0 +1,60 @@
+"""Photos without labels, to predict on."""
+
+from pathlib import Path
+
+import numpy as np
+from torch.utils.data import DataLoader
+
+from m3net.data.batch import Batch
+from m3net.data.datamodules.loading import BaseDataModule, LoadingConfig, check_size
+from m3net.data.images import FileReader, list_images
+from m3net.data.records import Records
+
+
+class ImagesDataModule(BaseDataModule):
+    """The images of a folder, or of a list."""
+
+    def __init__(
+        self,
+        images: str,
+        loading: LoadingConfig = LoadingConfig(),  # noqa: B008 - frozen
+    ) -> None:
+        """Say which images.
+
+        Args:
+            images: A folder, searched with its subfolders, or a text file with one path a line.
+            loading: How images become batches.
+        """
+        super().__init__(loading)
+        self.paths = list_images(Path(images))
+
+    def setup(self, stage: str) -> None:
+        """Check that each process gets images.
+
+        Args:
+            stage: "predict".
+
+        Raises:
+            ConfigError: There are fewer images than processes.
+        """
+        del stage
+        self.records = _unlabelled(self.paths)
+        _, world_size = self.rank()
+        check_size("predict", self.records, world_size, "use fewer processes (trainer.devices)")
+
+    def predict_dataloader(self) -> DataLoader[Batch]:
+        """Give the images in order, each once over all processes."""
+        return self.ordered_loader(self.records, FileReader(Path()))
+
+
+def _unlabelled(paths: list[str]) -> Records:
+    """Make records that know nothing but their path and place in the list."""
+    shape = (len(paths), 0)
+    return Records.build(
+        paths,
+        rows=range(1, len(paths) + 1),
+        labels=[()] * len(paths),
+        annotated=np.zeros(shape, dtype=np.bool_),
+        roles=np.zeros(shape, dtype=np.uint8),
+        num_classes=0,
+    )

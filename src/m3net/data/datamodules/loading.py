@@ -1,0 +1,130 @@
+"""How records and pixels become batches on each process; no labels needed."""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import cv2
+import lightning as L
+import torch
+from lightning.pytorch.overrides.distributed import UnrepeatedDistributedSampler
+from torch.utils.data import DataLoader, Sampler
+
+from m3net.data.batch import Batch
+from m3net.data.dataset import Reader, RetrievalDataset
+from m3net.data.records import Records
+from m3net.data.samplers import Sampling
+from m3net.data.transforms import Augmentation, Resize, eval_transform
+from m3net.errors import ConfigError
+
+
+@dataclass(frozen=True)
+class LoadingConfig:
+    """How images become batches.
+
+    Attributes:
+        image_size: Height and width in pixels that the network sees.
+        resize: letterbox keeps the whole picture, crop its central square, stretch its width and
+            height at any proportion.
+        augmentation: Change of the training images: none, light or strong.
+        batch_size: Images per batch and process.
+        num_workers: Loader processes per training process; 0 loads in the training process.
+        sampling: shuffle takes each image once an epoch; balanced fills batches with groups that
+            share a class, each class as often as the others.
+        images_per_class: Images in a group of balanced sampling.
+        seed: Seed of the order of the training images.
+    """
+
+    image_size: int = 224
+    resize: Resize = "letterbox"
+    augmentation: Augmentation = "light"
+    batch_size: int = 64
+    num_workers: int = 2
+    sampling: Sampling = "shuffle"
+    images_per_class: int = 4
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        """Refuse sizes that make no batch.
+
+        Raises:
+            ConfigError: A number is out of range.
+        """
+        if min(self.image_size, self.batch_size, self.images_per_class) < 1 or self.num_workers < 0:
+            raise ConfigError(
+                "data.loading: image_size, batch_size and images_per_class must be positive, "
+                "num_workers must not be negative."
+            )
+
+
+class BaseDataModule(L.LightningDataModule):
+    """Loaders of images in order, each image once over all processes."""
+
+    def __init__(self, loading: LoadingConfig) -> None:
+        """Set how images become batches.
+
+        Args:
+            loading: Sizes and sampling.
+        """
+        super().__init__()
+        self.loading = loading
+        # Whoever predicts with the network later has to prepare images in the same way.
+        self.save_hyperparameters({"loading": asdict(loading)})
+
+    def class_statistics(self) -> dict[str, Any] | None:
+        """Give what a network has to know of its classes, as plain lists and dicts.
+
+        Returns:
+            "taxonomy" as `Taxonomy.to_plain` gives it; "positives" and "annotated": for each of
+            the M classes, how many training images carry it and how many are annotated for its
+            attribute. None where images have no labels.
+        """
+        return None
+
+    def rank(self) -> tuple[int, int]:
+        """Give this process's rank and the number of processes."""
+        return (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
+
+    def ordered_loader(self, records: Records, reader: Reader) -> DataLoader[Batch]:
+        """Give batches without chance, as for evaluation and prediction."""
+        transform = eval_transform(self.loading.image_size, self.loading.resize)
+        dataset = RetrievalDataset(records, reader, transform)
+        rank, world_size = self.rank()
+        # Lightning's own choice would pad the ranks' shares with repeated images.
+        sampler = UnrepeatedDistributedSampler(
+            dataset, num_replicas=world_size, rank=rank, shuffle=False
+        )
+        return self.loader(dataset, sampler, drop_last=False)
+
+    def loader(
+        self, dataset: RetrievalDataset, sampler: Sampler[int], drop_last: bool
+    ) -> DataLoader[Batch]:
+        """Give a loader with the configured batch size and workers."""
+        workers = self.loading.num_workers
+        return DataLoader(
+            dataset,
+            batch_size=self.loading.batch_size,
+            sampler=sampler,
+            drop_last=drop_last,
+            num_workers=workers,
+            persistent_workers=workers > 0,
+            pin_memory=torch.cuda.is_available(),
+            worker_init_fn=_one_thread,
+        )
+
+
+def check_size(split: str, records: Records, need: int, remedy: str) -> None:
+    """Refuse a split that cannot give each process its images.
+
+    Raises:
+        ConfigError: It has fewer images than needed.
+    """
+    if len(records) < need:
+        raise ConfigError(
+            f"the {split} split has {len(records)} images, fewer than the {need} needed: {remedy}, "
+            "or give it more images."
+        )
+
+
+def _one_thread(_: int) -> None:
+    """Keep OpenCV from starting a thread per core in each worker."""
+    cv2.setNumThreads(0)

@@ -1,0 +1,47 @@
+"""The built-in catalogue of drawn garments: no file, no download."""
+
+from pathlib import Path
+
+from m3net.data.annotations.catalogue import Catalogue
+from m3net.data.datamodules.base import Contents, RetrievalDataModule
+from m3net.data.datamodules.loading import LoadingConfig
+from m3net.data.division import divide
+from m3net.data.synthetic import TAXONOMY, SyntheticReader, synthetic_records
+
+
+class SyntheticDataModule(RetrievalDataModule):
+    """Garments drawn while they are loaded; equal seeds give equal pixels."""
+
+    def __init__(
+        self,
+        num_images: int = 4000,
+        drawn_size: int = 112,
+        seed: int = 0,
+        fractions: tuple[float, float, float] = (0.7, 0.1, 0.2),
+        query_fraction: float = 0.2,
+        split_seed: int = 0,
+        loading: LoadingConfig = LoadingConfig(),  # noqa: B008 - frozen
+    ) -> None:
+        """Say how many garments there are.
+
+        Args:
+            num_images: Garments in all splits together.
+            drawn_size: Height and width in pixels at which they are drawn.
+            seed: Seed of the garments.
+            fractions: Shares of train, val and test.
+            query_fraction: Share of queries in val and test; the others are the gallery.
+            split_seed: Another seed gives another division.
+            loading: How images become batches.
+        """
+        super().__init__(loading)
+        self.num_images, self.drawn_size, self.seed = num_images, drawn_size, seed
+        self.fractions, self.query_fraction, self.split_seed = fractions, query_fraction, split_seed
+
+    def read(self) -> Contents:
+        """Decide what each garment is; pixels come later."""
+        records = synthetic_records(self.num_images, self.seed)
+        catalogue = Catalogue(
+            TAXONOMY, records, split=None, items=records.paths, file=Path("synthetic")
+        )
+        splits = divide(catalogue, self.fractions, self.split_seed, self.query_fraction)
+        return Contents(TAXONOMY, splits, SyntheticReader(self.seed, self.drawn_size))

@@ -1,0 +1,115 @@
+"""Many garments at once: as records with a reader that draws, or as files."""
+
+import csv
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from m3net.data.records import Record, Records
+from m3net.data.synthetic.attributes import TAXONOMY
+from m3net.data.synthetic.drawing import draw
+from m3net.data.synthetic.sampling import sample_garment
+from m3net.errors import ConfigError
+
+
+def synthetic_records(num_images: int, seed: int) -> Records:
+    """Give what is known of the first images of a catalogue, without drawing them.
+
+    A record's row is the garment's index. No image is a query or in the gallery yet.
+
+    Args:
+        num_images: Number of images N.
+        seed: Of the catalogue, 0 or more.
+
+    Example:
+        >>> records = synthetic_records(num_images=3, seed=0)
+        >>> records[2].path, records[2].row
+        ('synthetic/000002.png', 2)
+    """
+    labels = [sample_garment(seed, index).labels() for index in range(num_images)]
+    return Records.build(
+        paths=[f"synthetic/{index:06}.png" for index in range(num_images)],
+        rows=range(num_images),
+        labels=[
+            [TAXONOMY.class_id(attribute, name) for attribute in shown for name in shown[attribute]]
+            for shown in labels
+        ],
+        annotated=np.array([[name in shown for name in TAXONOMY.names] for shown in labels]),
+        roles=np.zeros((num_images, len(TAXONOMY)), dtype=np.uint8),
+        num_classes=TAXONOMY.num_classes,
+    )
+
+
+@dataclass(frozen=True)
+class SyntheticReader:
+    """Draws the image of a record that `synthetic_records` made with the same seed.
+
+    Attributes:
+        seed: Of the catalogue.
+        size: Side of the images in pixels.
+
+    Example:
+        >>> read = SyntheticReader(seed=0, size=64)
+        >>> read(synthetic_records(num_images=1, seed=0)[0]).shape
+        (64, 64, 3)
+    """
+
+    seed: int
+    size: int
+
+    def __call__(self, record: Record) -> NDArray[np.uint8]:
+        """Give the image of a record as (size, size, 3) uint8, RGB."""
+        return draw(sample_garment(self.seed, record.row), self.size)
+
+
+def write_catalogue(folder: Path, num_images: int, size: int, seed: int) -> Path:
+    """Write a catalogue as PNG files and a table; give the path of the table.
+
+    The table `catalogue.csv` has a column `image`, as "images/000012.png" relative to `folder`,
+    and one column of class names for each attribute; the classes of `details` are joined by "|".
+    An empty cell means that the image is not annotated for the attribute. A garment that is seen
+    to have no details has an empty cell too: a table of class names cannot tell the two apart.
+
+    All is written next to `folder` and moved there at the end, so that an interrupted call
+    leaves nothing that looks complete.
+
+    Args:
+        folder: Where to write; must be new or empty.
+        num_images: Number of images.
+        size: Side of the images in pixels.
+        seed: Of the catalogue, 0 or more.
+
+    Raises:
+        ConfigError: There is something in the folder already.
+    """
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise ConfigError(
+            f"cannot write a catalogue to {folder.absolute()}: there is something already. "
+            "Delete it or choose another folder."
+        )
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent) as temporary:
+        made = Path(temporary) / folder.name
+        _write(made, num_images, size, seed)
+        if folder.exists():
+            folder.rmdir()
+        made.rename(folder)
+    return folder / "catalogue.csv"
+
+
+def _write(folder: Path, num_images: int, size: int, seed: int) -> None:
+    """Write images and table into a folder that does not exist yet."""
+    (folder / "images").mkdir(parents=True)
+    with (folder / "catalogue.csv").open("w", newline="", encoding="utf-8") as file:
+        table = csv.writer(file)
+        table.writerow(["image", *TAXONOMY.names])
+        for index in range(num_images):
+            garment = sample_garment(seed, index)
+            image = f"images/{index:06}.png"
+            Image.fromarray(draw(garment, size)).save(folder / image)
+            shown = garment.labels()
+            table.writerow([image, *("|".join(shown.get(name, ())) for name in TAXONOMY.names)])

@@ -1,0 +1,161 @@
+"""Attributes and their classes: the one place where names and ids meet.
+
+A class has two ids. Its *label* counts within its attribute (0 .. K-1); its *class id* counts
+through the whole taxonomy (0 .. M-1), attribute after attribute, so that the classes of one
+attribute are neighbours and a slice selects them.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class Attribute:
+    """One attribute of a garment and its classes.
+
+    Attributes:
+        name: As "sleeve_length".
+        classes: Class names in label order, as ("short", "long").
+        multi_label: Whether one image may carry several classes of this attribute.
+    """
+
+    name: str
+    classes: tuple[str, ...]
+    multi_label: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuse names that would make ids ambiguous.
+
+        Raises:
+            ValueError: A class name occurs twice or there is none.
+        """
+        if not self.classes or len(set(self.classes)) != len(self.classes):
+            raise ValueError(f"attribute {self.name!r}: class names must be distinct, at least one")
+
+
+@dataclass(frozen=True)
+class Taxonomy:
+    """The attributes of a data set, in the order of their ids.
+
+    Example:
+        >>> taxonomy = Taxonomy((Attribute("sleeve", ("short", "long")),
+        ...                      Attribute("detail", ("zip", "belt", "bow"), multi_label=True)))
+        >>> taxonomy.num_classes, taxonomy.class_id("detail", "belt")
+        (5, 3)
+        >>> taxonomy.slices
+        (slice(0, 2, None), slice(2, 5, None))
+        >>> Taxonomy.from_plain(taxonomy.to_plain()) == taxonomy
+        True
+    """
+
+    attributes: tuple[Attribute, ...]
+
+    def __post_init__(self) -> None:
+        """Refuse attribute names that would make ids ambiguous.
+
+        Raises:
+            ValueError: An attribute name occurs twice or there is none.
+        """
+        if not self.attributes or len(set(self.names)) != len(self.attributes):
+            raise ValueError("attribute names must be distinct, at least one")
+
+    def __iter__(self) -> Iterator[Attribute]:
+        """Go through the attributes in id order."""
+        return iter(self.attributes)
+
+    def __len__(self) -> int:
+        """Give the number of attributes A."""
+        return len(self.attributes)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Attribute names in id order."""
+        return tuple(attribute.name for attribute in self.attributes)
+
+    @property
+    def num_classes(self) -> int:
+        """Number of classes M over all attributes."""
+        return sum(self.sizes)
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """Number of classes of each attribute."""
+        return tuple(len(attribute.classes) for attribute in self.attributes)
+
+    @cached_property
+    def slices(self) -> tuple[slice, ...]:
+        """For each attribute the slice of its class ids."""
+        ends = np.cumsum(self.sizes).tolist()
+        return tuple(slice(end - size, end) for end, size in zip(ends, self.sizes, strict=True))
+
+    @cached_property
+    def attribute_of_class(self) -> NDArray[np.int64]:
+        """(M,) int64: the attribute id of each class id."""
+        return np.repeat(np.arange(len(self)), self.sizes)
+
+    @cached_property
+    def _class_ids(self) -> dict[tuple[str, str], int]:
+        pairs = [(a.name, name) for a in self.attributes for name in a.classes]
+        return {pair: class_id for class_id, pair in enumerate(pairs)}
+
+    def class_id(self, attribute: str, name: str) -> int:
+        """Give the class id of a class by its names.
+
+        Raises:
+            KeyError: The taxonomy has no such class.
+        """
+        return self._class_ids[attribute, name]
+
+    def class_name(self, class_id: int) -> str:
+        """Give the name of a class, without its attribute's."""
+        attribute = int(self.attribute_of_class[class_id])
+        return self.attributes[attribute].classes[class_id - self.slices[attribute].start]
+
+    def to_plain(self) -> list[dict[str, Any]]:
+        """Give the taxonomy as lists, dicts and strings, for a checkpoint or a JSON file."""
+        return [
+            {"name": a.name, "classes": list(a.classes), "multi_label": a.multi_label}
+            for a in self.attributes
+        ]
+
+    @classmethod
+    def from_plain(cls, plain: Sequence[Mapping[str, Any]]) -> "Taxonomy":
+        """Rebuild a taxonomy from what `to_plain` gave."""
+        return cls(
+            tuple(Attribute(a["name"], tuple(a["classes"]), bool(a["multi_label"])) for a in plain)
+        )
+
+    def differences(self, other: "Taxonomy") -> list[str]:
+        """Say in words how another taxonomy differs from this one; empty if it does not.
+
+        Example:
+            >>> mine = Taxonomy((Attribute("sleeve", ("short", "long")),))
+            >>> mine.differences(Taxonomy((Attribute("sleeve", ("short", "cap")),)))
+            ["attribute 'sleeve': class 'long' is missing, class 'cap' is new"]
+        """
+        mine = {a.name: a for a in self.attributes}
+        theirs = {a.name: a for a in other.attributes}
+        found = [f"attribute {name!r} is missing" for name in mine if name not in theirs]
+        found += [f"attribute {name!r} is new" for name in theirs if name not in mine]
+        for name in mine.keys() & theirs.keys():
+            words = _class_differences(mine[name], theirs[name])
+            found += [f"attribute {name!r}: {words}"] if words else []
+        if not found and self.names != other.names:
+            found = [f"attributes stand in another order: {', '.join(other.names)}"]
+        return sorted(found)
+
+
+def _class_differences(mine: Attribute, theirs: Attribute) -> str:
+    """Say how the classes of one attribute differ; an empty string if they do not."""
+    words = [f"class {c!r} is missing" for c in mine.classes if c not in theirs.classes]
+    words += [f"class {c!r} is new" for c in theirs.classes if c not in mine.classes]
+    if not words and mine.classes != theirs.classes:
+        words = ["its classes stand in another order"]
+    if mine.multi_label != theirs.multi_label:
+        words.append("several classes per image in one, one class per image in the other")
+    return ", ".join(words)

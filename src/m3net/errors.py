@@ -1,0 +1,85 @@
+"""Errors that a user can mend: each names the place, the problem and the remedy.
+
+The command line prints their text without a traceback; everything else that is raised is a bug.
+"""
+
+from pathlib import Path
+from typing import Self
+
+
+class M3NetError(Exception):
+    """Something the user gave cannot be used; the text, one line, says what and what to do."""
+
+    def __init__(self, text: str) -> None:
+        """Take the text.
+
+        Args:
+            text: One line; or the report of a loader worker, whose last line is the error's text.
+        """
+        # torch raises a worker's error anew, with the worker's traceback for its text.
+        lines = text.strip().splitlines()
+        prefix = f"{type(self).__module__}.{type(self).__qualname__}: "
+        super().__init__(lines[-1].removeprefix(prefix) if lines else text)
+
+
+class ConfigError(M3NetError):
+    """Settings that contradict one another or the machine."""
+
+
+class DatasetNotFoundError(M3NetError):
+    """A file or folder of a data set is not where the settings say."""
+
+    @classmethod
+    def at(cls, what: str, path: str | Path, option: str) -> Self:
+        """Name what is missing and the option that points to it.
+
+        Args:
+            what: What should be there, as "image root".
+            path: Where it was looked for.
+            option: The command line option that sets the place, as "--data.root".
+        """
+        place = Path(path).expanduser().absolute()
+        return cls(f"{what} not found: {place}. Put it there, or say where it is: {option}.")
+
+
+class AnnotationError(M3NetError):
+    """An annotation file contradicts its format."""
+
+    @classmethod
+    def at(cls, file: str | Path, row: int | None, problem: str, remedy: str) -> Self:
+        """Name the place, the problem and the remedy.
+
+        Args:
+            file: The annotation file.
+            row: Its line, counted from 1 with the header as line 1; None for the whole file.
+            problem: What is wrong, without a full stop.
+            remedy: What to do about it, without a full stop.
+        """
+        place = f"{file}" if row is None else f"{file}, row {row}"
+        return cls(f"{place}: {problem}. {remedy}.")
+
+
+class ImageReadError(M3NetError):
+    """An image is missing, truncated or not an image."""
+
+    @classmethod
+    def at(cls, path: str | Path, row: int | None, problem: str) -> Self:
+        """Name the file, the row that asked for it and what is wrong with it.
+
+        Args:
+            path: The image file.
+            row: Line of the annotation file that lists it; None where no file does.
+            problem: What is wrong, without a full stop.
+        """
+        asked = "" if row is None else f" (row {row} of the annotation file)"
+        return cls(
+            f"cannot read image {path}{asked}: {problem}. Replace the file or delete its row."
+        )
+
+
+class CheckpointError(M3NetError):
+    """A checkpoint or run folder cannot serve what was asked."""
+
+
+class WeightsError(M3NetError):
+    """Pretrained backbone weights cannot be had."""

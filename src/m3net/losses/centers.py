@@ -1,0 +1,98 @@
+"""Class level, cluster view: images of a class closer to its centre than to images without it."""
+
+from typing import Literal
+
+import torch
+import torch.distributed as dist
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from m3net.losses.triplet import SHORTEST, Anchors
+
+
+class ClassCenters(nn.Module):
+    """One centre for each class, in the class's own embedding space.
+
+    Centres are either learnt like weights or follow the representations as an exponential moving
+    average. They are kept in the state dict in both cases.
+
+    Attributes:
+        centers: (M, D) float32. Moving averages have length 1, or 0 before the first image;
+            learnt centres have any length.
+        seen: (M,) bool, False for a moving average that no image has entered yet.
+    """
+
+    centers: Tensor
+    seen: Tensor
+
+    def __init__(
+        self, num_classes: int, dim: int, kind: Literal["ema", "learnable"], momentum: float
+    ) -> None:
+        """Make the centres, unseen or drawn at random.
+
+        Args:
+            num_classes: M.
+            dim: D.
+            kind: "ema" for moving averages, "learnable" for weights.
+            momentum: Share of the old centre that an update of a moving average keeps.
+        """
+        super().__init__()
+        self.kind = kind
+        self.momentum = momentum
+        if kind == "learnable":
+            self.centers = nn.Parameter(torch.randn(num_classes, dim))
+        else:
+            self.register_buffer("centers", torch.zeros(num_classes, dim))
+        self.register_buffer("seen", torch.full((num_classes,), kind == "learnable"))
+
+    @torch.no_grad()
+    def update(self, anchors: Anchors) -> None:
+        """Move the averages towards the mean representation of their classes in the batch.
+
+        The first batch that holds a class sets its centre. Learnable centres stay as they are.
+        In distributed training the batch is that of all processes together: each of them must
+        call this equally often, and all end with the same centres.
+
+        Args:
+            anchors: The anchors of this process's batch; there may be none.
+        """
+        if self.kind == "learnable":
+            return
+        # (L, D + 1) -> (M, D + 1): sums and, in the last column, counts
+        rows = F.pad(anchors.phi, (0, 1), value=1.0)
+        sums = rows.new_zeros(len(self.centers), rows.shape[1])
+        sums.index_add_(0, anchors.class_id, rows)
+        if dist.is_available() and dist.is_initialized():
+            dist.all_reduce(sums)
+        mean = sums[:, :-1] / sums[:, -1:].clamp(min=1)
+        found = sums[:, -1] > 0
+        # An unseen centre is zero, so that the first mean alone gives the direction.
+        moved = F.normalize(torch.lerp(mean, self.centers.float(), self.momentum), dim=-1)
+        self.centers.copy_(torch.where(found[:, None], moved, self.centers))
+        self.seen |= found
+
+
+class CenterTripletLoss(nn.Module):
+    """Triplet loss with the centre of the anchor's class as the positive (M3-Net, L_CC).
+
+    relu(margin - cos(anchor, centre) + cos(anchor, negative)), mean over those pairs of anchor
+    and negative for which it is not zero.
+    """
+
+    def __init__(self, margin: float = 0.2) -> None:
+        """Set the margin, in units of the cosine."""
+        super().__init__()
+        self.margin = margin
+
+    def forward(self, anchors: Anchors, centers: ClassCenters) -> Tensor:
+        """Give the loss of a batch; a zero with a gradient if no triplet is active.
+
+        Anchors of a class that has no centre yet contribute nothing.
+        """
+        center = centers.centers.index_select(0, anchors.class_id).float()
+        center = F.normalize(center, dim=-1, eps=SHORTEST)
+        to_center = (anchors.phi * center).sum(dim=1, keepdim=True)
+        hinge = F.relu(self.margin - to_center + anchors.scores)
+        valid = anchors.negative & centers.seen[anchors.class_id, None]
+        hinge = hinge.masked_fill(~valid, 0)
+        return hinge.sum() / (hinge > 0).sum().clamp(min=1)

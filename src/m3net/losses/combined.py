@@ -1,0 +1,170 @@
+"""The training objective of M3-Net: three losses and their weighted sum."""
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from m3net.errors import ConfigError
+from m3net.losses.centers import CenterTripletLoss, ClassCenters
+from m3net.losses.classification import AttributeClassificationLoss, positive_weights
+from m3net.losses.triplet import Anchors, ClassTripletLoss, find_anchors
+
+
+@dataclass(frozen=True)
+class LossConfig:
+    """What is trained for, and how strongly.
+
+    Attributes:
+        classification_weight: Weight of the attribute-level classification loss; 0 leaves it out.
+        instance_weight: Weight of the triplet loss among images; 0 leaves it out.
+        center_weight: Weight of the triplet loss with class centres; 0 leaves it out.
+        margin: Margin of both triplet losses in units of the cosine, 0 to 2.
+        center: Class centres as moving averages ("ema") or as weights ("learnable").
+        center_momentum: Share of the old centre that each step keeps, 0 to below 1; "ema" only.
+        balance_power: How strongly rare classes are raised in the classification loss: a
+            positive weighs (negatives / positives) ** balance_power. 0 does not balance, 1 does
+            so fully.
+        balance_maximum: The weight of a positive stays within 1 / balance_maximum and
+            balance_maximum, at least 1.
+    """
+
+    classification_weight: float = 1.0
+    instance_weight: float = 1.0
+    center_weight: float = 1.0
+    margin: float = 0.2
+    center: Literal["ema", "learnable"] = "ema"
+    center_momentum: float = 0.9
+    balance_power: float = 0.5
+    balance_maximum: float = 10.0
+
+    def __post_init__(self) -> None:
+        """Refuse settings out of range.
+
+        Raises:
+            ConfigError: A value is out of its range, or all weights are 0.
+        """
+        for name in self.weights:
+            self._check_range(f"{name}_weight", 0 <= self.weights[name] < math.inf, "0 or more")
+        self._check_range("margin", 0 <= self.margin <= 2, "from 0 to 2")
+        self._check_range("center", self.center in ("ema", "learnable"), "ema or learnable")
+        self._check_range("center_momentum", 0 <= self.center_momentum < 1, "from 0 to below 1")
+        self._check_range("balance_power", 0 <= self.balance_power < math.inf, "0 or more")
+        self._check_range("balance_maximum", 1 <= self.balance_maximum < math.inf, "1 or more")
+        if not any(self.weights.values()):
+            raise ConfigError("all loss weights are 0: nothing to train for. Raise one of them.")
+
+    @property
+    def weights(self) -> dict[str, float]:
+        """The weight of each term, by the name of the term."""
+        return {
+            "classification": self.classification_weight,
+            "instance": self.instance_weight,
+            "center": self.center_weight,
+        }
+
+    def _check_range(self, name: str, good: bool, range_in_words: str) -> None:
+        """Raise a ConfigError that names the setting, unless it is good."""
+        if not good:
+            raise ConfigError(
+                f"loss setting {name} is {getattr(self, name)!r}: it must be {range_in_words}."
+            )
+
+
+class M3NetLoss(nn.Module):
+    """The three losses of M3-Net and their weighted sum.
+
+    The weights of the classification loss and the centres are part of the state dict.
+
+    Example:
+        >>> attribute_of_class = torch.tensor([0, 0, 1, 1, 1])
+        >>> counts = torch.tensor([30, 70, 20, 20, 60]), torch.full((5,), 100)
+        >>> loss = M3NetLoss(LossConfig(center_weight=0.0), attribute_of_class, *counts, dim=8)
+        >>> targets = torch.tensor([[1, 0, 0, 0, 1], [1, 0, 1, 0, 0], [0, 1, 0, 0, 1]]).bool()
+        >>> annotated = torch.ones(3, 2, dtype=torch.bool)
+        >>> terms = loss(torch.zeros(3, 5), torch.randn(3, 5, 8), targets, annotated)
+        >>> sorted(terms)
+        ['classification', 'instance', 'total']
+    """
+
+    attribute_of_class: Tensor
+
+    def __init__(
+        self,
+        config: LossConfig,
+        attribute_of_class: Tensor,
+        positives: Tensor,
+        annotated: Tensor,
+        dim: int,
+    ) -> None:
+        """Make the losses for the classes of a taxonomy.
+
+        Args:
+            config: Weights and settings of the terms.
+            attribute_of_class: (M,) int64, the attribute id of each class.
+            positives: (M,) number of training images that carry each class.
+            annotated: (M,) number of training images annotated for the attribute of each class.
+            dim: D, the size of a class-specific representation.
+        """
+        super().__init__()
+        weight = positive_weights(
+            positives, annotated, config.balance_power, config.balance_maximum
+        )
+        self.register_buffer("attribute_of_class", attribute_of_class, persistent=False)
+        self.weights = {name: value for name, value in config.weights.items() if value > 0}
+        self.classification = AttributeClassificationLoss(attribute_of_class, weight)
+        self.instance = ClassTripletLoss(config.margin)
+        self.center = CenterTripletLoss(config.margin)
+        # A learnable centre outside the loss would be a weight without a gradient, which
+        # distributed training refuses.
+        self.centers = (
+            ClassCenters(len(attribute_of_class), dim, config.center, config.center_momentum)
+            if "center" in self.weights
+            else None
+        )
+
+    @property
+    def class_log_weight(self) -> Tensor:
+        """(M,) float32: log of the weight of each class's positives.
+
+        Weighting raises a logit by this much: subtract it for the posterior of unweighted data.
+        """
+        return self.classification.positive_weight.log()
+
+    def forward(
+        self, logits: Tensor, phi: Tensor, targets: Tensor, annotated: Tensor
+    ) -> dict[str, Tensor]:
+        """Give "total" and its terms "classification", "instance" and "center", not yet weighted.
+
+        A term of weight 0 is not computed and not given. In training mode the moving averages
+        take in the batch before the centre loss is computed, so that a class has a centre as
+        soon as it is met.
+
+        Args:
+            logits: (B, M) float.
+            phi: (B, M, D) float, class-specific representations of any length.
+            targets: (B, M) bool, the classes of each image; none of an attribute that the image
+                is not annotated for.
+            annotated: (B, A) bool, the attributes that each image is annotated for.
+        """
+        terms: dict[str, Tensor] = {}
+        if "classification" in self.weights:
+            terms["classification"] = self.classification(logits, targets, annotated)
+        if self.weights.keys() & {"instance", "center"}:
+            anchors = find_anchors(phi, targets, annotated, self.attribute_of_class)
+            terms |= self._triplet_terms(anchors)
+        weighted = [self.weights[name] * term for name, term in terms.items()]
+        return {**terms, "total": torch.stack(weighted).sum()}
+
+    def _triplet_terms(self, anchors: Anchors) -> dict[str, Tensor]:
+        """Give the terms that the anchors of a batch enter."""
+        terms: dict[str, Tensor] = {}
+        if "instance" in self.weights:
+            terms["instance"] = self.instance(anchors)
+        if self.centers is not None:
+            if self.training:
+                self.centers.update(anchors)
+            terms["center"] = self.center(anchors, self.centers)
+        return terms

@@ -1,0 +1,107 @@
+"""Class level, instance view: images of a class closer to each other than to images without it."""
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+# Shorter representations have no direction to speak of. Their cosine shrinks to zero, which also
+# bounds the gradient (by 1 / SHORTEST) where that of the cosine would not be.
+SHORTEST = 1e-4
+
+
+@dataclass(frozen=True)
+class Anchors:
+    """Every (image, class) pair of a batch in which the image carries the class: L anchors.
+
+    Attributes:
+        image: (L,) int64, place of the anchor's image in the batch.
+        class_id: (L,) int64, the anchor's class m.
+        phi: (L, D) float32, unit vector: the image's representation under class m.
+        scores: (L, B) float32, cosine of every image of the batch to the anchor, under class m.
+        positive: (L, B) bool, the other images that carry class m.
+        negative: (L, B) bool, images that lack class m for sure: annotated for its attribute and
+            without the class. An image not annotated for the attribute is neither.
+    """
+
+    image: Tensor
+    class_id: Tensor
+    phi: Tensor
+    scores: Tensor
+    positive: Tensor
+    negative: Tensor
+
+
+def find_anchors(
+    phi: Tensor, targets: Tensor, annotated: Tensor, attribute_of_class: Tensor
+) -> Anchors:
+    """Find the anchors of a batch and score its images against them, in float32.
+
+    Only the classes that occur in the batch cost anything.
+
+    Args:
+        phi: (B, M, D) float, class-specific representations of any length.
+        targets: (B, M) bool, the classes of each image; none of an attribute that the image is
+            not annotated for.
+        annotated: (B, A) bool, the attributes that each image is annotated for.
+        attribute_of_class: (M,) int64, the attribute id of each class.
+    """
+    present = targets.any(dim=0).nonzero().squeeze(1)
+    carries = targets.index_select(1, present).T
+    lacks = annotated.index_select(1, attribute_of_class[present]).T & ~carries
+    place, image = carries.nonzero(as_tuple=True)
+    with torch.autocast(phi.device.type, enabled=False):
+        unit = F.normalize(phi.index_select(1, present).float(), dim=-1, eps=SHORTEST)
+        # (B, U, D), (B, U, D) -> (U, B, B): U classes that occur
+        scores = torch.einsum("iud,kud->uik", unit, unit)
+    itself = F.one_hot(image, len(phi)).bool()
+    return Anchors(
+        image=image,
+        class_id=present[place],
+        phi=unit[image, place],
+        scores=scores[place, image],
+        positive=carries[place] & ~itself,
+        negative=lacks[place],
+    )
+
+
+class ClassTripletLoss(nn.Module):
+    """Triplet loss among three images under the anchor's class (M3-Net, L_CI).
+
+    relu(margin - cos(anchor, positive) + cos(anchor, negative)), mean over those triplets of the
+    batch for which it is not zero ("batch all", Hermans et al. 2017, arXiv:1703.07737).
+
+    The triplets are counted, not listed. A negative's triplets with a positive are active if it
+    scores above a bar, the positive's score less the margin; so each score enters the sum as
+    often as it beats, or sets, such a bar. Two sorts give those numbers: the memory is L x B for
+    L anchors and B images, where a list of triplets would take up to L x B x B.
+    """
+
+    def __init__(self, margin: float = 0.2) -> None:
+        """Set the margin, in units of the cosine."""
+        super().__init__()
+        self.margin = margin
+
+    def forward(self, anchors: Anchors) -> Tensor:
+        """Give the loss of a batch; a zero with a gradient if no triplet is active."""
+        scores, bars = anchors.scores, anchors.scores - self.margin
+        with torch.no_grad():
+            as_negative, as_positive = _count_active(scores, bars, anchors)
+        total = (scores * as_negative - bars * as_positive).sum()
+        return total / as_negative.sum().clamp(min=1)
+
+
+def _count_active(scores: Tensor, bars: Tensor, anchors: Anchors) -> tuple[Tensor, Tensor]:
+    """Count the active triplets that each image is in, once as negative and once as positive.
+
+    Both counts compare the same numbers, so that they agree on every triplet.
+
+    Returns:
+        (L, B) int64 for the images as negatives and (L, B) int64 for the images as positives.
+    """
+    positive_bars = bars.masked_fill(~anchors.positive, torch.inf).sort(dim=1).values
+    bars_below = torch.searchsorted(positive_bars, scores)
+    negative_scores = scores.masked_fill(~anchors.negative, -torch.inf).sort(dim=1).values
+    scores_above = scores.shape[1] - torch.searchsorted(negative_scores, bars, right=True)
+    return bars_below * anchors.negative, scores_above * anchors.positive

@@ -1,0 +1,178 @@
+"""Embeddings to rankings: each query ranks the gallery of one attribute, block by block."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+
+import torch
+from torch import Tensor
+from torch.nn.functional import pad
+
+from m3net.errors import M3NetError
+from m3net.metrics.functional import average_precision, recall
+
+METRICS = ("map_all", "map_100", "map_100_by_min", "recall_100")
+
+
+@dataclass(frozen=True)
+class Images:
+    """What the ranking knows of n images, for one attribute with K classes.
+
+    Attributes:
+        embeddings: (n, D) float; an inner product is a score, higher is closer.
+        targets: (n, K) bool, True where an image carries a class.
+        index: (n,) int64, the image's place in its split; no two rows share one.
+    """
+
+    embeddings: Tensor
+    targets: Tensor
+    index: Tensor
+
+    def __len__(self) -> int:
+        """Give the number of images n."""
+        return len(self.index)
+
+    def select(self, rows: Tensor) -> "Images":
+        """Give some of the images: `rows` is a bool mask (n,), or int64 row numbers."""
+        return Images(self.embeddings[rows], self.targets[rows], self.index[rows])
+
+
+@dataclass(frozen=True)
+class QueryResults:
+    """What became of each of Q queries, in the order of the queries.
+
+    Attributes:
+        query_index: (Q,) int64, the image index of each query.
+        num_relevant: (Q,) int64, R: relevant images in the query's gallery, itself excluded.
+        average_precision: (Q,) float64, over all R relevant images.
+        average_precision_100: (Q,) float64, of the first 100 ranks, divided by the hits in them.
+        average_precision_100_by_min: (Q,) float64, the same divided by min(100, R).
+        recall_100: (Q,) float64, hits in the first 100 ranks divided by R.
+        top_index: (Q, top_k) int64, gallery indices from the best on; -1 where there are no more.
+        top_score: (Q, top_k) float32, their scores; -inf where there are no more.
+        top_relevant: (Q, top_k) bool, whether they are relevant.
+    """
+
+    query_index: Tensor
+    num_relevant: Tensor
+    average_precision: Tensor
+    average_precision_100: Tensor
+    average_precision_100_by_min: Tensor
+    recall_100: Tensor
+    top_index: Tensor
+    top_score: Tensor
+    top_relevant: Tensor
+
+    def __len__(self) -> int:
+        """Give the number of queries Q."""
+        return len(self.query_index)
+
+    @property
+    def num_without_relevant(self) -> int:
+        """Number of queries that have no relevant image: they score 0 and count."""
+        return int((self.num_relevant == 0).sum())
+
+    @property
+    def terms(self) -> dict[str, Tensor]:
+        """For each of `METRICS` the (Q,) float64 values whose mean over queries it is."""
+        values = (
+            self.average_precision,
+            self.average_precision_100,
+            self.average_precision_100_by_min,
+            self.recall_100,
+        )
+        return dict(zip(METRICS, values, strict=True))
+
+    @classmethod
+    def concatenate(cls, parts: Sequence["QueryResults"]) -> "QueryResults":
+        """Join the results of several blocks of queries."""
+        names = [field.name for field in fields(cls)]
+        return cls(**{name: torch.cat([getattr(part, name) for part in parts]) for name in names})
+
+
+def rank(
+    queries: Images, gallery: Images, *, block_size: int = 256, top_k: int = 100
+) -> QueryResults:
+    """Rank the gallery for each query and say how well.
+
+    The gallery is ranked by inner product; a gallery image is relevant if it shares at least one
+    class with the query. An image that is both query and gallery is left out of its own ranking.
+    Of equal scores the smaller gallery index comes first, so neither the order of the rows nor
+    the block size can change a ranking. Embeddings are taken as float32, whatever they come in.
+
+    Args:
+        queries: Q images.
+        gallery: G images, with embeddings of the same length and the same classes.
+        block_size: How many queries are scored at once. Memory grows with block_size * G.
+        top_k: How many of the best gallery images to keep for each query.
+
+    Raises:
+        M3NetError: An embedding is not finite; names the images.
+        ValueError: Queries and gallery differ in D or K, or a size is less than 1.
+
+    Example:
+        >>> classes = torch.eye(2, dtype=torch.bool)
+        >>> images = Images(torch.tensor([[1.0], [0.2], [0.9], [0.5]]), classes[[0, 0, 1, 0]],
+        ...                 torch.arange(4))
+        >>> rows = torch.arange(4)
+        >>> results = rank(images.select(rows[:1]), images.select(rows[1:]), top_k=2)
+        >>> results.top_index, results.top_relevant
+        (tensor([[2, 3]]), tensor([[False, True]]))
+        >>> results.average_precision  # (1/2 + 2/3) / 2
+        tensor([0.5833], dtype=torch.float64)
+    """
+    if block_size < 1 or top_k < 1:
+        raise ValueError(f"block_size {block_size} and top_k {top_k} must be at least 1")
+    for name in ("embeddings", "targets"):
+        ours, theirs = getattr(queries, name).shape[1], getattr(gallery, name).shape[1]
+        if ours != theirs:
+            raise ValueError(f"{name} of the queries have {ours} columns, of the gallery {theirs}")
+    gallery = _scorable(gallery.select(gallery.index.argsort()))
+    queries = _scorable(queries)
+    blocks = torch.split(torch.arange(len(queries), device=queries.index.device), block_size)
+    return QueryResults.concatenate(
+        [_rank_block(queries.select(block), gallery, top_k) for block in blocks]
+    )
+
+
+def _scorable(images: Images) -> Images:
+    """Give the images with embeddings of float32 precision that cannot overflow, in float64.
+
+    A float32 product depends in its last bits on the shape of the block, which would break ties
+    differently for each block size. In float64 those bits lie far below the score's own.
+    """
+    embeddings = images.embeddings.float()
+    # Finite squared lengths are more than finite embeddings: they bound every inner product.
+    bad = images.index[~embeddings.square().sum(dim=1).isfinite()].tolist()
+    if bad:
+        more = f" and {len(bad) - 10} more" if len(bad) > 10 else ""
+        raise M3NetError(
+            f"embeddings of images {', '.join(map(str, bad[:10]))}{more} are not finite. "
+            "The network diverged: lower the learning rate or train in 32 bits."
+        )
+    return Images(embeddings.double(), images.targets, images.index)
+
+
+def _rank_block(queries: Images, gallery: Images, top_k: int) -> QueryResults:
+    """Rank the gallery, sorted by index, for one block of queries."""
+    is_self = queries.index[:, None] == gallery.index
+    # (q, D), (G, D) -> (q, G)
+    scores = (queries.embeddings @ gallery.embeddings.T).float()
+    scores = scores.masked_fill(is_self, -torch.inf)
+    scores, order = scores.sort(dim=1, descending=True, stable=True)
+    # (q, K), (G, K) -> (q, G): the number of classes that both carry
+    shared = queries.targets.float() @ gallery.targets.float().T
+    ranked = ((shared > 0) & ~is_self).gather(1, order)
+    num_relevant = ranked.sum(dim=1)
+    top_index = gallery.index[order[:, :top_k]].masked_fill(scores[:, :top_k] == -torch.inf, -1)
+    missing = (0, top_k - top_index.shape[1])
+    return QueryResults(
+        query_index=queries.index,
+        num_relevant=num_relevant,
+        average_precision=average_precision(ranked, num_relevant),
+        average_precision_100=average_precision(ranked, num_relevant, k=100, by="hits"),
+        average_precision_100_by_min=average_precision(ranked, num_relevant, k=100, by="min"),
+        recall_100=recall(ranked, num_relevant, k=100),
+        top_index=pad(top_index, missing, value=-1),
+        top_score=pad(scores[:, :top_k], missing, value=-torch.inf),
+        top_relevant=pad(ranked[:, :top_k], missing, value=False),
+    )

@@ -1,0 +1,1 @@
+"""The networks: images to representations, probabilities and attention."""

@@ -1,0 +1,110 @@
+"""Any timm network as a feature extractor: uint8 images in, one feature map out."""
+
+from pathlib import Path
+from typing import Any
+from urllib.error import URLError
+
+import timm
+import torch
+from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+from timm.layers.format import Format
+from torch import Tensor, nn
+
+from m3net.errors import ConfigError, WeightsError
+
+_NO_NETWORK = (URLError, ConnectionError, TimeoutError, HfHubHTTPError, LocalEntryNotFoundError)
+
+
+class Backbone(nn.Module):
+    """A timm network up to the stage of a given stride.
+
+    Normalisation happens here, on the device, with the statistics the network was pretrained with:
+    loaders then move a quarter of the bytes and never copy a batch of floats.
+
+    Attributes:
+        channels: C, channels of the feature map.
+    """
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, name: str, stride: int = 16) -> None:
+        """Build the network with random weights; nothing is downloaded.
+
+        Args:
+            name: A timm model name, as "resnet50".
+            stride: Pixels of the image per cell of the feature map.
+
+        Raises:
+            ConfigError: timm knows no such name, or the network has no stage of that stride.
+        """
+        super().__init__()
+        self.name, self.stride = name, stride
+        self._stage, self.channels = _find_stage(name, stride)
+        self.net = self._create()
+        self._channels_last = getattr(self.net, "output_fmt", None) == Format.NHWC
+        statistics = timm.get_pretrained_cfg(name)
+        for which in ("mean", "std"):
+            values = 255 * torch.tensor(getattr(statistics, which, (0.5, 0.5, 0.5)))
+            self.register_buffer(which, values.view(1, 3, 1, 1), persistent=False)
+
+    def _create(self, **options: Any) -> nn.Module:  # noqa: ANN401 - timm's own options
+        dynamic = {"dynamic_img_size": True} if self.name.startswith(("vit_", "deit")) else {}
+        net: nn.Module = timm.create_model(
+            self.name, features_only=True, out_indices=(self._stage,), **dynamic, **options
+        )
+        return net
+
+    def load_pretrained(self, file: str | Path | None = None) -> None:
+        """Replace the weights by timm's pretrained ones.
+
+        Args:
+            file: A local weight file in timm's form; None fetches it from the network, or takes
+                it from the cache of an earlier fetch.
+
+        Raises:
+            WeightsError: There is no network, no such file, or no pretrained weights.
+        """
+        if file is not None and not Path(file).is_file():
+            raise WeightsError(f"backbone weights not found: {file} (model.network.weights_file).")
+        overlay = {} if file is None else {"pretrained_cfg_overlay": {"file": str(file)}}
+        try:
+            donor = self._create(pretrained=True, **overlay)
+        except _NO_NETWORK as error:
+            raise WeightsError(
+                f"pretrained weights of {self.name} cannot be fetched ({type(error).__name__}). "
+                "Without a network, give them as a file: --model.network.weights_file=FILE, or "
+                "train from scratch: --model.network.pretrained=false. Weights fetched before "
+                "are found through the environment variable HF_HOME."
+            ) from error
+        except RuntimeError as error:
+            raise WeightsError(f"no usable weights for {self.name}: {error}") from error
+        self.net.load_state_dict(donor.state_dict())
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Turn images into a feature map.
+
+        Args:
+            images: (B, 3, H, W) uint8, RGB.
+
+        Returns:
+            (B, C, H / stride, W / stride), in the dtype of the surrounding autocast.
+        """
+        pixels = images.to(self.mean.dtype).contiguous(memory_format=torch.channels_last)
+        features: Tensor = self.net(pixels.sub_(self.mean).div_(self.std))[0]
+        return features.permute(0, 3, 1, 2) if self._channels_last else features
+
+
+def _find_stage(name: str, stride: int) -> tuple[int, int]:
+    """Give index and channels of the deepest stage that has the stride."""
+    if not timm.is_model(name):
+        near = timm.list_models(f"*{name.split('_')[0]}*")[:5]
+        hint = f" Near: {', '.join(near)}." if near else ""
+        raise ConfigError(f"timm {timm.__version__} has no model {name!r}.{hint}")
+    with torch.device("meta"):
+        stages = timm.create_model(name, features_only=True).feature_info.get_dicts()
+    matching = [i for i, stage in enumerate(stages) if stage["reduction"] == stride]
+    if not matching:
+        strides = sorted({stage["reduction"] for stage in stages})
+        raise ConfigError(f"{name} has no features at stride {stride}; it has {strides}.")
+    return matching[-1], stages[matching[-1]]["num_chs"]

@@ -1,0 +1,181 @@
+"""M3-Net: image -> backbone -> attribute sub-network -> class sub-network.
+
+Jiao, Gao, Meng, Shang, Sun: "Learning Attribute and Class-Specific Representation Duet for
+Fine-Grained Fashion Analysis", CVPR 2023. The paper fixes the flow and the losses; sizes and the
+inner form of the class sub-network are this project's reading (see docs/method.md).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from m3net.errors import ConfigError
+from m3net.models.attention import AttributeAttention, ClassAttention, Keys
+from m3net.models.backbone import Backbone
+
+MAX_VECTOR = 4096
+"""Floats in the longest ranking vector: what common vector engines index."""
+
+
+@dataclass(frozen=True)
+class NetworkConfig:
+    """Shape of the network; the two switches make M3-Net, M3-Net_a and M3-Net_c.
+
+    Attributes:
+        backbone: Name of a timm model, as resnet50.
+        pretrained: Start training from timm's pretrained weights; fetched by `fit` only.
+        weights_file: Take the pretrained weights from this file instead of the network.
+        stride: Pixels per cell of the feature map.
+        attribute_attention: Attend once per attribute (off: M3-Net_c).
+        class_attention: Attend once per class (off: M3-Net_a).
+        attention_dim: Size of attention queries and keys.
+        class_width: Size of a class's vector before its own transformation.
+        class_dim: Size of a class-specific representation. Lowered where the vector of the
+            attribute with most classes would exceed 4,096 floats.
+    """
+
+    backbone: str = "resnet50"
+    pretrained: bool = True
+    weights_file: str | None = None
+    stride: int = 16
+    attribute_attention: bool = True
+    class_attention: bool = True
+    attention_dim: int = 512
+    class_width: int = 256
+    class_dim: int = 32
+
+    def __post_init__(self) -> None:
+        """Refuse settings that make no network.
+
+        Raises:
+            ConfigError: Both sub-networks are off, or a size is not positive.
+        """
+        if not (self.attribute_attention or self.class_attention):
+            raise ConfigError(
+                "M3-Net needs a sub-network: set model.network.attribute_attention or "
+                "model.network.class_attention to true."
+            )
+        if min(self.stride, self.attention_dim, self.class_width, self.class_dim) < 1:
+            raise ConfigError("sizes of model.network must be positive.")
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """What the network says of B images; A attributes, M classes.
+
+    Attributes:
+        attributes: (B, A, C) float32 attribute-specific vectors; None for M3-Net_c.
+        phi: (B, M, D) float32 class-specific representations.
+        logits: (B, M) float32, log-odds that an image carries a class.
+        attribute_attention: (B, A, h, w) float32, sums to 1 over positions; None for M3-Net_c.
+        class_attention: (B, M, h, w) float32, sums to 1 over positions; None for M3-Net_a.
+    """
+
+    attributes: Tensor | None
+    phi: Tensor
+    logits: Tensor
+    attribute_attention: Tensor | None
+    class_attention: Tensor | None
+
+
+class M3Net(nn.Module):
+    """The network; one backbone pass serves all attributes and classes of an image.
+
+    Attributes:
+        phi_dim: D, size of a class-specific representation.
+
+    Example:
+        >>> config = NetworkConfig(backbone="resnet10t", attention_dim=16, class_width=8)
+        >>> outputs = M3Net(config, sizes=(2, 3))(torch.zeros(4, 3, 64, 64, dtype=torch.uint8))
+        >>> outputs.attributes.shape, outputs.phi.shape, outputs.class_attention.shape
+        (torch.Size([4, 2, 256]), torch.Size([4, 5, 32]), torch.Size([4, 5, 4, 4]))
+    """
+
+    attribute_of_class: Tensor
+
+    def __init__(self, config: NetworkConfig, sizes: Sequence[int]) -> None:
+        """Build the network with random weights.
+
+        Args:
+            config: Its shape.
+            sizes: Number of classes of each attribute.
+
+        Raises:
+            ConfigError: The backbone cannot serve.
+        """
+        super().__init__()
+        self.config = config
+        attribute_of_class = torch.repeat_interleave(torch.tensor(sizes))
+        self.register_buffer("attribute_of_class", attribute_of_class, persistent=False)
+        self.backbone = Backbone(config.backbone, config.stride)
+        channels, dim, width = self.backbone.channels, config.attention_dim, config.class_width
+        self.phi_dim = _phi_dim(config, channels, max(sizes))
+        self.keys = Keys(channels, dim)
+        if config.attribute_attention:
+            self.attribute_net = AttributeAttention(channels, len(sizes), dim)
+            self.refine = nn.Linear(channels, width)
+        else:
+            self.prior = nn.Parameter(torch.randn(len(sizes), dim))
+        if config.class_attention:
+            self.class_net = ClassAttention(channels, attribute_of_class, dim, width)
+        self.norm = nn.LayerNorm(width)
+        self.transform = nn.Parameter(torch.randn(sum(sizes), width, self.phi_dim) / width**0.5)
+        self.classifier = nn.Parameter(torch.zeros(sum(sizes), width))
+        self.bias = nn.Parameter(torch.zeros(sum(sizes)))
+
+    def forward(self, images: Tensor) -> Outputs:
+        """Represent images under every attribute and class.
+
+        Args:
+            images: (B, 3, H, W) uint8, RGB.
+        """
+        features = self.backbone(images)
+        keys = self.keys(features)
+        shape = (len(features), -1, *features.shape[2:])
+        attributes = attribute_map = class_map = None
+        states: list[Tensor] = []
+        if self.config.attribute_attention:
+            attributes, attribute_map = self.attribute_net(features, keys)
+            states.append(self._refine(attributes))
+        if self.config.class_attention:
+            queries = self.attribute_net.queries() if attributes is not None else self.prior
+            state, class_map = self.class_net(features, keys, queries)
+            states.append(state)
+        phi, logits = self._classify(states)
+        return Outputs(
+            attributes=attributes,
+            phi=phi,
+            logits=logits,
+            attribute_attention=None if attribute_map is None else attribute_map.view(shape),
+            class_attention=None if class_map is None else class_map.view(shape),
+        )
+
+    def _refine(self, attributes: Tensor) -> Tensor:
+        """Hand each attribute's vector down to its classes: (B, A, C) -> (B, M, V)."""
+        with torch.autocast(attributes.device.type, enabled=False):
+            handed: Tensor = self.refine(attributes)[:, self.attribute_of_class]
+            return handed
+
+    def _classify(self, states: list[Tensor]) -> tuple[Tensor, Tensor]:
+        """Transform each class's vector by the class's own matrix: (B, M, D) phi, (B, M) logits."""
+        with torch.autocast(states[0].device.type, enabled=False):
+            state = self.norm(torch.stack(states).sum(dim=0) if len(states) > 1 else states[0])
+            # (B, M, V) x (M, V, D) -> (B, M, D)
+            phi = torch.einsum("bmv,mvd->bmd", state, self.transform)
+            # (B, M, V) x (M, V) -> (B, M)
+            logits = torch.einsum("bmv,mv->bm", state, self.classifier) + self.bias
+        return phi, logits
+
+
+def _phi_dim(config: NetworkConfig, channels: int, most_classes: int) -> int:
+    """Give the size of phi with which the longest ranking vector stays within the limit."""
+    shared = channels if config.attribute_attention else 0
+    room = (MAX_VECTOR - shared) // most_classes
+    if room < 1:
+        raise ConfigError(
+            f"a duet vector of {channels} + {most_classes} classes exceeds {MAX_VECTOR} floats; "
+            "choose a backbone or stride with fewer channels."
+        )
+    return min(config.class_dim, room)

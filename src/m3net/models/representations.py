@@ -1,0 +1,105 @@
+"""The vector an image is ranked by, under each attribute.
+
+A query gives the photo and the attribute but not the class, so that what the network knows of the
+classes has to become one vector whose inner product is the score:
+
+* attribute: the L2-normalised attribute vector; score = cosine.
+* posterior: the class probabilities p; score = sum_m p_m(q) p_m(g), the probability that both
+  images carry the same class.
+* class: the concatenation over m of p_m phi_m / |phi_m|;
+  score = sum_m p_m(q) p_m(g) cos(phi_m(q), phi_m(g)).
+* duet: attribute and class vectors side by side, weighed alike.
+"""
+
+from collections.abc import Sequence
+from typing import Literal, get_args
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from m3net.errors import ConfigError
+from m3net.models.m3net import NetworkConfig, Outputs
+
+Ranking = Literal["attribute", "class", "posterior", "duet"]
+
+
+def check_ranking(ranking: Ranking, config: NetworkConfig) -> None:
+    """Refuse a ranking that the network has no representation for.
+
+    Raises:
+        ConfigError: The ranking needs attribute vectors, which M3-Net_c has not.
+    """
+    if ranking in ("attribute", "duet") and not config.attribute_attention:
+        possible = [r for r in get_args(Ranking) if r not in ("attribute", "duet")]
+        raise ConfigError(
+            f"model.ranking={ranking} needs attribute vectors, which a network without "
+            f"model.network.attribute_attention has not; choose one of {', '.join(possible)}."
+        )
+
+
+def posteriors(
+    logits: Tensor, log_weight: Tensor, sizes: Sequence[int], multi_label: Sequence[bool]
+) -> Tensor:
+    """Turn logits into calibrated class probabilities.
+
+    Weighting the positives of a class by w in the cross entropy adds log w to its log-odds;
+    subtracting it undoes the shift. Where an image carries exactly one class of an attribute, the
+    independent log-odds become a softmax: P(m | exactly one) is proportional to exp(log-odds).
+
+    Args:
+        logits: (B, M) float.
+        log_weight: (M,) float, log w of the loss.
+        sizes: Number of classes of each attribute.
+        multi_label: Whether an image may carry several classes of each attribute.
+
+    Returns:
+        (B, M) float32 in 0 .. 1; sums to 1 over the classes of a single-label attribute.
+
+    Example:
+        >>> p = posteriors(torch.tensor([[0., 0., 9.]]), torch.zeros(3), (2, 1), (False, True))
+        >>> p.round(decimals=3)
+        tensor([[0.5000, 0.5000, 1.0000]])
+    """
+    parts = (logits.float() - log_weight).split(list(sizes), dim=1)
+    return torch.cat(
+        [
+            torch.sigmoid(part) if several else torch.softmax(part, dim=1)
+            for part, several in zip(parts, multi_label, strict=True)
+        ],
+        dim=1,
+    )
+
+
+def represent(
+    outputs: Outputs, probabilities: Tensor, sizes: Sequence[int], ranking: Ranking
+) -> list[Tensor]:
+    """Give one ranking vector per image and attribute.
+
+    Args:
+        outputs: Of the network, for B images.
+        probabilities: (B, M) float32 from `posteriors`.
+        sizes: Number of classes of each attribute.
+        ranking: Which representation.
+
+    Returns:
+        For each attribute a (B, D_a) float32 tensor; inner products are scores.
+    """
+    if ranking == "posterior":
+        return list(probabilities.split(list(sizes), dim=1))
+    if ranking == "attribute":
+        return list(_attribute_vectors(outputs).unbind(dim=1))
+    gated = probabilities.unsqueeze(-1) * F.normalize(outputs.phi, dim=-1)
+    by_class = [part.flatten(1) for part in gated.split(list(sizes), dim=1)]
+    if ranking == "class":
+        return by_class
+    by_attribute = _attribute_vectors(outputs).unbind(dim=1)
+    halves = zip(by_attribute, by_class, strict=True)
+    return [torch.cat(half, dim=1) / 2**0.5 for half in halves]
+
+
+def _attribute_vectors(outputs: Outputs) -> Tensor:
+    """Give (B, A, C) attribute vectors of length 1."""
+    if outputs.attributes is None:
+        raise ConfigError("this network has no attribute vectors; see model.ranking.")
+    return F.normalize(outputs.attributes, dim=-1)

@@ -1,0 +1,1 @@
+"""Scores and rankings to tables and pictures."""

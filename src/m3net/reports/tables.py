@@ -1,0 +1,61 @@
+"""Scores as a table: on the terminal, as CSV and as JSON."""
+
+import csv
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, fields
+from pathlib import Path
+
+from rich.table import Table
+
+from m3net.metrics.scores import AttributeScores
+
+_COLUMNS = {"map_all": "MAP@all", "map_100": "MAP@100", "recall_100": "Recall@100"}
+
+
+def render_scores(scores: Sequence[AttributeScores], title: str) -> Table:
+    """Give the terminal table: attributes, then the overall rows, in percent.
+
+    Args:
+        scores: Rows; the last two are the overall rows.
+        title: Stands above the table.
+    """
+    table = Table(title=title, title_justify="left")
+    table.add_column("attribute")
+    for name in (*_COLUMNS.values(), "queries", "gallery"):
+        table.add_column(name, justify="right")
+    without = sum(row.num_queries_without_relevant for row in scores[:-2])
+    for place, row in enumerate(scores):
+        percents = [_percent(getattr(row, metric)) for metric in _COLUMNS]
+        table.add_row(row.attribute, *percents, f"{row.num_queries:,}", f"{row.num_gallery:,}")
+        if place == len(scores) - 3:
+            table.add_section()
+    if without:
+        table.caption = f"{without} queries have no relevant gallery image; they score 0 and count."
+    return table
+
+
+def write_scores(scores: Sequence[AttributeScores], folder: Path) -> None:
+    """Write scores.csv and scores.json with unrounded values in [0, 1].
+
+    Args:
+        scores: Rows of the table.
+        folder: Exists.
+    """
+    names = [field.name for field in fields(AttributeScores)]
+    with (folder / "scores.csv").open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, names)
+        writer.writeheader()
+        writer.writerows(asdict(row) for row in scores)
+    plain = [{k: _json_number(v) for k, v in asdict(row).items()} for row in scores]
+    (folder / "scores.json").write_text(json.dumps(plain, indent=2) + "\n", encoding="utf-8")
+
+
+def _percent(value: float) -> str:
+    return "-" if math.isnan(value) else f"{100 * value:.2f}"
+
+
+def _json_number(value: float | str) -> float | str | None:
+    """JSON knows no NaN, which an attribute without queries has for a score."""
+    return None if isinstance(value, float) and math.isnan(value) else value

@@ -1,0 +1,91 @@
+"""The run folder: where a run's files lie, and how a checkpoint is found in it.
+
+runs/<experiment>/<n>/config.yaml metrics.csv checkpoints/{best,last}.ckpt test/ predict/
+"""
+
+import os
+import pickle
+from pathlib import Path
+from typing import Any
+
+import torch
+from lightning.pytorch.utilities import rank_zero_only
+
+from m3net.errors import CheckpointError
+
+_SHARED = "M3NET_RUN_FOLDER"
+"""Environment variable by which the first process names its folder to those it starts."""
+
+_UNREADABLE = (OSError, RuntimeError, EOFError, KeyError, ValueError, pickle.UnpicklingError)
+
+
+def new_run(root: Path, experiment: str) -> Path:
+    """Make the next numbered folder of an experiment.
+
+    Args:
+        root: Folder of all runs.
+        experiment: Name of the experiment.
+
+    Returns:
+        root / experiment / n with n one above the highest there; the same folder for the
+        processes that this process starts.
+    """
+    if _SHARED in os.environ and rank_zero_only.rank != 0:
+        return Path(os.environ[_SHARED])
+    parent = root / experiment
+    parent.mkdir(parents=True, exist_ok=True)
+    while True:
+        numbers = [int(child.name) for child in parent.iterdir() if child.name.isdigit()]
+        folder = parent / str(max(numbers, default=-1) + 1)
+        if rank_zero_only.rank == 0:
+            try:
+                folder.mkdir()
+            except FileExistsError:
+                # Another run took the number in this moment.
+                continue
+            os.environ[_SHARED] = str(folder)
+        return folder
+
+
+def find_checkpoint(place: Path) -> Path:
+    """Give the checkpoint that a path means.
+
+    Args:
+        place: A checkpoint file, or a run folder: its best checkpoint, else its last.
+
+    Raises:
+        CheckpointError: There is none.
+    """
+    if place.is_file():
+        return place
+    for name in ("best.ckpt", "last.ckpt"):
+        if (place / "checkpoints" / name).is_file():
+            return place / "checkpoints" / name
+    if place.is_dir():
+        raise CheckpointError(
+            f"{place} holds no checkpoints/best.ckpt or checkpoints/last.ckpt; it is not a run "
+            "folder, or its training was stopped before the first epoch ended."
+        )
+    raise CheckpointError(f"checkpoint or run folder not found: {place}.")
+
+
+def run_of(checkpoint: Path) -> Path | None:
+    """Give the run folder that a checkpoint lies in; None for a checkpoint outside of any."""
+    folder = checkpoint.absolute().parent.parent
+    inside = checkpoint.absolute().parent.name == "checkpoints"
+    return folder if inside and (folder / "config.yaml").is_file() else None
+
+
+def load_checkpoint(file: Path) -> dict[str, Any]:
+    """Load a checkpoint's contents to the CPU; no code in it is run.
+
+    Raises:
+        CheckpointError: It is not a checkpoint of this package.
+    """
+    try:
+        contents: dict[str, Any] = torch.load(file, weights_only=True, map_location="cpu")
+    except _UNREADABLE as error:
+        raise CheckpointError(f"{file} cannot be read as a checkpoint: {error}") from error
+    if not isinstance(contents, dict) or "labels" not in contents.get("hyper_parameters", {}):
+        raise CheckpointError(f"{file} is not a checkpoint of m3net.")
+    return contents

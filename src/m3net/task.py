@@ -1,0 +1,178 @@
+"""The LightningModule: wires network, losses and metrics; each does its work elsewhere."""
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any, TypedDict
+
+import lightning as L
+import torch
+from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
+from torch import Tensor
+
+from m3net.data.batch import Batch
+from m3net.data.taxonomy import Taxonomy
+from m3net.losses.combined import LossConfig, M3NetLoss
+from m3net.metrics.retrieval import RetrievalMetrics
+from m3net.models.m3net import M3Net, NetworkConfig, Outputs
+from m3net.models.representations import Ranking, check_ranking, posteriors, represent
+from m3net.optimization import OptimizerConfig, build_optimizer, build_schedule
+
+
+class Prediction(TypedDict):
+    """What the network says of a batch of B images.
+
+    Attributes:
+        index: (B,) int64, the image's place in its split.
+        embeddings: For each attribute (B, D_a) float32; inner products are scores.
+        probabilities: (B, M) float32.
+    """
+
+    index: Tensor
+    embeddings: list[Tensor]
+    probabilities: Tensor
+
+
+class M3NetTask(L.LightningModule):
+    """Trains and evaluates M3-Net for attribute-specific retrieval.
+
+    Attributes:
+        taxonomy: Attributes and classes the network was built for.
+        network: The plain network.
+    """
+
+    def __init__(
+        self,
+        labels: dict[str, Any],
+        network: NetworkConfig = NetworkConfig(),  # noqa: B008 - frozen
+        loss: LossConfig = LossConfig(),  # noqa: B008 - frozen
+        optimizer: OptimizerConfig = OptimizerConfig(),  # noqa: B008 - frozen
+        ranking: Ranking = "class",
+    ) -> None:
+        """Build the network with random weights.
+
+        Args:
+            labels: What the data set knows of its classes: "taxonomy", "positives", "annotated";
+                see `BaseDataModule.class_statistics`. Filled in from the data.
+            network: Shape of the network.
+            loss: Weights and margins of the losses.
+            optimizer: How weights are moved.
+            ranking: Which representation ranks the gallery: the attribute's vector, its classes'
+                vectors gated by their probabilities, the class probabilities (posterior), or
+                attribute and class vectors side by side (duet).
+        """
+        super().__init__()
+        check_ranking(ranking, network)
+        self.save_hyperparameters(
+            {
+                "labels": labels,
+                "network": asdict(network),
+                "loss": asdict(loss),
+                "optimizer": asdict(optimizer),
+                "ranking": ranking,
+            }
+        )
+        self.taxonomy = Taxonomy.from_plain(labels["taxonomy"])
+        self.ranking, self.optimizer_config = ranking, optimizer
+        sizes = self.taxonomy.sizes
+        self.network = M3Net(network, sizes).to(memory_format=torch.channels_last)
+        self.loss = M3NetLoss(
+            loss,
+            attribute_of_class=torch.from_numpy(self.taxonomy.attribute_of_class),
+            positives=torch.tensor(labels["positives"]),
+            annotated=torch.tensor(labels["annotated"]),
+            dim=self.network.phi_dim,
+        )
+        self.val_metrics = RetrievalMetrics(self.taxonomy.names, sizes)
+        self.test_metrics = RetrievalMetrics(self.taxonomy.names, sizes)
+
+    def setup(self, stage: str) -> None:
+        """Fetch pretrained weights, but never where a checkpoint will replace them.
+
+        Args:
+            stage: "fit", "validate", "test" or "predict".
+
+        Raises:
+            WeightsError: The weights cannot be had.
+        """
+        config = self.network.config
+        if stage == "fit" and config.pretrained and self.trainer.ckpt_path is None:
+            self.network.backbone.load_pretrained(config.weights_file)
+
+    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
+        """Give the combined loss of a batch; each term is logged by name."""
+        del batch_idx
+        outputs = self.network(batch["image"])
+        terms = self.loss(outputs.logits, outputs.phi, batch["targets"], batch["annotated"])
+        named = {f"train/{name}": term.detach() for name, term in terms.items() if name != "total"}
+        self.log_dict(named)
+        self.log("train/loss", terms["total"].detach(), prog_bar=True)
+        total: Tensor = terms["total"]
+        return total
+
+    def validation_step(self, batch: Batch, batch_idx: int) -> None:
+        """Take in a batch of validation images."""
+        del batch_idx
+        self._update(self.val_metrics, batch)
+
+    def on_validation_epoch_end(self) -> None:
+        """Log the scores, but not those of the two batches of a sanity check."""
+        if not self.trainer.sanity_checking:
+            scores = self.val_metrics.compute()
+            self.log("val/map_all", scores.pop("map_all"), prog_bar=True)
+            self.log_dict({f"val/{name}": value for name, value in scores.items()})
+
+    def on_validation_epoch_start(self) -> None:
+        """Forget what an earlier epoch or a sanity check took in."""
+        self.val_metrics.reset()
+
+    def test_step(self, batch: Batch, batch_idx: int) -> None:
+        """Take in a batch of test images."""
+        del batch_idx
+        self._update(self.test_metrics, batch)
+
+    def on_test_epoch_start(self) -> None:
+        """Forget what an earlier test took in."""
+        self.test_metrics.reset()
+
+    def on_test_epoch_end(self) -> None:
+        """Log the scores."""
+        scores = self.test_metrics.compute()
+        self.log_dict({f"test/{name}": value for name, value in scores.items()})
+
+    def predict_step(self, batch: Batch, batch_idx: int) -> Prediction:
+        """Give ranking vectors and class probabilities of images without labels."""
+        del batch_idx
+        outputs = self.network(batch["image"])
+        probabilities = self.probabilities(outputs)
+        embeddings = represent(outputs, probabilities, self.taxonomy.sizes, self.ranking)
+        return Prediction(index=batch["index"], embeddings=embeddings, probabilities=probabilities)
+
+    def probabilities(self, outputs: Outputs) -> Tensor:
+        """Give (B, M) float32 calibrated class probabilities."""
+        several = [attribute.multi_label for attribute in self.taxonomy]
+        return posteriors(outputs.logits, self.loss.class_log_weight, self.taxonomy.sizes, several)
+
+    def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
+        """Give the optimizer, and the schedule over all steps of the training."""
+        optimizer = build_optimizer(self, self.optimizer_config)
+        num_steps = int(self.trainer.estimated_stepping_batches)
+        schedule = build_schedule(optimizer, self.optimizer_config, num_steps)
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+    def _update(self, metrics: RetrievalMetrics, batch: Batch) -> None:
+        outputs = self.network(batch["image"])
+        embeddings = represent(
+            outputs, self.probabilities(outputs), self.taxonomy.sizes, self.ranking
+        )
+        metrics.update(embeddings, batch["targets"], batch["roles"], batch["index"])
+
+
+def build_task(hyper_parameters: Mapping[str, Any]) -> M3NetTask:
+    """Rebuild a task, with random weights, from the hyper-parameters in a checkpoint."""
+    return M3NetTask(
+        labels=hyper_parameters["labels"],
+        network=NetworkConfig(**hyper_parameters["network"]),
+        loss=LossConfig(**hyper_parameters["loss"]),
+        optimizer=OptimizerConfig(**hyper_parameters["optimizer"]),
+        ranking=hyper_parameters["ranking"],
+    )

@@ -1,0 +1,105 @@
+"""The classification loss against one call of torch's cross-entropy per image and attribute."""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from m3net.losses import AttributeClassificationLoss, positive_weights
+
+ATTRIBUTE_OF_CLASS = torch.tensor([0, 0, 0, 1, 1, 2, 2, 2, 2])
+
+
+def draw(annotated_share: float) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Logits, targets, annotated and positive weights of six images."""
+    generator = torch.Generator().manual_seed(3)
+    logits = torch.randn(6, 9, generator=generator, requires_grad=True)
+    annotated = torch.rand(6, 3, generator=generator) < annotated_share
+    targets = torch.rand(6, 9, generator=generator) < 0.4
+    targets &= annotated[:, ATTRIBUTE_OF_CLASS]
+    return logits, targets, annotated, torch.rand(9, generator=generator) * 3 + 0.2
+
+
+def loop(logits: Tensor, targets: Tensor, annotated: Tensor, weight: Tensor) -> Tensor:
+    """Mean over annotated pairs of an image and an attribute, each the mean over its classes."""
+    pairs = []
+    for image, attribute in annotated.nonzero().tolist():
+        classes = attribute == ATTRIBUTE_OF_CLASS
+        pairs.append(
+            F.binary_cross_entropy_with_logits(
+                logits[image, classes], targets[image, classes].float(), pos_weight=weight[classes]
+            )
+        )
+    return torch.stack(pairs).mean()
+
+
+def test_equals_a_loop_over_annotated_pairs_in_value_and_gradient() -> None:
+    for share in (1.0, 0.5):
+        logits, targets, annotated, weight = draw(share)
+        value = AttributeClassificationLoss(ATTRIBUTE_OF_CLASS, weight)(logits, targets, annotated)
+        expected = loop(logits, targets, annotated, weight)
+        torch.testing.assert_close(value, expected)
+        gradients = [torch.autograd.grad(loss, logits)[0] for loss in (value, expected)]
+        torch.testing.assert_close(*gradients)
+
+
+def test_hand_worked_formula() -> None:
+    # probabilities 3/4 and 1/4: -(2 log 3/4 + log 3/4) / 2, the second attribute is not annotated
+    logits = torch.tensor([[3.0, 1 / 3, 9.0]]).log()
+    targets = torch.tensor([[True, False, True]])
+    loss = AttributeClassificationLoss(torch.tensor([0, 0, 1]), torch.tensor([2.0, 1.0, 1.0]))
+    value = loss(logits, targets, torch.tensor([[True, False]]))
+    torch.testing.assert_close(value, -1.5 * torch.tensor(0.75).log())
+
+
+def test_classes_of_unannotated_attributes_get_no_gradient() -> None:
+    logits, targets, annotated, weight = draw(0.5)
+    AttributeClassificationLoss(ATTRIBUTE_OF_CLASS, weight)(logits, targets, annotated).backward()
+    assert logits.grad is not None
+    assert torch.equal(logits.grad != 0, annotated[:, ATTRIBUTE_OF_CLASS])
+
+
+def test_nothing_annotated_is_a_zero_with_a_gradient() -> None:
+    logits, targets, _, weight = draw(1.0)
+    nothing = torch.zeros(6, 3, dtype=torch.bool)
+    value = AttributeClassificationLoss(ATTRIBUTE_OF_CLASS, weight)(
+        logits * 1e4, targets & False, nothing
+    )
+    value.backward()
+    assert value.item() == 0
+    assert logits.grad is not None
+    assert not logits.grad.any()
+
+
+def test_autocast_computes_in_float32() -> None:
+    logits, targets, annotated, weight = draw(1.0)
+    loss = AttributeClassificationLoss(ATTRIBUTE_OF_CLASS, weight)
+    half = logits.detach().bfloat16()
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        value = loss(half, targets, annotated)
+    assert value.dtype == torch.float32
+    assert torch.equal(value, loss(half.float(), targets, annotated))
+
+
+def test_extreme_logits_stay_finite() -> None:
+    logits = torch.full((1, 2), 1e4, requires_grad=True)
+    loss = AttributeClassificationLoss(torch.tensor([0, 0]), torch.ones(2))
+    value = loss(logits, torch.tensor([[True, False]]), torch.tensor([[True]]))
+    value.backward()
+    assert logits.grad is not None
+    assert value.isfinite()
+    assert logits.grad.isfinite().all()
+
+
+def test_positive_weights_by_hand() -> None:
+    positives = torch.tensor([20, 50, 1, 99, 0, 100])
+    annotated = torch.full((6,), 100)
+    weights = positive_weights(positives, annotated, power=0.5, maximum=5.0)
+    # sqrt(80 / 20), even, clipped, clipped, no positive, no negative
+    torch.testing.assert_close(weights, torch.tensor([2.0, 1.0, 5.0, 0.2, 1.0, 0.2]))
+    assert torch.equal(positive_weights(positives, annotated, 0.0, 5.0), torch.ones(6))
+
+
+def test_full_balance_gives_positives_and_negatives_the_same_total_weight() -> None:
+    positives, annotated = torch.tensor([3, 40, 80]), torch.tensor([100, 100, 100])
+    weights = positive_weights(positives, annotated, power=1.0, maximum=1000.0)
+    torch.testing.assert_close(weights * positives, (annotated - positives).float())

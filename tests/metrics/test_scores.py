@@ -1,0 +1,97 @@
+"""The table and its overall rows, worked out by hand."""
+
+from math import isnan
+
+import pytest
+import torch
+
+from m3net.metrics import (
+    OVERALL_BY_ATTRIBUTES,
+    OVERALL_BY_QUERIES,
+    Images,
+    QueryResults,
+    flatten,
+    rank,
+    score_table,
+)
+
+
+def results(*rankings: str) -> QueryResults:
+    """Give the results of queries that rank galleries as "01": not relevant, relevant."""
+    return QueryResults.concatenate([one_query(text) for text in rankings])
+
+
+def one_query(text: str) -> QueryResults:
+    """Rank a gallery that lies on a line, best first."""
+    scores = -torch.arange(len(text)).float()[:, None]
+    targets = torch.tensor([[mark == "1"] for mark in text])
+    query = Images(torch.ones(1, 1), torch.ones(1, 1, dtype=torch.bool), torch.tensor([-1]))
+    return rank(query, Images(scores, targets, torch.arange(len(text))))
+
+
+def no_queries() -> QueryResults:
+    """Give the results of no queries."""
+    empty = Images(torch.ones(0, 1), torch.ones(0, 1, dtype=torch.bool), torch.arange(0))
+    return rank(empty, empty)
+
+
+# Average precisions: sleeve 1, 1/2, 0; collar 1/3; length has no queries.
+RESULTS = {"sleeve": results("10", "01", "00"), "collar": results("001"), "length": no_queries()}
+NUM_GALLERY = {"sleeve": 2, "collar": 3, "length": 5}
+
+
+def test_overall_by_queries_weighs_each_query_the_same() -> None:
+    row = score_table(RESULTS, NUM_GALLERY)[-2]
+    assert row.attribute == OVERALL_BY_QUERIES
+    assert row.map_all == pytest.approx((1 + 1 / 2 + 0 + 1 / 3) / 4)
+    assert row.recall_100 == pytest.approx(3 / 4)
+    assert (row.num_queries, row.num_gallery, row.num_queries_without_relevant) == (4, 10, 1)
+
+
+def test_overall_by_queries_is_the_mean_of_attributes_weighed_by_their_queries() -> None:
+    *rows, by_queries, _ = score_table(RESULTS, NUM_GALLERY)
+    asked = [row for row in rows if row.num_queries]
+    weighed = sum(row.map_all * row.num_queries for row in asked)
+    assert by_queries.map_all == pytest.approx(weighed / sum(row.num_queries for row in asked))
+
+
+def test_overall_by_attributes_weighs_each_attribute_with_queries_the_same() -> None:
+    row = score_table(RESULTS, NUM_GALLERY)[-1]
+    assert row.attribute == OVERALL_BY_ATTRIBUTES
+    assert row.map_all == pytest.approx(((1 + 1 / 2 + 0) / 3 + 1 / 3) / 2)
+    assert row.recall_100 == pytest.approx((2 / 3 + 1) / 2)
+    assert (row.num_queries, row.num_gallery, row.num_queries_without_relevant) == (4, 10, 1)
+
+
+def test_rows_of_attributes() -> None:
+    sleeve, collar, length = score_table(RESULTS, NUM_GALLERY)[:3]
+    assert (sleeve.attribute, sleeve.num_queries, sleeve.num_gallery) == ("sleeve", 3, 2)
+    assert sleeve.map_all == sleeve.map_100 == sleeve.map_100_by_min == pytest.approx(0.5)
+    assert sleeve.num_queries_without_relevant == 1
+    assert collar.map_all == pytest.approx(1 / 3)
+    assert (length.num_queries, length.num_gallery) == (0, 5)
+    assert isnan(length.map_all)
+
+
+def test_without_any_queries_nothing_is_defined() -> None:
+    table = score_table({"length": no_queries()}, {"length": 5})
+    assert all(isnan(row.map_all) and isnan(row.recall_100) for row in table)
+
+
+def test_flat_names() -> None:
+    flat = flatten(score_table(RESULTS, NUM_GALLERY))
+    names = {"map_all", "map_100", "map_100_by_min", "recall_100"}
+    counts = {"num_queries", "num_gallery", "num_queries_without_relevant"}
+    attributes = {"sleeve", "collar", "length"}
+    assert flat.keys() == (
+        names
+        | counts
+        | {f"{name}_by_attribute" for name in names}
+        | {f"{name}/{attribute}" for name in names | counts for attribute in attributes}
+    )
+    assert all(value.ndim == 0 for value in flat.values())
+    assert flat["map_all"].item() == pytest.approx(11 / 24)
+    assert flat["map_all_by_attribute"].item() == pytest.approx(5 / 12)
+    assert flat["map_all/collar"].item() == pytest.approx(1 / 3)
+    assert flat["num_queries"].item() == 4
+    assert flat["num_gallery/length"].item() == 5
