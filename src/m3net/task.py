@@ -119,7 +119,7 @@ class M3NetTask(L.LightningModule):
         if not self.trainer.sanity_checking:
             scores = self.val_metrics.compute()
             self.log("val/map_all", scores.pop("map_all"), prog_bar=True)
-            self.log_dict({f"val/{name}": value for name, value in scores.items()})
+            self._log_scores("val", scores)
 
     def on_validation_epoch_start(self) -> None:
         """Forget what an earlier epoch or a sanity check took in."""
@@ -136,8 +136,7 @@ class M3NetTask(L.LightningModule):
 
     def on_test_epoch_end(self) -> None:
         """Log the scores."""
-        scores = self.test_metrics.compute()
-        self.log_dict({f"test/{name}": value for name, value in scores.items()})
+        self._log_scores("test", self.test_metrics.compute())
 
     def predict_step(self, batch: Batch, batch_idx: int) -> Prediction:
         """Give ranking vectors and class probabilities of images without labels."""
@@ -158,6 +157,11 @@ class M3NetTask(L.LightningModule):
         num_steps = int(self.trainer.estimated_stepping_batches)
         schedule = build_schedule(optimizer, self.optimizer_config, num_steps)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+    def _log_scores(self, split: str, scores: Mapping[str, Tensor]) -> None:
+        """Log means, not the counts of queries and images, which do not change."""
+        means = {name: value for name, value in scores.items() if value.is_floating_point()}
+        self.log_dict({f"{split}/{name}": value for name, value in means.items()})
 
     def _update(self, metrics: RetrievalMetrics, batch: Batch) -> None:
         outputs = self.network(batch["image"])

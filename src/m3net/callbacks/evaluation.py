@@ -6,7 +6,7 @@ import lightning as L
 import numpy as np
 import torch
 from lightning.pytorch.utilities import rank_zero_only
-from rich.console import Console
+from rich.table import Table
 
 from m3net.data.dataset import RetrievalDataset
 from m3net.data.taxonomy import Taxonomy
@@ -19,7 +19,11 @@ from m3net.task import M3NetTask
 
 
 class EvaluationReport(L.Callback):
-    """Writes and prints the scores of `test` and `validate`, and draws what was retrieved."""
+    """Writes the scores of `test` and `validate`, and draws what was retrieved.
+
+    Attributes:
+        tables: The tables for the terminal, to print when no progress bar is in their way.
+    """
 
     def __init__(self, folder: Path, queries: int = 5, results: int = 10, photos: int = 4) -> None:
         """Say where to write and how much to draw.
@@ -32,6 +36,7 @@ class EvaluationReport(L.Callback):
         """
         self.folder = folder
         self.queries, self.results, self.photos = queries, results, photos
+        self.tables: list[Table] = []
 
     def on_test_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Report a test.
@@ -72,7 +77,8 @@ class EvaluationReport(L.Callback):
         gallery = Gallery(dataset, task.taxonomy, self.results)
         gallery.draw_all(results, self.queries, folder)
         self._draw_attention(task, dataset, results, folder / "attention.png")
-        Console().print(render_scores(scores, title=f"{name}: {len(dataset):,} images, percent"))
+        title = f"{name}: {len(dataset):,} images, in percent"
+        self.tables.append(render_scores(scores, title))
 
     def _draw_attention(
         self,

@@ -17,7 +17,8 @@ def draw_backdrop(canvas: Canvas, scene: Scene) -> None:
     """Paint the whole picture with the scene's backdrop."""
     canvas.flood(scene.wall)
     if scene.backdrop == "gradient":
-        _stretch(canvas, np.array([[scene.wall] * 2, [scene.floor] * 2], dtype=np.float64))
+        below = blend(scene.wall, scene.floor, 0.6)
+        _stretch(canvas, np.array([[scene.wall] * 2, [below] * 2], dtype=np.float64))
     elif scene.backdrop == "plaster":
         _plaster(canvas, scene)
     elif scene.backdrop in ("room", "rack"):

@@ -1,6 +1,5 @@
 """A picture to draw on in the wearer's own measures, whatever its size in pixels."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -12,11 +11,11 @@ from m3net.data.synthetic.garment import Colour
 from m3net.data.synthetic.palette import outline
 
 Points = NDArray[np.float64]
-"""(N, 2) float64 in units of the wearer: to the right of the middle, down from the shoulders."""
+"""(N, 2) float64 in body units: to the right of the middle, down from the shoulders."""
 
 _SUBPIXEL_BITS = 4
 EDGE = 0.016
-"""Width of the line around a piece, in shoulder widths."""
+"""Width of the line around a piece, in body units."""
 
 
 @dataclass(frozen=True)
@@ -24,9 +23,9 @@ class Canvas:
     """A picture, and the affine map from the wearer's measures to its pixels.
 
     Attributes:
-        pixels: (S, S, 3) uint8, RGB, drawn upon in place.
+        pixels: (S, S, 3) uint8, RGB, or (S, S) uint8; drawn upon in place.
         to_pixels: (2, 3) float64.
-        scale: Pixels per shoulder width.
+        scale: Pixels per body unit.
     """
 
     pixels: NDArray[np.uint8]
@@ -61,11 +60,10 @@ class Canvas:
         radius_fixed = round(radius * self.scale * 2**_SUBPIXEL_BITS)
         cv2.circle(self.pixels, (x, y), radius_fixed, colour, -1, cv2.LINE_AA, _SUBPIXEL_BITS)
 
-    def lay(self, parts: Sequence[Points], cloth: NDArray[np.uint8]) -> None:
-        """Show a cloth of the size of the picture inside some polygons."""
+    def lay(self, points: Points, cloth: NDArray[np.uint8]) -> None:
+        """Show a cloth of the size of the picture inside a polygon."""
         mask = np.zeros(self.pixels.shape[:2], dtype=np.uint8)
-        for points in parts:
-            cv2.fillPoly(mask, [self._place(points)], 255, cv2.LINE_8, _SUBPIXEL_BITS)
+        cv2.fillPoly(mask, [self._place(points)], 255, cv2.LINE_8, _SUBPIXEL_BITS)
         cv2.copyTo(cloth, mask, self.pixels)
 
     def _place(self, points: Points) -> NDArray[np.int32]:

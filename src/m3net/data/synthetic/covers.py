@@ -49,11 +49,11 @@ def _scarf(canvas: Canvas, scene: Scene) -> None:
     colour = scene.others[2]
     for side in (-1, 1):
         end = corners(
-            (side * 0.02, 0.1), (side * 0.26, 0.1), (side * 0.27, 0.72), (side * 0.05, 0.72)
+            (side * 0.01, 0.1), (side * 0.18, 0.1), (side * 0.19, 0.54), (side * 0.02, 0.54)
         )
         canvas.shape(end, colour)
-        for x in np.arange(0.08, 0.26, 0.05):
-            canvas.line(corners((side * x, 0.72), (side * x, 0.79)), colour, 0.025)
+        for x in np.arange(0.04, 0.19, 0.045):
+            canvas.line(corners((side * x, 0.54), (side * x, 0.59)), colour, 0.025)
     roll = smooth(
         (0, -0.24),
         (0.22, -0.2),

@@ -1,5 +1,6 @@
 """From a garment to pixels: framing, drawing and the camera."""
 
+import math
 from functools import lru_cache
 
 import cv2
@@ -10,8 +11,9 @@ from m3net.data.synthetic.backdrop import draw_backdrop
 from m3net.data.synthetic.canvas import Canvas
 from m3net.data.synthetic.figure import draw_figure
 from m3net.data.synthetic.garment import Garment, Kind, Scene
+from m3net.errors import ConfigError
 
-# What the picture shows from top to bottom, in shoulder widths down from the shoulders.
+# What the picture shows from top to bottom, in body units down from the shoulders.
 _FRAMES: dict[Kind, tuple[float, float]] = {
     "top": (-0.6, 1.5),
     "dress": (-0.52, 2.7),
@@ -24,7 +26,8 @@ _CLOSE_UPS: dict[Kind, tuple[float, float]] = {
     "skirt": (0.3, 1.45),
     "trousers": (0.3, 1.3),
 }
-_MIN_SUPERSAMPLING, _MIN_CANVAS = 2, 224
+_MIN_SIZE, _MAX_SIZE = 32, 1024
+_SUPERSAMPLING, _CANVAS_STEP = 2, 256
 _PLATE = 320
 
 
@@ -37,14 +40,20 @@ def draw(garment: Garment, size: int) -> NDArray[np.uint8]:
         garment: What to draw.
         size: Side in pixels, 32 .. 1024.
 
+    Raises:
+        ConfigError: The size is out of range.
+
     Example:
         >>> from m3net.data.synthetic.sampling import sample_garment
         >>> draw(sample_garment(seed=0, index=3), size=64).shape
         (64, 64, 3)
     """
-    # Lines have whole widths, so that a small picture needs a canvas of the usual size too.
-    supersampling = max(_MIN_SUPERSAMPLING, -(-_MIN_CANVAS // size))
-    canvas = _frame(garment, size * supersampling)
+    if not _MIN_SIZE <= size <= _MAX_SIZE:
+        raise ConfigError(
+            f"cannot draw a garment {size} pixels large: choose {_MIN_SIZE} to {_MAX_SIZE}."
+        )
+    # Lines are a whole number of pixels wide: few sizes of canvas keep them equal in all pictures.
+    canvas = _frame(garment, _CANVAS_STEP * math.ceil(_SUPERSAMPLING * size / _CANVAS_STEP))
     draw_backdrop(canvas, garment.scene)
     draw_figure(canvas, garment)
     small = cv2.resize(canvas.pixels, (size, size), interpolation=cv2.INTER_AREA)

@@ -78,7 +78,8 @@ def _sheet(pattern: str) -> NDArray[np.uint8]:
     else:
         _flower(tile, 14, 15, 5.5)
         _flower(tile, 38, 37, 4)
-    sheet = np.tile(cv2.blur(tile, (3, 3), borderType=cv2.BORDER_REPLICATE), (_REPEATS, _REPEATS))
+    soft = cv2.blur(tile, (3, 3), borderType=cv2.BORDER_REPLICATE)
+    sheet = np.tile(soft, (_REPEATS, _REPEATS)).astype(np.uint8)
     sheet.setflags(write=False)
     return sheet
 

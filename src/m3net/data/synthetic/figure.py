@@ -13,7 +13,7 @@ from m3net.data.synthetic.palette import outline
 from m3net.data.synthetic.tops import neckline, sleeve, top_half
 
 _UPPER = ("top", "dress")
-_OPEN = 5
+_ARMHOLE_POINTS = 5
 
 
 def draw_figure(canvas: Canvas, garment: Garment) -> None:
@@ -25,12 +25,10 @@ def draw_figure(canvas: Canvas, garment: Garment) -> None:
     for arm in arms:
         body.draw_upper_arm(canvas, scene, arm)
     body.draw_torso(canvas, scene)
-    for piece in _layers(garment):
-        half = _half(piece)
-        cloth = weave(canvas, piece, mirror(half), scene.seed)
-        _draw_trunk(canvas, piece, half, cloth)
-        if piece.kind in _UPPER:
-            upper, upper_cloth = piece, cloth
+    worn = [(piece, _cloth(canvas, piece, scene.seed)) for piece in _layers(garment)]
+    for piece, cloth in worn:
+        _draw_trunk(canvas, piece, cloth)
+    upper, upper_cloth = next(pair for pair in worn if pair[0].kind in _UPPER)
     for arm in arms:
         body.draw_forearm(canvas, scene, arm)
         _draw_sleeve(canvas, upper, arm, upper_cloth)
@@ -57,11 +55,17 @@ def _half(piece: Piece) -> Points:
     return top_half(piece) if piece.kind in _UPPER else bottom_half(piece)
 
 
-def _draw_trunk(canvas: Canvas, piece: Piece, half: Points, cloth: Cloth) -> None:
+def _cloth(canvas: Canvas, piece: Piece, seed: int) -> Cloth:
+    """Give the cloth that a piece is cut from, in the place where it is worn."""
+    return weave(canvas, piece, mirror(_half(piece)), seed)
+
+
+def _draw_trunk(canvas: Canvas, piece: Piece, cloth: Cloth) -> None:
     """Draw a piece without its sleeves and collar."""
     edge = outline(piece.tone)
+    half = _half(piece)
     whole = mirror(half)
-    canvas.lay([whole], cloth)
+    canvas.lay(whole, cloth)
     canvas.line(whole, edge, closed=True)
     if piece.kind in _UPPER:
         canvas.line(mirror(neckline(piece)[::-1]), edge, 2 * EDGE)
@@ -79,9 +83,9 @@ def _draw_sleeve(canvas: Canvas, piece: Piece, arm: Points, cloth: Cloth) -> Non
     if shape is None:
         return
     edge = outline(piece.tone)
-    canvas.lay([shape], cloth)
+    canvas.lay(shape, cloth)
     # The armhole is open above the armpit, where the sleeve runs on into the shoulder.
-    seam = shape[_OPEN:] if arm[0, 0] > 0 else shape[:-_OPEN]
+    seam = shape[_ARMHOLE_POINTS:] if arm[0, 0] > 0 else shape[:-_ARMHOLE_POINTS]
     canvas.line(seam, edge)
     middle = len(shape) // 2
     # The outline runs down one side of the arm and up the other: its turn is the cuff.

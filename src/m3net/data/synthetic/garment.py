@@ -40,7 +40,7 @@ class Piece:
         accent: Third colour, as of the centres of flowers.
         ease: How loosely it fits, 0 .. 1.
         flare: How far it widens below the waist, 0 .. 1.
-        repeat: Size of one repeat of the pattern, in shoulder widths.
+        repeat: Size of one repeat of the pattern, in body units (shoulders are 0.8 wide).
     """
 
     kind: Kind

@@ -59,7 +59,10 @@ def sample_garment(seed: int, index: int) -> Garment:
     companion = None
     if kind != "dress":
         companion = _companion(random, kind, _pick(random, other_colours))
-    cover = _pick(random, _COVERS[kind])
+    covers = _COVERS[kind]
+    # A scarf over a crop top would hide its colour too.
+    seemly = [c for c in covers if (c, piece.hem_length) != ("scarf", "crop")]
+    cover = _pick(random, covers, seemly)
     return Garment(
         piece=piece,
         companion=companion,

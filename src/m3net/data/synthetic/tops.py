@@ -93,9 +93,8 @@ def sleeve(piece: Piece, arm: Points) -> Points | None:
         widths = np.linspace(0.1, 0.15, len(along))
     if not off_shoulder:
         # Round over the shoulder: the line begins above the arm, as a half circle there.
-        rise = (
-            _ROUND[:, :1] * widths[0] * (middle[0] - middle[1]) / np.hypot(*(middle[1] - middle[0]))
-        )
+        up = middle[0] - middle[1]
+        rise = _ROUND[:, :1] * widths[0] * up / np.hypot(*up)
         middle = np.concatenate([middle[0] + rise, middle])
         widths = np.concatenate([_ROUND[:, 1] * widths[0], widths])
     return ribbon(middle, widths)

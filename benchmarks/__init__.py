@@ -1,0 +1,1 @@
+"""Measurements against the limits, each a ratio within one run."""

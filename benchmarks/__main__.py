@@ -1,0 +1,40 @@
+"""`python -m benchmarks [NAME ...]`: prints every figure as a line `name value target`."""
+
+import importlib
+import sys
+from collections.abc import Iterator
+from typing import NamedTuple
+
+NAMES = ("train_step", "loader")
+
+
+class Figure(NamedTuple):
+    """One measured figure.
+
+    Attributes:
+        name: What it is.
+        value: What was measured.
+        target: What it should be, as "<=1.15"; "-" where it has none.
+    """
+
+    name: str
+    value: float
+    target: str = "-"
+
+
+def main(names: list[str]) -> int:
+    """Run the named benchmarks, or all of them."""
+    unknown = [name for name in names if name not in NAMES]
+    if unknown:
+        sys.stderr.write(f"no benchmark {', '.join(unknown)}; there are {', '.join(NAMES)}\n")
+        return 2
+    for name in names or NAMES:
+        measure = importlib.import_module(f"benchmarks.{name}").measure
+        figures: Iterator[Figure] = measure()
+        for figure in figures:
+            print(f"{figure.name} {figure.value:.3f} {figure.target}", flush=True)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
