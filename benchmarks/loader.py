@@ -51,7 +51,7 @@ def _measure(folder: str) -> Iterator[Figure]:
         return len(records)
 
     def load(loader: torch.utils.data.DataLoader) -> int:  # type: ignore[type-arg]  # any batch
-        return sum(len(batch["image"]) for batch in loader)
+        return sum(len(batch["image"]) for batch in iter(loader))
 
     work = {"decode": decode, "eval": lambda: load(evaluation), "train": lambda: load(training)}
     speeds: dict[str, list[float]] = {name: [] for name in work}

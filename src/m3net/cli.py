@@ -10,10 +10,9 @@ from typing import Any
 import lightning as L
 import torch
 import yaml
-from jsonargparse import Namespace
+from jsonargparse import Namespace, dict_to_namespace
 from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI, SaveConfigCallback
-from lightning.pytorch.utilities import rank_zero_only
 from rich.console import Console
 
 import m3net
@@ -23,7 +22,7 @@ from m3net.data.datamodules import BaseDataModule, ImagesDataModule
 from m3net.data.taxonomy import Taxonomy
 from m3net.errors import CheckpointError, ConfigError
 from m3net.reports.farewell import render_farewell
-from m3net.runs import find_checkpoint, load_checkpoint, new_run, run_of
+from m3net.runs import find_checkpoint, is_first_process, load_checkpoint, new_run, run_of
 from m3net.task import M3NetTask
 
 _EVALUATIONS = ("validate", "test", "predict")
@@ -220,7 +219,7 @@ def run(words: Sequence[str]) -> None:
     """
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
     cli = M3NetCLI(words)
-    if rank_zero_only.rank == 0:
+    if is_first_process():
         cli.say_farewell()
 
 
@@ -240,8 +239,10 @@ def best_precision() -> str:
 
 
 def _csv_logger(folder: Path) -> Namespace:
-    arguments = Namespace(save_dir=str(folder), name="", version="")
-    return Namespace(class_path="lightning.pytorch.loggers.CSVLogger", init_args=arguments)
+    arguments = {"save_dir": str(folder), "name": "", "version": ""}
+    path = "lightning.pytorch.loggers.CSVLogger"
+    logger: Namespace = dict_to_namespace({"class_path": path, "init_args": arguments})
+    return logger
 
 
 def _defaults(command: str, checkpoint: dict[str, Any], run: Path | None) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 import math
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from torch import nn
 from torch.optim import AdamW
@@ -43,7 +43,7 @@ def build_optimizer(module: nn.Module, config: OptimizerConfig) -> AdamW:
     """Give the optimizer of a module's parameters."""
     spared = [p for p in module.parameters() if p.ndim < 2]
     decayed = [p for p in module.parameters() if p.ndim >= 2]
-    groups = [{"params": decayed}, {"params": spared, "weight_decay": 0.0}]
+    groups: list[dict[str, Any]] = [{"params": decayed}, {"params": spared, "weight_decay": 0.0}]
     return AdamW(groups, lr=config.lr, weight_decay=config.weight_decay)
 
 

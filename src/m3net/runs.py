@@ -19,6 +19,11 @@ _SHARED = "M3NET_RUN_FOLDER"
 _UNREADABLE = (OSError, RuntimeError, EOFError, KeyError, ValueError, pickle.UnpicklingError)
 
 
+def is_first_process() -> bool:
+    """Tell whether this process is the one that writes files and speaks."""
+    return int(getattr(rank_zero_only, "rank", 0)) == 0
+
+
 def new_run(root: Path, experiment: str) -> Path:
     """Make the next numbered folder of an experiment.
 
@@ -30,14 +35,14 @@ def new_run(root: Path, experiment: str) -> Path:
         root / experiment / n with n one above the highest there; the same folder for the
         processes that this process starts.
     """
-    if _SHARED in os.environ and rank_zero_only.rank != 0:
+    if _SHARED in os.environ and not is_first_process():
         return Path(os.environ[_SHARED])
     parent = root / experiment
     parent.mkdir(parents=True, exist_ok=True)
     while True:
         numbers = [int(child.name) for child in parent.iterdir() if child.name.isdigit()]
         folder = parent / str(max(numbers, default=-1) + 1)
-        if rank_zero_only.rank == 0:
+        if is_first_process():
             try:
                 folder.mkdir()
             except FileExistsError:

@@ -1,11 +1,11 @@
 """After an evaluation: the table and the pictures."""
 
 from pathlib import Path
+from typing import Any
 
 import lightning as L
 import numpy as np
 import torch
-from lightning.pytorch.utilities import rank_zero_only
 from rich.table import Table
 
 from m3net.data.dataset import RetrievalDataset
@@ -15,6 +15,7 @@ from m3net.metrics.retrieval import RetrievalMetrics
 from m3net.reports.attention import AttentionRow, draw_attention
 from m3net.reports.galleries import GalleryRow, Tile, draw_gallery
 from m3net.reports.tables import render_scores, write_scores
+from m3net.runs import is_first_process
 from m3net.task import M3NetTask
 
 
@@ -62,14 +63,14 @@ class EvaluationReport(L.Callback):
         self, trainer: L.Trainer, task: M3NetTask, metrics: RetrievalMetrics, name: str
     ) -> None:
         """Write the table and the pictures of one evaluation."""
-        loaders = trainer.test_dataloaders if name == "test" else trainer.val_dataloaders
+        loader: Any = trainer.test_dataloaders if name == "test" else trainer.val_dataloaders
         limit = trainer.limit_test_batches if name == "test" else trainer.limit_val_batches
-        dataset: RetrievalDataset = loaders.dataset
+        dataset: RetrievalDataset = loader.dataset
         # All processes take part in gathering the results; the first one writes them.
         scores, results = metrics.table(), metrics.results()
         if limit == 1.0:
             metrics.check_complete(torch.from_numpy(dataset.records.roles))
-        if rank_zero_only.rank != 0:
+        if not is_first_process():
             return
         folder = self.folder / name
         (folder / "galleries").mkdir(parents=True, exist_ok=True)
@@ -88,7 +89,7 @@ class EvaluationReport(L.Callback):
         file: Path,
     ) -> None:
         """Draw where the network looks in a few queries, for attributes or for their classes."""
-        queries = torch.cat([own.query_index for own in results.values()]).unique().cpu()
+        queries = torch.unique(torch.cat([own.query_index for own in results.values()])).cpu()
         places = np.linspace(0, len(queries) - 1, min(self.photos, len(queries))).astype(int)
         samples = [dataset[int(queries[place])] for place in places]
         images = torch.stack([sample["image"] for sample in samples])

@@ -71,7 +71,8 @@ class PredictionWriter(BasePredictionWriter):
         """Write one batch."""
         del batch_indices, batch, batch_idx, dataloader_idx
         if self._writer is not None and isinstance(pl_module, M3NetTask):
-            dataset: RetrievalDataset = trainer.predict_dataloaders.dataset
+            loader: Any = trainer.predict_dataloaders
+            dataset: RetrievalDataset = loader.dataset
             images = dataset.records.paths[prediction["index"].cpu().numpy()].tolist()
             self._writer.write_table(_table(images, prediction, pl_module.taxonomy))
 

@@ -95,8 +95,8 @@ class BalancedSampler(ShuffleSampler):
         """Draw groups until the batch is full, or as many groups as it has places."""
         batch: dict[int, None] = {}
         for _ in range(self.batch_size):
-            classes = self.members[rng.integers(len(self.members))]
-            images = classes[rng.integers(len(classes))]
+            classes = self.members[int(rng.integers(len(self.members)))]
+            images = classes[int(rng.integers(len(classes)))]
             take = min(self.images_per_class, len(images))
             batch.update(dict.fromkeys(rng.choice(images, size=take, replace=False).tolist()))
             if len(batch) >= self.batch_size:

@@ -114,7 +114,8 @@ class Taxonomy:
     def class_name(self, class_id: int) -> str:
         """Give the name of a class, without its attribute's."""
         attribute = int(self.attribute_of_class[class_id])
-        return self.attributes[attribute].classes[class_id - self.slices[attribute].start]
+        first = int(self.slices[attribute].start)
+        return self.attributes[attribute].classes[class_id - first]
 
     def to_plain(self) -> list[dict[str, Any]]:
         """Give the taxonomy as lists, dicts and strings, for a checkpoint or a JSON file."""

@@ -113,6 +113,8 @@ class ClassAttention(nn.Module):
     the positions and not 1,000 heads.
     """
 
+    attribute_of_class: Tensor
+
     def __init__(self, channels: int, attribute_of_class: Tensor, dim: int, width: int) -> None:
         """Set the sizes.
 

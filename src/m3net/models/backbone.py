@@ -49,9 +49,11 @@ class Backbone(nn.Module):
             self.register_buffer(which, values.view(1, 3, 1, 1), persistent=False)
 
     def _create(self, **options: Any) -> nn.Module:  # noqa: ANN401 - timm's own options
-        dynamic = {"dynamic_img_size": True} if self.name.startswith(("vit_", "deit")) else {}
+        dynamic: dict[str, Any] = (
+            {"dynamic_img_size": True} if self.name.startswith(("vit_", "deit")) else {}
+        )
         net: nn.Module = timm.create_model(
-            self.name, features_only=True, out_indices=(self._stage,), **dynamic, **options
+            self.name, features_only=True, out_indices=(self._stage,), **options
         )
         return net
 
@@ -67,7 +69,9 @@ class Backbone(nn.Module):
         """
         if file is not None and not Path(file).is_file():
             raise WeightsError(f"backbone weights not found: {file} (model.network.weights_file).")
-        overlay = {} if file is None else {"pretrained_cfg_overlay": {"file": str(file)}}
+        overlay: dict[str, Any] = (
+            {} if file is None else {"pretrained_cfg_overlay": {"file": str(file)}}
+        )
         try:
             donor = self._create(pretrained=True, **overlay)
         except _NO_NETWORK as error:
@@ -102,7 +106,8 @@ def _find_stage(name: str, stride: int) -> tuple[int, int]:
         hint = f" Near: {', '.join(near)}." if near else ""
         raise ConfigError(f"timm {timm.__version__} has no model {name!r}.{hint}")
     with torch.device("meta"):
-        stages = timm.create_model(name, features_only=True).feature_info.get_dicts()
+        net: Any = timm.create_model(name, features_only=True)
+    stages = net.feature_info.get_dicts()
     matching = [i for i, stage in enumerate(stages) if stage["reduction"] == stride]
     if not matching:
         strides = sorted({stage["reduction"] for stage in stages})

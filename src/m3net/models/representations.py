@@ -61,7 +61,7 @@ def posteriors(
         >>> p.round(decimals=3)
         tensor([[0.5000, 0.5000, 1.0000]])
     """
-    parts = (logits.float() - log_weight).split(list(sizes), dim=1)
+    parts = torch.split(logits.float() - log_weight, list(sizes), dim=1)
     return torch.cat(
         [
             torch.sigmoid(part) if several else torch.softmax(part, dim=1)
@@ -86,11 +86,11 @@ def represent(
         For each attribute a (B, D_a) float32 tensor; inner products are scores.
     """
     if ranking == "posterior":
-        return list(probabilities.split(list(sizes), dim=1))
+        return list(torch.split(probabilities, list(sizes), dim=1))
     if ranking == "attribute":
         return list(_attribute_vectors(outputs).unbind(dim=1))
     gated = probabilities.unsqueeze(-1) * F.normalize(outputs.phi, dim=-1)
-    by_class = [part.flatten(1) for part in gated.split(list(sizes), dim=1)]
+    by_class = [part.flatten(1) for part in torch.split(gated, list(sizes), dim=1)]
     if ranking == "class":
         return by_class
     by_attribute = _attribute_vectors(outputs).unbind(dim=1)

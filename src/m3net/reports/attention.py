@@ -63,4 +63,5 @@ def overlay(pixels: NDArray[np.uint8], attention: NDArray[np.float32]) -> NDArra
     heat = np.clip(heat / max(float(heat.max()), 1e-12), 0, 1)[..., None]
     grey = pixels.mean(axis=2, keepdims=True) * 0.6 + pixels * 0.4
     red = np.array([230.0, 40.0, 30.0])
-    return np.round(grey * (1 - 0.65 * heat) + red * 0.65 * heat).astype(np.uint8)
+    blended: NDArray[np.float64] = grey * (1 - 0.65 * heat) + red * 0.65 * heat
+    return blended.round().astype(np.uint8)
