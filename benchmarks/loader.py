@@ -9,7 +9,7 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import cv2
@@ -53,6 +53,7 @@ def _measure(folder: str) -> Iterator[Figure]:
     def load(loader: torch.utils.data.DataLoader) -> int:  # type: ignore[type-arg]  # any batch
         return sum(len(batch["image"]) for batch in iter(loader))
 
+    work: dict[str, Callable[[], int]]
     work = {"decode": decode, "eval": lambda: load(evaluation), "train": lambda: load(training)}
     speeds: dict[str, list[float]] = {name: [] for name in work}
     for done in range(ROUNDS + 1):

@@ -49,9 +49,8 @@ class Backbone(nn.Module):
             self.register_buffer(which, values.view(1, 3, 1, 1), persistent=False)
 
     def _create(self, **options: Any) -> nn.Module:  # noqa: ANN401 - timm's own options
-        dynamic: dict[str, Any] = (
-            {"dynamic_img_size": True} if self.name.startswith(("vit_", "deit")) else {}
-        )
+        if self.name.startswith(("vit_", "deit")):
+            options["dynamic_img_size"] = True
         net: nn.Module = timm.create_model(
             self.name, features_only=True, out_indices=(self._stage,), **options
         )
@@ -69,11 +68,9 @@ class Backbone(nn.Module):
         """
         if file is not None and not Path(file).is_file():
             raise WeightsError(f"backbone weights not found: {file} (model.network.weights_file).")
-        overlay: dict[str, Any] = (
-            {} if file is None else {"pretrained_cfg_overlay": {"file": str(file)}}
-        )
+        overlay = None if file is None else {"file": str(file)}
         try:
-            donor = self._create(pretrained=True, **overlay)
+            donor = self._create(pretrained=True, pretrained_cfg_overlay=overlay)
         except _NO_NETWORK as error:
             raise WeightsError(
                 f"pretrained weights of {self.name} cannot be fetched ({type(error).__name__}). "
