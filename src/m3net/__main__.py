@@ -19,9 +19,14 @@ def main(args: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if args is None else args)
     try:
         check_installation()
-        from m3net.cli import run
+        if words[:1] == ["synthesize"]:
+            from m3net import synthesize
 
-        run(words)
+            synthesize.run(words[1:])
+        else:
+            from m3net import cli
+
+            cli.run(words)
     except M3NetError as error:
         sys.stderr.write(f"m3net: {error}\n")
         return 2

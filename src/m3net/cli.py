@@ -45,7 +45,9 @@ class M3NetTrainer(L.Trainer):
             ckpt_path: A checkpoint to continue from.
         """
         self.fit(model, datamodule=datamodule, ckpt_path=ckpt_path)
-        self.test(model, datamodule=datamodule, ckpt_path="best", verbose=False)
+        # A development run writes no checkpoint, and its few weights are still in memory.
+        best = None if self.fast_dev_run else "best"
+        self.test(model, datamodule=datamodule, ckpt_path=best, verbose=False)
 
 
 class RunConfig(SaveConfigCallback):
@@ -91,7 +93,12 @@ class M3NetCLI(LightningCLI):
             save_config_callback=RunConfig,
             save_config_kwargs={"save_to_log_dir": False},
             seed_everything_default=0,
-            parser_kwargs={"version": m3net.__version__},
+            parser_kwargs={
+                "prog": "m3net",
+                "description": "Attribute-specific fashion retrieval: train, test, predict.",
+                "version": m3net.__version__,
+                "epilog": "'m3net synthesize FOLDER' writes a drawn catalogue to try these on.",
+            },
             trainer_defaults={"enable_model_summary": False},
         )
 

@@ -1,0 +1,34 @@
+"""The command that writes a drawn catalogue to disk."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from jsonargparse import auto_cli
+
+from m3net.data.synthetic import write_catalogue
+
+
+def synthesize(folder: Path, num_images: int = 1000, size: int = 224, seed: int = 0) -> None:
+    """Write drawn garments as PNG with a catalogue.csv beside them.
+
+    Args:
+        folder: A new or empty folder.
+        num_images: Number of garments.
+        size: Height and width in pixels.
+        seed: Equal seeds give equal garments.
+
+    Raises:
+        ConfigError: The folder holds something.
+    """
+    file = write_catalogue(folder, num_images, size, seed)
+    command = "--config configs/data/catalogue.yaml --config configs/model/m3net.yaml"
+    print(f"{num_images} garments in {file}\nnext: m3net train {command} --data.file={file}")  # noqa: T201 - a command speaks
+
+
+def run(words: Sequence[str]) -> None:
+    """Run the command.
+
+    Args:
+        words: What stands after `m3net synthesize`.
+    """
+    auto_cli(synthesize, args=list(words), prog="m3net synthesize")
