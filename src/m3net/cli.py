@@ -20,7 +20,7 @@ from m3net.callbacks.evaluation import EvaluationReport
 from m3net.callbacks.predictions import PredictionWriter
 from m3net.data.datamodules import BaseDataModule, ImagesDataModule
 from m3net.data.taxonomy import Taxonomy
-from m3net.errors import CheckpointError, ConfigError
+from m3net.errors import CheckpointError, ConfigError, M3NetError
 from m3net.reports.farewell import render_farewell
 from m3net.runs import find_checkpoint, is_first_process, load_checkpoint, new_run, run_of
 from m3net.task import M3NetTask
@@ -225,9 +225,18 @@ def run(words: Sequence[str]) -> None:
         M3NetError: Something the user gave cannot be used.
     """
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
-    cli = M3NetCLI(words)
+    try:
+        cli = M3NetCLI(words)
+    except ValueError as error:
+        raise (_wrapped(error) or error) from None
     if is_first_process():
         cli.say_farewell()
+
+
+def _wrapped(error: BaseException) -> M3NetError | None:
+    """Give the error of ours that jsonargparse met while it built data or model, if it was one."""
+    cause = error.__cause__
+    return cause if cause is None or isinstance(cause, M3NetError) else _wrapped(cause)
 
 
 def best_precision() -> str:

@@ -1,0 +1,77 @@
+"""From query results to gallery pictures: photos and names come in."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from m3net.data.dataset import RetrievalDataset
+from m3net.data.taxonomy import Taxonomy
+from m3net.metrics.ranking import QueryResults
+from m3net.reports.galleries import GalleryRow, Tile, draw_gallery
+
+
+@dataclass(frozen=True)
+class GalleryMaker:
+    """Draws what an evaluation retrieved.
+
+    Attributes:
+        dataset: The evaluated images.
+        taxonomy: Names of their classes.
+        queries: Queries per attribute, evenly from the best average precision to the worst.
+        results: Gallery images per query.
+    """
+
+    dataset: RetrievalDataset
+    taxonomy: Taxonomy
+    queries: int
+    results: int
+
+    def draw_all(self, results: dict[str, QueryResults], folder: Path) -> None:
+        """Draw one picture per attribute, and one with the median query of each.
+
+        Args:
+            results: For each attribute what became of its queries.
+            folder: Takes gallery.png and galleries/<attribute>.png.
+        """
+        (folder / "galleries").mkdir(exist_ok=True)
+        typical = []
+        for attribute, own in results.items():
+            order = own.average_precision.argsort(descending=True, stable=True).tolist()
+            if not order:
+                continue
+            places = np.linspace(0, len(order) - 1, min(self.queries, len(order))).astype(int)
+            rows = [self.row(attribute, own, order[place]) for place in places]
+            draw_gallery(rows, folder / "galleries" / f"{_file_name(attribute)}.png")
+            typical.append(self.row(attribute, own, order[len(order) // 2]))
+        if typical:
+            draw_gallery(typical, folder / "gallery.png")
+
+    def row(self, attribute: str, results: QueryResults, query: int) -> GalleryRow:
+        """Give one query and its best gallery images.
+
+        Args:
+            attribute: Name of the attribute.
+            results: What became of the attribute's queries.
+            query: Which of them.
+        """
+        best = results.top_index[query, : self.results].tolist()
+        relevant = results.top_relevant[query, : self.results].tolist()
+        found = [(image, right) for image, right in zip(best, relevant, strict=True) if image >= 0]
+        return GalleryRow(
+            attribute=attribute,
+            average_precision=float(results.average_precision[query]),
+            query=self._tile(attribute, int(results.query_index[query]), None),
+            results=[self._tile(attribute, image, right) for image, right in found],
+        )
+
+    def _tile(self, attribute: str, image: int, relevant: bool | None) -> Tile:
+        record = self.dataset.records[image]
+        own = self.taxonomy.slices[self.taxonomy.names.index(attribute)]
+        names = [self.taxonomy.class_name(c) for c in record.class_ids if own.start <= c < own.stop]
+        return Tile(self.dataset.reader(record), ", ".join(names), relevant)
+
+
+def _file_name(attribute: str) -> str:
+    """Make a name that any file system takes."""
+    return "".join(letter if letter.isalnum() or letter in "-_" else "_" for letter in attribute)
