@@ -22,7 +22,7 @@ from m3net.data.dataset import RetrievalDataset
 from m3net.data.images import FileReader
 from m3net.data.samplers import ShuffleSampler
 from m3net.data.synthetic import draw, sample_garment
-from m3net.data.transforms import train_transform
+from m3net.data.transforms import Transform
 
 PIXELS, IMAGES, ROUNDS = 224, 1024, 5
 
@@ -42,7 +42,7 @@ def _measure(folder: str) -> Iterator[Figure]:
     records = data.records.select(np.arange(min(IMAGES, len(data.records))))
     reader = FileReader(Path())
     evaluation = data.ordered_loader(records, reader)
-    dataset = RetrievalDataset(records, reader, train_transform(PIXELS, "letterbox", "light"))
+    dataset = RetrievalDataset(records, reader, Transform(PIXELS, "letterbox", "light"))
     training = data.loader(dataset, ShuffleSampler(len(records), 64, 0, 0, 1), drop_last=True)
 
     def decode() -> int:

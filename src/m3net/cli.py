@@ -46,7 +46,7 @@ class M3NetTrainer(L.Trainer):
         """
         self.fit(model, datamodule=datamodule, ckpt_path=ckpt_path)
         # A development run writes no checkpoint, and its few weights are still in memory.
-        best = None if self.fast_dev_run else "best"
+        best = None if getattr(self, "fast_dev_run", False) else "best"
         self.test(model, datamodule=datamodule, ckpt_path=best, verbose=False)
 
 
@@ -177,6 +177,9 @@ class M3NetCLI(LightningCLI):
         """Choose the run folder and put everything that is written into it."""
         config: Namespace = self.config[self.subcommand]
         training = self.subcommand not in _EVALUATIONS
+        if training and config.ckpt_path is not None:
+            file = find_checkpoint(Path(config.ckpt_path), ("last", "best"))
+            self._checkpoint, config.ckpt_path = load_checkpoint(file), str(file)
         if self._run is None:
             self._run = new_run(Path(config.runs), config.experiment)
         config.trainer.default_root_dir = str(self._run)

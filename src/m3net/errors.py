@@ -14,12 +14,14 @@ class M3NetError(Exception):
         """Take the text.
 
         Args:
-            text: One line; or the report of a loader worker, whose last line is the error's text.
+            text: What is wrong and what to do; its lines are joined. Or the report of a loader
+                worker, whose last line is the error's text.
         """
+        lines = [line.strip() for line in text.strip().splitlines()]
         # torch raises a worker's error anew, with the worker's traceback for its text.
-        lines = text.strip().splitlines()
-        prefix = f"{type(self).__module__}.{type(self).__qualname__}: "
-        super().__init__(lines[-1].removeprefix(prefix) if lines else text)
+        if len(lines) > 1 and lines[1].startswith("Original "):
+            lines = [lines[-1].removeprefix(f"{type(self).__module__}.{type(self).__qualname__}: ")]
+        super().__init__(" ".join(lines))
 
 
 class ConfigError(M3NetError):

@@ -5,6 +5,7 @@ runs/<experiment>/<n>/config.yaml metrics.csv checkpoints/{best,last}.ckpt test/
 
 import os
 import pickle
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -52,20 +53,21 @@ def new_run(root: Path, experiment: str) -> Path:
         return folder
 
 
-def find_checkpoint(place: Path) -> Path:
+def find_checkpoint(place: Path, names: Sequence[str] = ("best", "last")) -> Path:
     """Give the checkpoint that a path means.
 
     Args:
-        place: A checkpoint file, or a run folder: its best checkpoint, else its last.
+        place: A checkpoint file, or a run folder.
+        names: Which of a run's checkpoints, the one that is wanted most first.
 
     Raises:
         CheckpointError: There is none.
     """
     if place.is_file():
         return place
-    for name in ("best.ckpt", "last.ckpt"):
-        if (place / "checkpoints" / name).is_file():
-            return place / "checkpoints" / name
+    for name in names:
+        if (place / "checkpoints" / f"{name}.ckpt").is_file():
+            return place / "checkpoints" / f"{name}.ckpt"
     if place.is_dir():
         raise CheckpointError(
             f"{place} holds no checkpoints/best.ckpt or checkpoints/last.ckpt; it is not a run "
@@ -90,7 +92,11 @@ def load_checkpoint(file: Path) -> dict[str, Any]:
     try:
         contents: dict[str, Any] = torch.load(file, weights_only=True, map_location="cpu")
     except _UNREADABLE as error:
-        raise CheckpointError(f"{file} cannot be read as a checkpoint: {error}") from error
-    if not isinstance(contents, dict) or "labels" not in contents.get("hyper_parameters", {}):
+        raise CheckpointError(
+            f"{file} cannot be read as a checkpoint ({type(error).__name__}): it is another file, "
+            "a damaged one, or holds code, which is never run."
+        ) from error
+    about = contents.get("hyper_parameters") if isinstance(contents, dict) else None
+    if not isinstance(about, dict) or "labels" not in about:
         raise CheckpointError(f"{file} is not a checkpoint of m3net.")
     return contents

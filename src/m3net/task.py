@@ -11,6 +11,7 @@ from torch import Tensor
 
 from m3net.data.batch import Batch
 from m3net.data.taxonomy import Taxonomy
+from m3net.errors import CheckpointError
 from m3net.losses.combined import LossConfig, M3NetLoss
 from m3net.metrics.retrieval import RetrievalMetrics
 from m3net.models.m3net import M3Net, NetworkConfig, Outputs
@@ -97,6 +98,28 @@ class M3NetTask(L.LightningModule):
         config = self.network.config
         if stage == "fit" and config.pretrained and self.trainer.ckpt_path is None:
             self.network.backbone.load_pretrained(config.weights_file)
+
+    def load_state_dict(
+        self, state_dict: Mapping[str, Any], strict: bool = True, assign: bool = False
+    ) -> Any:  # noqa: ANN401 - torch gives a tuple that it does not name in public
+        """Take over weights; see `torch.nn.Module.load_state_dict`.
+
+        Args:
+            state_dict: From a task with the same settings and taxonomy.
+            strict: Whether the names must match.
+            assign: Whether to keep the tensors themselves.
+
+        Raises:
+            CheckpointError: They are those of a network of another shape.
+        """
+        try:
+            return super().load_state_dict(state_dict, strict=strict, assign=assign)
+        except RuntimeError as error:
+            first = str(error).splitlines()[1].strip()
+            raise CheckpointError(
+                "the checkpoint does not fit the settings of model.network and model.loss, which "
+                f"must be those of its training: {first}"
+            ) from error
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Give the combined loss of a batch; each term is logged by name."""

@@ -7,6 +7,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from m3net.data.batch import collate
 from m3net.data.dataset import RetrievalDataset
 from m3net.metrics.ranking import QueryResults
 from m3net.models.m3net import Outputs
@@ -33,8 +34,10 @@ def draw_query_attention(
         file: The PNG to write.
     """
     queries = torch.unique(torch.cat([own.query_index for own in results.values()])).tolist()
+    if not queries:
+        return
     places = np.linspace(0, len(queries) - 1, min(photos, len(queries))).astype(int)
-    images = torch.stack([dataset[queries[place]]["image"] for place in places])
+    images = collate([dataset[queries[place]] for place in places])["image"]
     with torch.inference_mode():
         outputs = task.network.eval()(images.to(task.device))
         probabilities = task.probabilities(outputs)

@@ -44,7 +44,7 @@ class EvaluationReport(L.Callback):
             pl_module: Holds the test metrics.
         """
         if isinstance(pl_module, M3NetTask):
-            whole = trainer.limit_test_batches == 1.0
+            whole = _is_whole(trainer.limit_test_batches)
             loader = trainer.test_dataloaders
             self._report(pl_module, pl_module.test_metrics, loader, "test", whole)
 
@@ -56,7 +56,7 @@ class EvaluationReport(L.Callback):
             pl_module: Holds the validation metrics.
         """
         if trainer.state.fn == "validate" and isinstance(pl_module, M3NetTask):
-            whole = trainer.limit_val_batches == 1.0
+            whole = _is_whole(trainer.limit_val_batches)
             loader = trainer.val_dataloaders
             self._report(pl_module, pl_module.val_metrics, loader, "validate", whole)
 
@@ -83,3 +83,8 @@ class EvaluationReport(L.Callback):
         maker.draw_all(results, folder)
         draw_query_attention(task, dataset, results, self.photos, folder / "attention.png")
         self.tables.append(render_scores(scores, f"{name}: {len(dataset):,} images, in percent"))
+
+
+def _is_whole(limit: float) -> bool:
+    """Tell whether a limit on batches is none: the float 1.0 is all of them, the int 1 is one."""
+    return isinstance(limit, float) and limit == 1.0

@@ -77,7 +77,8 @@ class BalancedSampler(ShuffleSampler):
         """Set what is drawn.
 
         Args:
-            members: For each attribute, for each of its classes, the images that carry it.
+            members: For each attribute, for each of its classes, the images that carry it. An
+                attribute without classes is not drawn.
             images_per_class: Size of a group.
             num_images: As for `ShuffleSampler`, as are the other arguments.
             batch_size: Images in the batch of one rank.
@@ -86,7 +87,8 @@ class BalancedSampler(ShuffleSampler):
             world_size: Number of processes.
         """
         super().__init__(num_images, batch_size, seed, rank, world_size)
-        self.members, self.images_per_class = members, images_per_class
+        self.members = [classes for classes in members if len(classes)]
+        self.images_per_class = images_per_class
 
     def _draw_epoch(self, rng: np.random.Generator, num_batches: int) -> NDArray[np.int64]:
         return np.stack([self._draw_batch(rng) for _ in range(num_batches)])

@@ -1,14 +1,17 @@
-"""Pixels of any size in, a uint8 tensor of one size out.
+"""Pixels of any size in, pixels of one size out, changed by chance for training.
 
 Nothing is normalised here: the network does that on the device, so that loaders move a quarter of
 the bytes. Colours are labels in fashion, so that augmentation never shifts the hue.
 """
 
+import random
 from typing import Any, Literal
 
 import albumentations as A
 import cv2
-from albumentations.pytorch import ToTensorV2
+import numpy as np
+import torch
+from numpy.typing import NDArray
 
 Resize = Literal["letterbox", "crop", "stretch"]
 Augmentation = Literal["none", "light", "strong"]
@@ -16,37 +19,51 @@ Augmentation = Literal["none", "light", "strong"]
 _WHITE = 255
 
 
-def eval_transform(size: int, resize: Resize) -> A.Compose:
-    """Give the pipeline that makes one size of all images, without chance.
+class Transform:
+    """Makes one size of all images, then changes them by chance.
 
-    Args:
-        size: Height and width of the result in pixels.
-        resize: "letterbox" keeps the whole picture and pads with white (lengths need the hem);
-            "crop" takes the central square; "stretch" changes the proportions.
+    Chance comes from torch's generator, which differs by seed, worker and epoch. albumentations'
+    own would be copied into every loader worker and start anew in each epoch.
 
     Example:
-        >>> import numpy as np
-        >>> image = np.zeros((40, 20, 3), np.uint8)
-        >>> eval_transform(32, "letterbox")(image=image)["image"].shape
-        torch.Size([3, 32, 32])
+        >>> transform = Transform(32, "letterbox")
+        >>> transform(np.zeros((40, 20, 3), np.uint8)).shape
+        (32, 32, 3)
     """
-    return A.Compose([*_resize(size, resize), ToTensorV2()], strict=True)
+
+    def __init__(self, size: int, resize: Resize, augmentation: Augmentation = "none") -> None:
+        """Build the pipelines.
+
+        Args:
+            size: Height and width of the result in pixels.
+            resize: "letterbox" keeps the whole picture and pads with white (lengths need the
+                hem); "crop" takes the central square; "stretch" changes the proportions.
+            augmentation: "none"; "light" mirrors, crops a little and changes the brightness;
+                "strong" also turns, moves, changes the saturation and hides rectangles.
+        """
+        self.size = size
+        self._resize = A.Compose(_resize_steps(size, resize), strict=True)
+        self._augment = A.Compose(_augment_steps(size, augmentation), strict=True)
+        self._is_random = augmentation != "none"
+        self._numpy, self._python = np.random.default_rng(), random.Random()
+        self._augment.set_random_state(self._numpy, self._python)
+
+    def __call__(self, pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """Turn (H, W, 3) uint8 pixels into (size, size, 3) uint8 pixels."""
+        if pixels.shape[:2] != (self.size, self.size):
+            pixels = self._resize(image=pixels)["image"]
+        if self._is_random:
+            self._seed(int(torch.empty((), dtype=torch.int64).random_()))
+            pixels = self._augment(image=pixels)["image"]
+        return pixels
+
+    def _seed(self, seed: int) -> None:
+        """Restart both generators, which all steps share."""
+        self._python.seed(seed)
+        self._numpy.bit_generator.state = np.random.PCG64(seed).state
 
 
-def train_transform(size: int, resize: Resize, augmentation: Augmentation) -> A.Compose:
-    """Give the pipeline for training.
-
-    Args:
-        size: Height and width of the result in pixels.
-        resize: As for `eval_transform`.
-        augmentation: "none"; "light" mirrors, crops a little and changes the brightness; "strong"
-            also turns, moves, changes the saturation and hides rectangles.
-    """
-    steps = [*_resize(size, resize), *_augment(size, augmentation), ToTensorV2()]
-    return A.Compose(steps, strict=True)
-
-
-def _resize(size: int, resize: Resize) -> list[Any]:
+def _resize_steps(size: int, resize: Resize) -> list[Any]:
     """Make one size of all images; area interpolation where it shrinks."""
     shrink = {"interpolation": cv2.INTER_LINEAR, "area_for_downscale": "image"}
     if resize == "stretch":
@@ -58,7 +75,7 @@ def _resize(size: int, resize: Resize) -> list[Any]:
     return [longer, A.PadIfNeeded(min_height=size, min_width=size, fill=_WHITE)]
 
 
-def _augment(size: int, augmentation: Augmentation) -> list[Any]:
+def _augment_steps(size: int, augmentation: Augmentation) -> list[Any]:
     """Change what a camera and a model would change, never what a label names."""
     light = [
         A.HorizontalFlip(p=0.5),

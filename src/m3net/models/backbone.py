@@ -1,5 +1,7 @@
 """Any timm network as a feature extractor: uint8 images in, one feature map out."""
 
+import difflib
+import pickle
 from pathlib import Path
 from typing import Any
 from urllib.error import URLError
@@ -7,12 +9,21 @@ from urllib.error import URLError
 import timm
 import torch
 from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+from safetensors import SafetensorError
 from timm.layers.format import Format
 from torch import Tensor, nn
 
 from m3net.errors import ConfigError, WeightsError
 
 _NO_NETWORK = (URLError, ConnectionError, TimeoutError, HfHubHTTPError, LocalEntryNotFoundError)
+_UNREADABLE = (
+    RuntimeError,
+    EOFError,
+    KeyError,
+    ValueError,
+    pickle.UnpicklingError,
+    SafetensorError,
+)
 
 
 class Backbone(nn.Module):
@@ -36,7 +47,7 @@ class Backbone(nn.Module):
             stride: Pixels of the image per cell of the feature map.
 
         Raises:
-            ConfigError: timm knows no such name, or the network has no stage of that stride.
+            ConfigError: timm has no such network or tag, or it has no stage of that stride.
         """
         super().__init__()
         self.name, self.stride = name, stride
@@ -64,13 +75,26 @@ class Backbone(nn.Module):
                 it from the cache of an earlier fetch.
 
         Raises:
-            WeightsError: There is no network, no such file, or no pretrained weights.
+            WeightsError: There is no network, no such file, no pretrained weights, or those of
+                another model.
         """
         if file is not None and not Path(file).is_file():
             raise WeightsError(f"backbone weights not found: {file} (model.network.weights_file).")
+        donor, control = self._pretrained(file), self._pretrained(file)
+        # timm takes any file; what it lacks stays random, and so differs between the two.
+        for (name, weight), other in zip(
+            donor.named_parameters(), control.parameters(), strict=True
+        ):
+            if not torch.equal(weight, other):
+                source = file or "what was fetched"
+                raise WeightsError(f"{source} has no weights for {name} of {self.name}.")
+        self.net.load_state_dict(donor.state_dict())
+
+    def _pretrained(self, file: str | Path | None) -> nn.Module:
+        """Give the network with the weights that timm finds for it."""
         overlay = None if file is None else {"file": str(file)}
         try:
-            donor = self._create(pretrained=True, pretrained_cfg_overlay=overlay)
+            return self._create(pretrained=True, pretrained_cfg_overlay=overlay)
         except _NO_NETWORK as error:
             raise WeightsError(
                 f"pretrained weights of {self.name} cannot be fetched ({type(error).__name__}). "
@@ -78,9 +102,14 @@ class Backbone(nn.Module):
                 "train from scratch: --model.network.pretrained=false. Weights fetched before "
                 "are found through the environment variable HF_HOME."
             ) from error
-        except RuntimeError as error:
-            raise WeightsError(f"no usable weights for {self.name}: {error}") from error
-        self.net.load_state_dict(donor.state_dict())
+        except _UNREADABLE as error:
+            source = "" if file is None else f" in {file}"
+            reason = f"{type(error).__name__}: {str(error)[:200]}"
+            raise WeightsError(
+                f"no usable weights for {self.name}{source} ({reason}). Give a file of timm's for "
+                "this model: --model.network.weights_file=FILE, or train from scratch: "
+                "--model.network.pretrained=false."
+            ) from error
 
     def forward(self, images: Tensor) -> Tensor:
         """Turn images into a feature map.
@@ -99,14 +128,17 @@ class Backbone(nn.Module):
 def _find_stage(name: str, stride: int) -> tuple[int, int]:
     """Give index and channels of the deepest stage that has the stride."""
     if not timm.is_model(name):
-        near = timm.list_models(f"*{name.split('_')[0]}*")[:5]
+        near = difflib.get_close_matches(name.lower(), timm.list_models(), n=5)
         hint = f" Near: {', '.join(near)}." if near else ""
         raise ConfigError(f"timm {timm.__version__} has no model {name!r}.{hint}")
-    with torch.device("meta"):
-        net: Any = timm.create_model(name, features_only=True)
+    try:
+        with torch.device("meta"):
+            net: Any = timm.create_model(name, features_only=True)
+    except RuntimeError as error:
+        raise ConfigError(f"{name} cannot be the backbone: {error}") from error
     stages = net.feature_info.get_dicts()
-    matching = [i for i, stage in enumerate(stages) if stage["reduction"] == stride]
+    matching = [stage for stage in stages if stage["reduction"] == stride]
     if not matching:
         strides = sorted({stage["reduction"] for stage in stages})
         raise ConfigError(f"{name} has no features at stride {stride}; it has {strides}.")
-    return matching[-1], stages[matching[-1]]["num_chs"]
+    return matching[-1]["index"], matching[-1]["num_chs"]

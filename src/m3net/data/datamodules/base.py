@@ -7,13 +7,13 @@ from typing import Any
 
 from torch.utils.data import DataLoader
 
-from m3net.data.batch import Batch
+from m3net.data.batch import Sample
 from m3net.data.datamodules.loading import BaseDataModule, check_size
 from m3net.data.dataset import Reader, RetrievalDataset
 from m3net.data.records import Records, Splits
 from m3net.data.samplers import BalancedSampler, ShuffleSampler, members_by_class
 from m3net.data.taxonomy import Taxonomy
-from m3net.data.transforms import train_transform
+from m3net.data.transforms import Transform
 
 
 @dataclass(frozen=True)
@@ -79,22 +79,22 @@ class RetrievalDataModule(BaseDataModule, ABC):
         if stage in ("test", "predict"):
             check_size("test", splits.test, world_size, "use fewer processes (trainer.devices)")
 
-    def train_dataloader(self) -> DataLoader[Batch]:
+    def train_dataloader(self) -> DataLoader[Sample]:
         """Give batches of augmented training images."""
         loading, records = self.loading, self.contents.splits.train
-        transform = train_transform(loading.image_size, loading.resize, loading.augmentation)
+        transform = Transform(loading.image_size, loading.resize, loading.augmentation)
         dataset = RetrievalDataset(records, self.contents.reader, transform)
         return self.loader(dataset, self._train_sampler(records), drop_last=True)
 
-    def val_dataloader(self) -> DataLoader[Batch]:
+    def val_dataloader(self) -> DataLoader[Sample]:
         """Give the validation images in order, each once over all processes."""
         return self.ordered_loader(self.contents.splits.val, self.contents.reader)
 
-    def test_dataloader(self) -> DataLoader[Batch]:
+    def test_dataloader(self) -> DataLoader[Sample]:
         """Give the test images in order, each once over all processes."""
         return self.ordered_loader(self.contents.splits.test, self.contents.reader)
 
-    def predict_dataloader(self) -> DataLoader[Batch]:
+    def predict_dataloader(self) -> DataLoader[Sample]:
         """Give the test images, as `test_dataloader`."""
         return self.test_dataloader()
 

@@ -9,11 +9,11 @@ import torch
 from lightning.pytorch.overrides.distributed import UnrepeatedDistributedSampler
 from torch.utils.data import DataLoader, Sampler
 
-from m3net.data.batch import Batch
+from m3net.data.batch import Sample, collate
 from m3net.data.dataset import Reader, RetrievalDataset
 from m3net.data.records import Records
 from m3net.data.samplers import Sampling
-from m3net.data.transforms import Augmentation, Resize, eval_transform
+from m3net.data.transforms import Augmentation, Resize, Transform
 from m3net.errors import ConfigError
 
 
@@ -84,9 +84,9 @@ class BaseDataModule(L.LightningDataModule):
         """Give this process's rank and the number of processes."""
         return (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
 
-    def ordered_loader(self, records: Records, reader: Reader) -> DataLoader[Batch]:
+    def ordered_loader(self, records: Records, reader: Reader) -> DataLoader[Sample]:
         """Give batches without chance, as for evaluation and prediction."""
-        transform = eval_transform(self.loading.image_size, self.loading.resize)
+        transform = Transform(self.loading.image_size, self.loading.resize)
         dataset = RetrievalDataset(records, reader, transform)
         rank, world_size = self.rank()
         # Lightning's own choice would pad the ranks' shares with repeated images.
@@ -97,7 +97,7 @@ class BaseDataModule(L.LightningDataModule):
 
     def loader(
         self, dataset: RetrievalDataset, sampler: Sampler[int], drop_last: bool
-    ) -> DataLoader[Batch]:
+    ) -> DataLoader[Sample]:
         """Give a loader with the configured batch size and workers."""
         workers = self.loading.num_workers
         return DataLoader(
@@ -108,6 +108,7 @@ class BaseDataModule(L.LightningDataModule):
             num_workers=workers,
             persistent_workers=workers > 0,
             pin_memory=torch.cuda.is_available(),
+            collate_fn=collate,
             worker_init_fn=_one_thread,
         )
 
