@@ -141,7 +141,7 @@ class M3NetTask(L.LightningModule):
         """Log the scores, but not those of the two batches of a sanity check."""
         if not self.trainer.sanity_checking:
             scores = self.val_metrics.compute()
-            self.log("val/map_all", scores.pop("map_all"), prog_bar=True)
+            self.log("val/map_all", scores.pop("map_all"), prog_bar=True, sync_dist=True)
             self._log_scores("val", scores)
 
     def on_validation_epoch_start(self) -> None:
@@ -182,9 +182,13 @@ class M3NetTask(L.LightningModule):
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
     def _log_scores(self, split: str, scores: Mapping[str, Tensor]) -> None:
-        """Log means, not the counts of queries and images, which do not change."""
+        """Log means, not the counts of queries and images, which do not change.
+
+        All processes hold the same scores; Lightning warns unless it may average them.
+        """
         means = {name: value for name, value in scores.items() if value.is_floating_point()}
-        self.log_dict({f"{split}/{name}": value for name, value in means.items()})
+        named = {f"{split}/{name}": value for name, value in means.items()}
+        self.log_dict(named, sync_dist=True)
 
     def _update(self, metrics: RetrievalMetrics, batch: Batch) -> None:
         outputs = self.network(batch["image"])

@@ -45,7 +45,8 @@ class Transform:
         self._resize = A.Compose(_resize_steps(size, resize), strict=True)
         self._augment = A.Compose(_augment_steps(size, augmentation), strict=True)
         self._is_random = augmentation != "none"
-        self._numpy, self._python = np.random.default_rng(), random.Random()
+        self._numpy, self._python = np.random.Generator(np.random.Philox(key=0)), random.Random()
+        self._start = self._numpy.bit_generator.state
         self._augment.set_random_state(self._numpy, self._python)
 
     def __call__(self, pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -60,7 +61,9 @@ class Transform:
     def _seed(self, seed: int) -> None:
         """Restart both generators, which all steps share."""
         self._python.seed(seed)
-        self._numpy.bit_generator.state = np.random.PCG64(seed).state
+        # Philox is counter-based: a new key is a new stream, without the cost of mixing a state.
+        self._start["state"]["key"][0] = seed
+        self._numpy.bit_generator.state = self._start
 
 
 def _resize_steps(size: int, resize: Resize) -> list[Any]:

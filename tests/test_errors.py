@@ -1,0 +1,98 @@
+"""Errors keep type and text on their way out of another process."""
+
+import pickle
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from torch.utils.data import DataLoader, Dataset
+
+from m3net import errors
+from m3net.errors import AnnotationError, DatasetNotFoundError, ImageReadError, M3NetError
+
+CLASSES = [
+    kind
+    for kind in vars(errors).values()
+    if isinstance(kind, type) and issubclass(kind, M3NetError)
+]
+EXAMPLES = [
+    *(kind("a b.jpg: it is broken. Mend it.") for kind in CLASSES),
+    AnnotationError.at("a.csv", 7, "no class 'x'", "Name one of 'y'"),
+    DatasetNotFoundError.at("image root", "photos", "--data.root"),
+    ImageReadError.at("ærme: 1.jpg", 3, "the file is empty"),
+]
+
+
+class Failing(Dataset[int]):
+    """Raises an error for each sample."""
+
+    def __init__(self, error: M3NetError, while_handling: bool) -> None:
+        self.error, self.while_handling = error, while_handling
+
+    def __len__(self) -> int:
+        return 1
+
+    def __getitem__(self, index: int) -> int:
+        if not self.while_handling:
+            raise self.error
+        try:
+            return [0][index + 1]
+        except IndexError as cause:
+            raise self.error from cause
+
+
+def raised(error: M3NetError, while_handling: bool) -> M3NetError:
+    """Give the error as it comes out of a loader worker."""
+    loader: DataLoader[int] = DataLoader(Failing(error, while_handling), num_workers=1)
+    with pytest.raises(M3NetError) as found:
+        next(iter(loader))
+    return found.value
+
+
+def test_there_are_several_kinds() -> None:
+    assert len(CLASSES) > 5
+
+
+@pytest.mark.parametrize("error", EXAMPLES, ids=repr)
+def test_pickling_keeps_type_and_text(error: M3NetError) -> None:
+    again = pickle.loads(pickle.dumps(error))  # noqa: S301 - made a moment ago
+    assert type(again) is type(error)
+    assert str(again) == str(error)
+
+
+@pytest.mark.parametrize("while_handling", [False, True])
+@pytest.mark.parametrize("error", EXAMPLES[-3:], ids=repr)
+def test_a_loader_worker_hands_on_the_one_sentence(error: M3NetError, while_handling: bool) -> None:
+    found = raised(error, while_handling)
+    assert type(found) is type(error)
+    assert str(found) == str(error)
+
+
+def test_another_librarys_report_becomes_one_line_and_loses_nothing() -> None:
+    report = "Error(s) in loading state_dict:\n\tsize mismatch for a.weight\n\tsize mismatch for b"
+    text = str(errors.WeightsError(f"no usable weights: {report}\n"))
+    assert text.splitlines() == [text]
+    assert text.split() == f"no usable weights: {report}".split()
+
+
+@pytest.mark.parametrize("text", ["", " ", "\n"])
+def test_a_text_without_words_is_no_failure(text: str) -> None:
+    assert str(M3NetError(text)) == ""
+
+
+def places() -> Iterator[tuple[M3NetError, tuple[str, ...]]]:
+    """Errors with the words that have to be in their text."""
+    yield AnnotationError.at(Path("d/a.csv"), 7, "no x", "Add x"), ("d/a.csv", "row 7", "Add x")
+    yield AnnotationError.at("a.csv", None, "no x", "Add x"), ("a.csv", "no x", "Add x")
+    yield ImageReadError.at("b.jpg", 9, "it is empty"), ("b.jpg", "row 9", "it is empty")
+    yield DatasetNotFoundError.at("table", "c.csv", "--o"), (str(Path.cwd() / "c.csv"), "--o")
+
+
+@pytest.mark.parametrize(("error", "words"), places())
+def test_text_names_place_problem_and_remedy(error: M3NetError, words: tuple[str, ...]) -> None:
+    assert all(word in str(error) for word in words)
+
+
+def test_no_row_is_named_where_no_file_lists_the_image() -> None:
+    assert "row" not in str(AnnotationError.at("a.csv", None, "no x", "Add x"))
+    assert "(row" not in str(ImageReadError.at("b.jpg", None, "it is empty"))
