@@ -3,6 +3,7 @@
 import argparse
 import json
 import logging
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from rich.console import Console
 import m3net
 from m3net.callbacks.evaluation import EvaluationReport
 from m3net.callbacks.predictions import PredictionWriter
+from m3net.callbacks.summary import TrainingSummary
 from m3net.data.datamodules import BaseDataModule, ImagesDataModule
 from m3net.data.taxonomy import Taxonomy
 from m3net.errors import CheckpointError, ConfigError, M3NetError
@@ -206,7 +208,11 @@ class M3NetCLI(LightningCLI):
         if self._run is None or self.subcommand is None:
             raise ConfigError("m3net runs as a command: see m3net --help.")
         self._report = EvaluationReport(self._run)
-        self.trainer_defaults["callbacks"] = [self._report, PredictionWriter(self._run)]
+        self.trainer_defaults["callbacks"] = [
+            TrainingSummary(self._run),
+            self._report,
+            PredictionWriter(self._run),
+        ]
         return super().instantiate_trainer(**kwargs)
 
     def say_farewell(self) -> None:
@@ -228,6 +234,8 @@ def run(words: Sequence[str]) -> None:
         M3NetError: Something the user gave cannot be used.
     """
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
+    # Lightning itself still uses what torch calls outdated; users can do nothing about it.
+    warnings.filterwarnings("ignore", message=".*LeafSpec.*is deprecated")
     try:
         cli = M3NetCLI(words)
     except ValueError as error:

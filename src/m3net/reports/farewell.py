@@ -7,6 +7,7 @@ from rich.table import Table
 _WRITTEN = {
     "config.yaml": "all settings",
     "metrics.csv": "training curves",
+    "metrics.json": "best and last scores",
     "checkpoints/best.ckpt": "best weights",
     "validate/scores.csv": "validation table",
     "test/scores.csv": "test table",
