@@ -233,9 +233,7 @@ def run(words: Sequence[str]) -> None:
     Raises:
         M3NetError: Something the user gave cannot be used.
     """
-    logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
-    # Lightning itself still uses what torch calls outdated; users can do nothing about it.
-    warnings.filterwarnings("ignore", message=".*LeafSpec.*is deprecated")
+    _set_up_speech()
     try:
         cli = M3NetCLI(words)
     except ValueError as error:
@@ -248,6 +246,19 @@ def _wrapped(error: BaseException) -> M3NetError | None:
     """Give the error of ours that jsonargparse met while it built data or model, if it was one."""
     cause = error.__cause__
     return cause if cause is None or isinstance(cause, M3NetError) else _wrapped(cause)
+
+
+def _set_up_speech() -> None:
+    """Let m3net report on the first process, and Lightning speak only of what went wrong."""
+    reports = logging.getLogger("m3net")
+    reports.setLevel(logging.INFO if is_first_process() else logging.ERROR)
+    if not reports.handlers:
+        handler = logging.StreamHandler()
+        handler.setFormatter(logging.Formatter("m3net: %(message)s"))
+        reports.addHandler(handler)
+    logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
+    # Lightning itself still uses what torch calls outdated; users can do nothing about it.
+    warnings.filterwarnings("ignore", message=".*LeafSpec.*is deprecated")
 
 
 def best_precision() -> str:

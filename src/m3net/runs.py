@@ -1,6 +1,7 @@
 """The run folder: where a run's files lie, and how a checkpoint is found in it.
 
-runs/<experiment>/<n>/config.yaml metrics.csv metrics.json checkpoints/{best,last}.ckpt test/ predict/
+runs/<experiment>/<n>/
+    config.yaml metrics.csv metrics.json checkpoints/{best,last}.ckpt validate/ test/ predict/
 """
 
 import os

@@ -1,8 +1,7 @@
 """The user's own catalogue: a CSV or Parquet file and a folder of images."""
 
+import logging
 from pathlib import Path
-
-from lightning.pytorch.utilities import rank_zero_info
 
 from m3net.data.annotations.catalogue import (
     CatalogueColumns,
@@ -14,6 +13,8 @@ from m3net.data.datamodules.base import Contents, RetrievalDataModule
 from m3net.data.datamodules.loading import LoadingConfig
 from m3net.data.division import check_splits, divide
 from m3net.data.images import FileReader
+
+_log = logging.getLogger(__name__)
 
 
 class CatalogueDataModule(RetrievalDataModule):
@@ -61,5 +62,5 @@ class CatalogueDataModule(RetrievalDataModule):
         check_images(self.root, catalogue.records, self.file)
         splits = divide(catalogue, self.fractions, self.split_seed, self.query_fraction)
         for sentence in [*dropped, *check_splits(splits, catalogue.taxonomy)]:
-            rank_zero_info(sentence)
+            _log.info(sentence)
         return Contents(catalogue.taxonomy, splits, FileReader(self.root))
