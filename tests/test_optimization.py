@@ -1,0 +1,54 @@
+"""The schedule by hand, and which weights decay."""
+
+import math
+
+import pytest
+import torch
+from torch import nn
+
+from m3net.errors import ConfigError
+from m3net.optimization import OptimizerConfig, build_optimizer, build_schedule
+
+
+def rates(config: OptimizerConfig, num_steps: int) -> list[float]:
+    """The learning rate of each step of a training, as torch applies it."""
+    module = nn.Linear(2, 1)
+    optimizer = build_optimizer(module, config)
+    schedule = build_schedule(optimizer, config, num_steps)
+    seen = []
+    for _ in range(num_steps):
+        seen.append(optimizer.param_groups[0]["lr"])
+        module(torch.ones(1, 2)).sum().backward()
+        optimizer.step()
+        schedule.step()
+    return seen
+
+
+def test_warm_up_then_half_a_cosine() -> None:
+    seen = rates(OptimizerConfig(lr=0.1, warmup=0.2), num_steps=10)
+    rise = [0.05, 0.1]
+    fall = [0.1 * (1 + math.cos(math.pi * k / 8)) / 2 for k in range(8)]
+    assert seen == pytest.approx(rise + fall)
+
+
+def test_constant_stays_at_the_peak() -> None:
+    config = OptimizerConfig(lr=0.1, schedule="constant", warmup=0.0)
+    assert rates(config, num_steps=4) == pytest.approx([0.1] * 4)
+
+
+def test_norms_and_biases_do_not_decay() -> None:
+    module = nn.Sequential(nn.Conv2d(3, 4, 1), nn.BatchNorm2d(4))
+    optimizer = build_optimizer(module, OptimizerConfig(weight_decay=0.3))
+    decay = {
+        id(parameter): group["weight_decay"]
+        for group in optimizer.param_groups
+        for parameter in group["params"]
+    }
+    found = {name: decay[id(parameter)] for name, parameter in module.named_parameters()}
+    assert found == {"0.weight": 0.3, "0.bias": 0.0, "1.weight": 0.0, "1.bias": 0.0}
+
+
+@pytest.mark.parametrize("wrong", [{"lr": 0.0}, {"weight_decay": -1.0}, {"warmup": 1.0}])
+def test_numbers_out_of_range_are_refused(wrong: dict[str, float]) -> None:
+    with pytest.raises(ConfigError, match=next(iter(wrong))):
+        OptimizerConfig(**wrong)  # type: ignore[arg-type]  # the schedule is a word, none is given
