@@ -41,8 +41,9 @@ class OptimizerConfig:
 
 def build_optimizer(module: nn.Module, config: OptimizerConfig) -> AdamW:
     """Give the optimizer of a module's parameters."""
-    spared = [p for p in module.parameters() if p.ndim < 2]
-    decayed = [p for p in module.parameters() if p.ndim >= 2]
+    embeddings = {m.weight for m in module.modules() if isinstance(m, nn.Embedding)}
+    spared = [p for p in module.parameters() if p.ndim < 2 or p in embeddings]
+    decayed = [p for p in module.parameters() if p.ndim >= 2 and p not in embeddings]
     groups: list[dict[str, Any]] = [{"params": decayed}, {"params": spared, "weight_decay": 0.0}]
     return AdamW(groups, lr=config.lr, weight_decay=config.weight_decay)
 

@@ -5,7 +5,6 @@ runs/<experiment>/<n>/
 """
 
 import os
-import pickle
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -17,8 +16,6 @@ from m3net.errors import CheckpointError
 
 _SHARED = "M3NET_RUN_FOLDER"
 """Environment variable by which the first process names its folder to those it starts."""
-
-_UNREADABLE = (OSError, RuntimeError, EOFError, KeyError, ValueError, pickle.UnpicklingError)
 
 
 def is_first_process() -> bool:
@@ -92,7 +89,7 @@ def load_checkpoint(file: Path) -> dict[str, Any]:
     """
     try:
         contents: dict[str, Any] = torch.load(file, weights_only=True, map_location="cpu")
-    except _UNREADABLE as error:
+    except Exception as error:  # bytes of another kind make the unpickler stumble over anything
         raise CheckpointError(
             f"{file} cannot be read as a checkpoint ({type(error).__name__}): it is another file, "
             "a damaged one, or holds code, which is never run."

@@ -40,8 +40,9 @@ def of_classes() -> ClassAttention:
 
 def attend_to_one(query: Tensor, keys: Tensor) -> Tensor:
     """Attention (P,) of one query (D,) on one image's keys (D, P), position by position."""
-    scores = [math.exp(float(query @ keys[:, p]) / math.sqrt(D)) for p in range(keys.shape[1])]
-    return torch.tensor([score / sum(scores) for score in scores])
+    scores = [(query.detach() @ keys[:, p]).item() for p in range(keys.shape[1])]
+    weights = [math.exp(score / math.sqrt(D)) for score in scores]
+    return torch.tensor([weight / sum(weights) for weight in weights])
 
 
 def pool_one(attention: Tensor, values: Tensor) -> Tensor:
@@ -78,7 +79,8 @@ def test_attribute_vectors_equal_a_loop_over_images_and_attributes(
     of_attributes: AttributeAttention, features: Tensor, keys: Tensor
 ) -> None:
     vectors, attention = of_attributes(features, keys)
-    net, (first, _, last, _) = of_attributes, of_attributes.gate
+    net = of_attributes
+    first, last = (part for part in net.gate if isinstance(part, nn.Linear))
     for b in range(B):
         for a in range(3):
             embedding = net.embedding.weight[a]

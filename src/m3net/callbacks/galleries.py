@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import quote
 
 import numpy as np
 
@@ -34,7 +35,7 @@ class GalleryMaker:
             results: For each attribute what became of its queries.
             folder: Takes gallery.png and galleries/<attribute>.png.
         """
-        (folder / "galleries").mkdir(exist_ok=True)
+        (folder / "galleries").mkdir(parents=True, exist_ok=True)
         typical = []
         for attribute, own in results.items():
             order = own.average_precision.argsort(descending=True, stable=True).tolist()
@@ -73,5 +74,5 @@ class GalleryMaker:
 
 
 def _file_name(attribute: str) -> str:
-    """Make a name that any file system takes."""
-    return "".join(letter if letter.isalnum() or letter in "-_" else "_" for letter in attribute)
+    """Make a name that any file system takes, another one for each attribute."""
+    return "".join(letter if letter.isalnum() else quote(letter, safe="-_") for letter in attribute)

@@ -1,6 +1,7 @@
 """After a training: its best and last scores in one small file."""
 
 import json
+import math
 import time
 from pathlib import Path
 from typing import Any
@@ -60,6 +61,12 @@ class TrainingSummary(L.Callback):
         del trainer, pl_module
         if is_first_process() and self._last:
             seconds = round(time.monotonic() - self._start, 1)
-            content: dict[str, Any] = {"seconds": seconds, "best": self._best, "last": self._last}
+            best, last = _plain(self._best), _plain(self._last)
+            content: dict[str, Any] = {"seconds": seconds, "best": best, "last": last}
             text = json.dumps(content, indent=2)
             (self.folder / "metrics.json").write_text(text + "\n", encoding="utf-8")
+
+
+def _plain(scores: dict[str, float]) -> dict[str, float | None]:
+    """JSON knows no NaN, which an attribute without queries has for a score."""
+    return {name: None if math.isnan(value) else value for name, value in scores.items()}

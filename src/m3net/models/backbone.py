@@ -19,7 +19,7 @@ _NO_NETWORK = (URLError, ConnectionError, TimeoutError, HfHubHTTPError, LocalEnt
 _UNREADABLE = (
     RuntimeError,
     EOFError,
-    KeyError,
+    LookupError,
     ValueError,
     pickle.UnpicklingError,
     SafetensorError,

@@ -38,7 +38,7 @@ def draw_attention(rows: Sequence[AttentionRow], file: Path) -> None:
         for axes, (caption, picture) in zip(line, pictures.items(), strict=True):
             axes.imshow(picture)
             axes.set_axis_off()
-            axes.set_title(caption, fontsize=7, pad=2)
+            axes.set_title(caption, fontsize=7, pad=2, parse_math=False)
     figure.tight_layout(pad=0.4, w_pad=0.3, h_pad=0.5)
     figure.savefig(file)
 

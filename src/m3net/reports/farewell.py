@@ -1,8 +1,9 @@
 """The last words of a command: where everything lies and what to type next."""
 
+import shlex
 from pathlib import Path
 
-from rich.table import Table
+from rich.text import Text
 
 _WRITTEN = {
     "config.yaml": "all settings",
@@ -18,20 +19,24 @@ _WRITTEN = {
 }
 
 
-def render_farewell(folder: Path, command: str) -> Table:
+def render_farewell(folder: Path, command: str) -> Text:
     """Give the lines that say what lies in a run folder and which command comes next.
+
+    Not a table: that would cut long paths, and these are there to be copied.
 
     Args:
         folder: The run folder.
         command: The command that ends, as "train".
     """
-    table = Table.grid(padding=(0, 2))
-    for name, meaning in _WRITTEN.items():
-        if (folder / name).exists():
-            table.add_row(meaning, str(folder / name))
-    predict = f"m3net predict --ckpt_path {folder} --data.images FOLDER_OF_PHOTOS"
-    following = {"train": predict, "test": predict}
-    test = f"m3net test --ckpt_path {folder}"
+    lines = {
+        meaning: str(folder / name)
+        for name, meaning in _WRITTEN.items()
+        if (folder / name).exists()
+    }
+    place = shlex.quote(str(folder))
+    predict = f"m3net predict --ckpt_path {place} --data.images FOLDER_OF_PHOTOS"
     if command != "predict":
-        table.add_row("[bold]next[/bold]", following.get(command, test))
-    return table
+        tested = command in ("train", "test")
+        lines["next"] = predict if tested else f"m3net test --ckpt_path {place}"
+    width = max(map(len, lines), default=0)
+    return Text("\n".join(f"{meaning:<{width}}  {line}" for meaning, line in lines.items()))

@@ -57,7 +57,7 @@ def draw_gallery(rows: Sequence[GalleryRow], file: Path) -> None:
     for line, row in zip(grid, rows, strict=True):
         _draw_tile(line[0], row.query)
         title = f"{row.attribute}\nAP {100 * row.average_precision:.0f} %"
-        line[0].set_title(title, fontsize=8, loc="left", fontweight="bold")
+        line[0].set_title(title, fontsize=8, loc="left", fontweight="bold", parse_math=False)
         for axes in line[1:]:
             axes.set_axis_off()
         for rank, (axes, tile) in enumerate(zip(line[1:], row.results, strict=False), start=1):
@@ -72,7 +72,8 @@ def _draw_tile(axes: Axes, tile: Tile) -> None:
     axes.imshow(tile.pixels)
     axes.set_xticks([])
     axes.set_yticks([])
-    axes.set_xlabel(_shorten(tile.caption), fontsize=7, labelpad=2)
+    # Dollar signs in a name are no formula.
+    axes.set_xlabel(_shorten(tile.caption), fontsize=7, labelpad=2, parse_math=False)
     color = _QUERY if tile.relevant is None else _RIGHT if tile.relevant else _WRONG
     for spine in axes.spines.values():
         spine.set(color=color, linewidth=2.5, linestyle="--" if tile.relevant is False else "-")

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, fields
 from pathlib import Path
 
+from rich.markup import escape
 from rich.table import Table
 
 from m3net.metrics.scores import AttributeScores
@@ -28,7 +29,10 @@ def render_scores(scores: Sequence[AttributeScores], title: str) -> Table:
     without = sum(row.num_queries_without_relevant for row in scores[:-2])
     for place, row in enumerate(scores):
         percents = [_percent(getattr(row, metric)) for metric in _COLUMNS]
-        table.add_row(row.attribute, *percents, f"{row.num_queries:,}", f"{row.num_gallery:,}")
+        # Brackets in a name, as in "length [cm]", are not rich's markup.
+        table.add_row(
+            escape(row.attribute), *percents, f"{row.num_queries:,}", f"{row.num_gallery:,}"
+        )
         if place == len(scores) - 3:
             table.add_section()
     if without:

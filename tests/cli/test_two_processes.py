@@ -1,0 +1,71 @@
+"""Training and testing with two processes on the CPU, as on two GPUs."""
+
+import csv
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from subprocess import CompletedProcess
+
+import pandas as pd
+import pytest
+
+Command = Callable[..., CompletedProcess[str]]
+
+TWO = ("--trainer.strategy=ddp", "--trainer.devices=2")
+
+
+@pytest.fixture(scope="module")
+def trained_by_two(
+    process: Command, settings: Path, empty_folder: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    """The run folder of a training and test by two processes."""
+    runs = tmp_path_factory.mktemp("two")
+    done = process("train", "--config", settings, "--runs", runs, *TWO, cwd=empty_folder)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("overall (by queries)") == 1, "only the first process speaks"
+    assert "sync_dist" not in done.stderr
+    assert [folder.name for folder in (runs / "shop").iterdir()] == ["0"]
+    assert list(empty_folder.iterdir()) == []
+    return runs / "shop" / "0"
+
+
+def test_one_process_tests_as_two_do(m3net: Command, trained_by_two: Path, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    shutil.copytree(trained_by_two, run, ignore=shutil.ignore_patterns("test", "last.ckpt"))
+    done = m3net("test", "--ckpt_path", run, "--trainer.devices=1", "--trainer.strategy=auto")
+    assert done.returncode == 0, done.stderr
+    one, two = (
+        json.loads((folder / "test" / "scores.json").read_text(encoding="utf-8"))
+        for folder in (run, trained_by_two)
+    )
+    assert [row["attribute"] for row in one] == [row["attribute"] for row in two]
+    for ours, theirs in zip(one, two, strict=True):
+        assert ours == pytest.approx(theirs, abs=1e-6)
+
+
+def test_two_processes_share_the_steps_of_an_epoch(trained_by_two: Path) -> None:
+    with (trained_by_two / "metrics.csv").open(encoding="utf-8") as file:
+        losses = [row for row in csv.DictReader(file) if row["train/loss"]]
+    assert len(losses) == 2, "half of the four batches that one process takes"
+
+
+def test_more_processes_than_images_are_refused(
+    process: Command, settings: Path, catalogue: Path, tmp_path: Path
+) -> None:
+    table = pd.read_csv(catalogue, dtype=str)
+    whole = table["sleeve_length"].notna() & table["details"].notna()
+    table["split"] = ["test" if place % 2 else "train" for place in range(len(table))]
+    table["role"] = "both"
+    table.loc[table.index[whole][0], "split"] = "val"
+    file = catalogue.with_name("one.csv")
+    table.to_csv(file, index=False)
+    columns = ("--data.columns.split=split", "--data.columns.role=role")
+    words = ("fit", "--config", settings, "--data.file", file, *columns)
+    done = process(*words, "--runs", tmp_path, *TWO, cwd=tmp_path)
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr
+    said = {line for line in done.stderr.splitlines() if line.startswith("m3net: the ")}
+    [sentence] = said
+    assert "the val split has 1 images, fewer than the 2 needed" in sentence
+    assert "trainer.devices" in sentence

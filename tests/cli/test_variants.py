@@ -1,0 +1,47 @@
+"""The three networks and the four rankings, from the config files that users take."""
+
+from collections.abc import Callable
+from pathlib import Path
+from subprocess import CompletedProcess
+
+import pytest
+
+Command = Callable[..., CompletedProcess[str]]
+Refusal = Callable[[CompletedProcess[str]], str]
+
+MODELS = Path(__file__).parents[2] / "configs" / "model"
+NEED_ATTRIBUTES = ("attribute", "duet")
+RANKINGS = ("class", "posterior", *NEED_ATTRIBUTES)
+
+
+@pytest.mark.parametrize("ranking", RANKINGS)
+@pytest.mark.parametrize("model", sorted(MODELS.glob("*.yaml")), ids=lambda file: file.stem)
+def test_each_network_trains_and_ranks_as_it_can(
+    m3net: Command, refusal: Refusal, settings: Path, tmp_path: Path, model: Path, ranking: str
+) -> None:
+    configs = ("--config", settings, "--config", model, "--runs", tmp_path)
+    done = m3net("fit", *configs, f"--model.ranking={ranking}", "--trainer.fast_dev_run=true")
+    if model.stem == "m3net_c" and ranking in NEED_ATTRIBUTES:
+        sentence = refusal(done)
+        assert f"model.ranking={ranking} needs attribute vectors" in sentence
+        assert "choose one of class, posterior" in sentence
+    else:
+        assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("model", ["m3net_a", "m3net_c"])
+def test_each_part_by_itself_can_be_tested_and_drawn(
+    m3net: Command, settings: Path, tmp_path: Path, model: str
+) -> None:
+    configs = ("--config", settings, "--config", MODELS / f"{model}.yaml", "--runs", tmp_path)
+    done = m3net("train", *configs, "--trainer.fast_dev_run=true")
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "shop" / "0" / "test" / "attention.png").is_file()
+
+
+def test_a_network_of_nothing_is_refused(
+    m3net: Command, refusal: Refusal, settings: Path, tmp_path: Path
+) -> None:
+    off = ("--model.network.attribute_attention=false", "--model.network.class_attention=false")
+    done = m3net("fit", "--config", settings, "--runs", tmp_path, *off)
+    assert "needs a sub-network" in refusal(done)

@@ -1,0 +1,157 @@
+"""A small shop to train on, and two ways to type a command: in this process or in its own."""
+
+import io
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from contextlib import redirect_stderr, redirect_stdout
+from pathlib import Path
+from subprocess import CompletedProcess
+
+# Before any other library: Python keeps one Optional[Union[int, float]] for a process, in the order
+# in which its parts were first named, and by Lightning's order the command line reads 1 as an int.
+import lightning  # noqa: F401
+import pytest
+import torch
+
+from m3net.__main__ import main
+from m3net.data.synthetic import write_catalogue
+
+Command = Callable[..., CompletedProcess[str]]
+Refusal = Callable[[CompletedProcess[str]], str]
+
+SETTINGS = """
+experiment: shop
+data:
+  class_path: CatalogueDataModule
+  init_args:
+    file: {catalogue}
+    columns:
+      attributes: [sleeve_length, details]
+    fractions: [0.5, 0.2, 0.3]
+    loading:
+      image_size: 48
+      batch_size: 16
+      num_workers: 0
+model:
+  network:
+    backbone: resnet10t
+    pretrained: false
+    attention_dim: 16
+    class_width: 8
+    class_dim: 4
+trainer:
+  max_epochs: 1
+  log_every_n_steps: 1
+  accelerator: cpu
+  devices: 1
+  precision: 32-true
+  enable_progress_bar: false
+"""
+
+
+@pytest.fixture(autouse=True, scope="session")
+def one_thread() -> None:
+    """Compute with one thread, so that the suite can run in several processes."""
+    torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session")
+def catalogue(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The table of a shop of 160 garments, its images beside it."""
+    return write_catalogue(tmp_path_factory.mktemp("shop") / "photos", 160, 48, seed=0)
+
+
+@pytest.fixture(scope="session")
+def settings(tmp_path_factory: pytest.TempPathFactory, catalogue: Path) -> Path:
+    """A config file that trains a tiny network on the shop."""
+    file = tmp_path_factory.mktemp("settings") / "shop.yaml"
+    file.write_text(SETTINGS.format(catalogue=catalogue), encoding="utf-8")
+    return file
+
+
+@pytest.fixture(scope="session")
+def m3net() -> Command:
+    """Give a function that runs a command within this process, which saves the imports."""
+
+    def run(*given: object) -> CompletedProcess[str]:
+        words = [str(word) for word in given]
+        out, err = io.StringIO(), io.StringIO()
+        with redirect_stdout(out), redirect_stderr(err):
+            try:
+                code = main(words)
+            except SystemExit as stop:
+                code = int(stop.code or 0)
+        return CompletedProcess(words, code, out.getvalue(), err.getvalue())
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def process() -> Command:
+    """Give a function that runs a command in a process of its own, as users do."""
+
+    def run(*words: object, cwd: Path, **environment: str) -> CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "m3net", *map(str, words)],
+            cwd=cwd,
+            env=os.environ | {"OMP_NUM_THREADS": "1", "COLUMNS": "200"} | environment,
+            capture_output=True,
+            text=True,
+            timeout=300,
+        )
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def empty_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The current directory of commands in processes of their own."""
+    return tmp_path_factory.mktemp("current")
+
+
+@pytest.fixture(scope="session")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of runs for all tests."""
+    return tmp_path_factory.mktemp("runs")
+
+
+@pytest.fixture(scope="session")
+def training(
+    process: Command, settings: Path, runs: Path, empty_folder: Path
+) -> CompletedProcess[str]:
+    """What `m3net train` said, in a process of its own."""
+    return process("train", "--config", settings, "--runs", runs, cwd=empty_folder)
+
+
+@pytest.fixture(scope="session")
+def trained(training: CompletedProcess[str], runs: Path) -> Path:
+    """The run folder of the training; not to be written to."""
+    assert training.returncode == 0, training.stderr
+    return runs / "shop" / "0"
+
+
+@pytest.fixture
+def own_run(trained: Path, tmp_path: Path) -> Path:
+    """A copy of the run folder to evaluate in."""
+    folder = tmp_path / "run"
+    (folder / "checkpoints").mkdir(parents=True)
+    for name in ("config.yaml", "checkpoints/best.ckpt"):
+        os.link(trained / name, folder / name)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def refusal() -> Refusal:
+    """Give a function that finds the one sentence of a refusal, and nothing like a traceback."""
+
+    def read(done: CompletedProcess[str]) -> str:
+        assert done.returncode == 2, done.stderr
+        [sentence] = [line for line in done.stderr.splitlines() if line.startswith("m3net: ")]
+        assert done.stderr.splitlines()[-1] == sentence
+        assert "Traceback" not in done.stderr
+        assert done.stdout == ""
+        return sentence
+
+    return read

@@ -1,0 +1,135 @@
+"""What all data modules share: full training batches, each evaluation image once, clear errors."""
+
+from collections import Counter
+from dataclasses import asdict, replace
+from typing import Any
+
+import pytest
+import torch
+from torch.utils.data import RandomSampler
+
+from m3net.data.datamodules import BaseDataModule, LoadingConfig, SyntheticDataModule
+from m3net.data.samplers import BalancedSampler, ShuffleSampler
+from m3net.errors import ConfigError
+
+LOADING = LoadingConfig(image_size=32, batch_size=8, num_workers=0)
+
+
+class Share(SyntheticDataModule):
+    """The catalogue as one of several processes sees it."""
+
+    def __init__(self, place: tuple[int, int], num_images: int = 89, **loading: Any) -> None:  # noqa: ANN401 - of any kind
+        super().__init__(num_images, drawn_size=32, loading=replace(LOADING, **loading))
+        self.place = place
+
+    def rank(self) -> tuple[int, int]:
+        return self.place
+
+
+def share_out(world_size: int, **settings: Any) -> list[Share]:  # noqa: ANN401 - of any kind
+    """Give the data module of each process."""
+    return [Share((rank, world_size), **settings) for rank in range(world_size)]
+
+
+@pytest.mark.parametrize("world_size", [1, 2, 3])
+@pytest.mark.parametrize("name", ["val", "test", "predict"])
+def test_evaluation_sees_each_image_exactly_once(name: str, world_size: int) -> None:
+    met: Counter[int] = Counter()
+    for share in share_out(world_size):
+        for batch in getattr(share, f"{name}_dataloader")():
+            met.update(batch["index"].tolist())
+    splits = Share((0, 1)).contents.splits
+    images = len(splits.val if name == "val" else splits.test)
+    # Neither two nor three processes get equal shares.
+    assert images % 2
+    assert images % 3
+    assert met == Counter(range(images))
+
+
+def test_a_single_process_evaluates_in_order() -> None:
+    (share,) = share_out(1)
+    met = [i for batch in share.test_dataloader() for i in batch["index"].tolist()]
+    assert met == list(range(len(share.contents.splits.test)))
+
+
+@pytest.mark.parametrize("world_size", [1, 2, 3])
+@pytest.mark.parametrize("sampling", ["shuffle", "balanced"])
+def test_training_batches_are_full_and_as_many_on_each_process(
+    sampling: str, world_size: int
+) -> None:
+    images = len(Share((0, 1)).contents.splits.train)
+    assert images % (8 * world_size)
+    for share in share_out(world_size, sampling=sampling):
+        loader = share.train_dataloader()
+        sizes = [len(batch["index"]) for batch in loader]
+        assert sizes == [8] * (images // (8 * world_size))
+        assert len(loader) == len(sizes)
+
+
+def test_sampling_and_its_settings_reach_the_sampler() -> None:
+    shuffled = Share((1, 2), sampling="shuffle", seed=5).train_dataloader().sampler
+    assert type(shuffled) is ShuffleSampler
+    assert (shuffled.seed, shuffled.rank, shuffled.num_replicas) == (5, 1, 2)
+    balanced = Share((0, 1), sampling="balanced", images_per_class=3).train_dataloader().sampler
+    assert isinstance(balanced, BalancedSampler)
+    assert balanced.images_per_class == 3
+
+
+def test_no_loader_leaves_room_for_lightning_to_shuffle() -> None:
+    share = Share((0, 1))
+    for name in ("train", "val", "test", "predict"):
+        sampler = getattr(share, f"{name}_dataloader")().sampler
+        assert not isinstance(sampler, RandomSampler)
+
+
+def test_only_training_images_are_augmented() -> None:
+    share = Share((0, 1), augmentation="strong")
+    for name, equal in (("train", False), ("val", True), ("test", True)):
+        loader = getattr(share, f"{name}_dataloader")()
+        first, second = (torch.cat([batch["image"] for batch in loader]) for _ in range(2))
+        assert torch.equal(first, second) == equal
+
+
+@pytest.mark.parametrize(
+    ("place", "loading", "word"),
+    [
+        ((0, 1), {"batch_size": 66}, "batch_size"),
+        ((0, 2), {"batch_size": 33}, "batch_size"),
+        ((0, 8), {"batch_size": 1}, "val split"),
+    ],
+)
+def test_too_few_images_are_refused_before_the_first_batch(
+    place: tuple[int, int], loading: dict[str, Any], word: str
+) -> None:
+    share = Share(place, **loading)
+    with pytest.raises(ConfigError, match=word):
+        share.setup("fit")
+
+
+def test_enough_images_are_accepted() -> None:
+    splits = Share((0, 1)).contents.splits
+    Share((0, 1), batch_size=len(splits.train)).setup("fit")
+    with pytest.raises(ConfigError):
+        Share((0, 1), batch_size=len(splits.train) + 1).setup("fit")
+    Share((0, len(splits.test))).setup("test")
+    with pytest.raises(ConfigError, match="test split"):
+        Share((0, len(splits.test) + 1)).setup("test")
+
+
+@pytest.mark.parametrize(
+    "change", [{"image_size": 0}, {"batch_size": 0}, {"images_per_class": 0}, {"num_workers": -1}]
+)
+def test_sizes_that_make_no_batch_are_refused(change: dict[str, int]) -> None:
+    with pytest.raises(ConfigError, match=next(iter(change))):
+        LoadingConfig(**change)  # type: ignore[arg-type]  # all of these are integers
+
+
+def test_checkpoints_keep_how_images_were_prepared() -> None:
+    module = BaseDataModule(replace(LOADING, resize="crop"))
+    assert module.hparams["loading"] == asdict(replace(LOADING, resize="crop"))
+    assert LoadingConfig(**module.hparams["loading"]) == replace(LOADING, resize="crop")
+    assert all(type(value) in (int, str) for value in module.hparams["loading"].values())
+
+
+def test_images_without_labels_have_no_statistics() -> None:
+    assert BaseDataModule(LOADING).class_statistics() is None

@@ -1,0 +1,241 @@
+"""The network against loops over classes, and what each of its three forms has."""
+
+from dataclasses import replace
+from typing import Any, get_args
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from m3net.errors import ConfigError
+from m3net.models.m3net import MAX_VECTOR, M3Net, NetworkConfig, Outputs
+from m3net.models.representations import Ranking, represent
+
+SIZES = (2, 3, 1)
+ATTRIBUTE_OF_CLASS = (0, 0, 1, 1, 1, 2)
+FULL = NetworkConfig(
+    backbone="test_resnet", attention_dim=16, class_width=8, class_dim=6, pretrained=False
+)
+FORMS = {
+    "M3-Net": FULL,
+    "M3-Net_a": replace(FULL, class_attention=False),
+    "M3-Net_c": replace(FULL, attribute_attention=False),
+}
+
+
+def build(form: str) -> M3Net:
+    """A network whose every weight is drawn, even those that start as zeros or ones."""
+    torch.manual_seed(0)
+    net = M3Net(FORMS[form], SIZES).eval()
+    for norm in net.modules():
+        if isinstance(norm, nn.BatchNorm2d | nn.LayerNorm):
+            nn.init.normal_(norm.weight)
+            nn.init.normal_(norm.bias)
+    for weight in (net.classifier, net.bias):
+        nn.init.normal_(weight)
+    return net
+
+
+@pytest.fixture(scope="module")
+def images() -> Tensor:
+    generator = torch.Generator().manual_seed(0)
+    return torch.randint(256, (3, 3, 64, 96), generator=generator, dtype=torch.uint8)
+
+
+def normalise(states: Tensor, net: M3Net) -> Tensor:
+    """Layer norm of one vector, by hand."""
+    centred = states - states.mean()
+    return centred / (centred.square().mean() + 1e-5).sqrt() * net.norm.weight + net.norm.bias
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_phi_and_logits_equal_a_loop_over_classes(form: str, images: Tensor) -> None:
+    net = build(form)
+    outputs: Outputs = net(images)
+    features = net.backbone(images)
+    keys = net.keys(features)
+    for m, a in enumerate(ATTRIBUTE_OF_CLASS):
+        states = torch.zeros(3, 8)
+        if outputs.attributes is not None:
+            states = states + outputs.attributes[:, a] @ net.refine.weight.T + net.refine.bias
+        if net.config.class_attention:
+            queries = net.attribute_net.queries() if form == "M3-Net" else net.prior
+            states = states + net.class_net(features, keys, queries)[0][:, m]
+        for b in range(3):
+            state = normalise(states[b], net)
+            torch.testing.assert_close(outputs.phi[b, m], state @ net.transform[m])
+            expected = (state * net.classifier[m]).sum() + net.bias[m]
+            torch.testing.assert_close(outputs.logits[b, m], expected)
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_outputs_are_there_or_none_and_of_their_shape(form: str, images: Tensor) -> None:
+    outputs: Outputs = build(form)(images)
+    channels = build(form).backbone.channels
+    assert outputs.phi.shape == (3, 6, 6)
+    assert outputs.logits.shape == (3, 6)
+    if form == "M3-Net_c":
+        assert outputs.attributes is None
+        assert outputs.attribute_attention is None
+    else:
+        assert outputs.attributes is not None
+        assert outputs.attribute_attention is not None
+        assert outputs.attributes.shape == (3, 3, channels)
+        assert outputs.attribute_attention.shape == (3, 3, 4, 6)
+    if form == "M3-Net_a":
+        assert outputs.class_attention is None
+    else:
+        assert outputs.class_attention is not None
+        assert outputs.class_attention.shape == (3, 6, 4, 6)
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_form_has_the_parts_it_needs_and_no_others(form: str) -> None:
+    parts = {name.split(".")[0] for name, _ in build(form).named_parameters()}
+    common = {"backbone", "keys", "norm", "transform", "classifier", "bias"}
+    own = {
+        "M3-Net": {"attribute_net", "refine", "class_net"},
+        "M3-Net_a": {"attribute_net", "refine"},
+        "M3-Net_c": {"class_net", "prior"},
+    }
+    assert parts == common | own[form]
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_attention_maps_sum_to_one(form: str, images: Tensor) -> None:
+    outputs: Outputs = build(form)(images)
+    for attention in (outputs.attribute_attention, outputs.class_attention):
+        if attention is not None:
+            total = attention.sum(dim=(2, 3))
+            torch.testing.assert_close(total, torch.ones_like(total))
+
+
+def test_attention_maps_lie_on_the_image_as_it_lies() -> None:
+    # The attention of an image turned by 180 degrees is the attention, turned: with 1 x 1 kernels
+    # for a backbone each position is seen alone.
+    net = build("M3-Net")
+    net.backbone.net = _Patches(net.backbone.channels)
+    images = torch.randint(256, (2, 3, 32, 64), dtype=torch.uint8)
+    maps, turned = (net(shown).class_attention for shown in (images, images.flip(2, 3)))
+    assert maps.shape == (2, 6, 2, 4)
+    torch.testing.assert_close(turned, maps.flip(2, 3))
+
+
+class _Patches(nn.Module):
+    """Mean colour of each 16 x 16 patch, as many channels as asked for."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.lift = nn.Conv2d(3, channels, kernel_size=1)
+
+    def forward(self, pixels: Tensor) -> list[Tensor]:
+        return [self.lift(F.avg_pool2d(pixels, 16))]
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_one_backbone_pass_serves_all_attributes(form: str, images: Tensor) -> None:
+    net = M3Net(FORMS[form], sizes=[5] * 20)
+    seen: list[tuple[int, ...]] = []
+    stem = next(part for part in net.backbone.modules() if isinstance(part, nn.Conv2d))
+    stem.register_forward_hook(lambda _, given, __: seen.append(given[0].shape))
+    net(images)
+    assert seen == [images.shape]
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_gradients_reach_every_parameter(form: str, images: Tensor) -> None:
+    net = build(form).train()
+    outputs: Outputs = net(images)
+    generator = torch.Generator().manual_seed(0)
+    total = torch.zeros(())
+    for value in (outputs.phi, outputs.logits):
+        total = total + (value * torch.randn(value.shape, generator=generator)).sum()
+    total.backward()  # type: ignore[no-untyped-call]  # torch's gap
+    without = [n for n, p in net.named_parameters() if p.grad is None or not p.grad.any()]
+    assert without == []
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_bfloat16_gives_float32_near_full_precision(form: str, images: Tensor) -> None:
+    net = build(form)
+    exact: Outputs = net(images)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        half: Outputs = net(images)
+    for name, value in vars(exact).items():
+        found = getattr(half, name)
+        if value is None:
+            assert found is None
+            continue
+        assert found.dtype == torch.float32
+        off = (found - value).norm() / value.norm()
+        assert 0 < off < 0.05, name
+
+
+def test_an_image_is_seen_alike_in_any_company(images: Tensor) -> None:
+    net = build("M3-Net")
+    together: Outputs = net(images)
+    alone: Outputs = net(images[1:2])
+    for name, value in vars(together).items():
+        torch.testing.assert_close(getattr(alone, name), value[1:2], rtol=1e-4, atol=1e-5)
+
+
+def test_a_new_network_gives_every_class_even_odds(images: Tensor) -> None:
+    outputs: Outputs = M3Net(FULL, SIZES)(images)
+    assert not outputs.logits.any()
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_no_ranking_vector_exceeds_the_limit(form: str) -> None:
+    # The sizes of DeepFashion with ResNet-50: 230 classes at most, 1024 channels.
+    sizes = (156, 218, 180, 216, 230)
+    net = M3Net(replace(FORMS[form], backbone="resnet50", class_dim=64), sizes)
+    assert net.backbone.channels == 1024
+    outputs = Outputs(
+        attributes=None if form == "M3-Net_c" else torch.ones(1, 5, 1024),
+        phi=torch.ones(1, 1000, net.phi_dim),
+        logits=torch.zeros(1, 1000),
+        attribute_attention=None,
+        class_attention=None,
+    )
+    rankings: tuple[Ranking, ...] = get_args(Ranking)
+    if form == "M3-Net_c":
+        rankings = ("class", "posterior")
+    lengths = [
+        max(own.shape[1] for own in represent(outputs, torch.ones(1, 1000), sizes, ranking))
+        for ranking in rankings
+    ]
+    # One more number for each class would not fit.
+    assert MAX_VECTOR - 230 < max(lengths) <= MAX_VECTOR
+
+
+def test_small_taxonomies_keep_the_size_that_is_asked_for() -> None:
+    assert M3Net(FULL, SIZES).phi_dim == FULL.class_dim
+
+
+def test_a_backbone_too_wide_is_refused() -> None:
+    with pytest.raises(ConfigError, match="4096"):
+        M3Net(FULL, sizes=[5000])
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"attribute_attention": False, "class_attention": False},
+        {"stride": 0},
+        {"attention_dim": 0},
+        {"class_width": -1},
+        {"class_dim": 0},
+    ],
+)
+def test_settings_that_make_no_network_are_refused(change: dict[str, Any]) -> None:
+    with pytest.raises(ConfigError, match=r"model\.network"):
+        replace(FULL, **change)
+
+
+def test_weights_alone_rebuild_the_network(images: Tensor) -> None:
+    net = build("M3-Net")
+    again = M3Net(FULL, SIZES).eval()
+    again.load_state_dict(net.state_dict())
+    for name, value in vars(net(images)).items():
+        assert torch.equal(getattr(again(images), name), value)

@@ -1,0 +1,44 @@
+"""The last words: what is there, and what to type next."""
+
+import io
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from m3net.reports.farewell import render_farewell
+
+
+def lines(folder: Path, command: str) -> list[str]:
+    out = io.StringIO()
+    Console(file=out, width=40, soft_wrap=True).print(render_farewell(folder, command))
+    return out.getvalue().splitlines()
+
+
+def test_only_what_is_there_is_named_and_in_full_length(tmp_path: Path) -> None:
+    folder = tmp_path / ("long" * 30) / "[0]"
+    (folder / "test").mkdir(parents=True)
+    (folder / "test" / "scores.csv").touch()
+    (folder / "config.yaml").touch()
+    *said, _ = lines(folder, "train")
+    assert [line.split()[-1] for line in said] == [
+        str(folder / "config.yaml"),
+        str(folder / "test" / "scores.csv"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("command", "following"),
+    [("train", "predict"), ("test", "predict"), ("fit", "test"), ("validate", "test")],
+)
+def test_the_next_command_can_be_typed(tmp_path: Path, command: str, following: str) -> None:
+    folder = tmp_path / "my runs" / "0"
+    folder.mkdir(parents=True)
+    words = lines(folder, command)[-1].split(maxsplit=1)[1]
+    assert words.startswith(f"m3net {following} --ckpt_path '{folder}'")
+
+
+def test_after_a_prediction_nothing_is_left_to_do(tmp_path: Path) -> None:
+    (tmp_path / "predict").mkdir()
+    [line] = lines(tmp_path, "predict")
+    assert line.endswith(str(tmp_path / "predict"))

@@ -1,0 +1,73 @@
+"""The table of scores, printed and written."""
+
+import csv
+import io
+import json
+import math
+from pathlib import Path
+
+from rich.console import Console
+
+from m3net.metrics.scores import AttributeScores
+from m3net.reports.tables import render_scores, write_scores
+
+ROWS = [
+    AttributeScores("sleeve [cm]", 0.51239, 0.4, 0.3, 1.0, 1234, 5000, 0),
+    AttributeScores("collar", math.nan, math.nan, math.nan, math.nan, 0, 7, 0),
+    AttributeScores("colour", 0.0, 0.0, 0.0, 0.0, 3, 7, 3),
+    AttributeScores("overall (by queries)", 0.51, 0.4, 0.3, 0.9, 1237, 5014, 3),
+    AttributeScores("overall (by attributes)", 0.25, 0.2, 0.1, 0.5, 1237, 5014, 3),
+]
+
+
+def printed(rows: list[AttributeScores]) -> str:
+    out = io.StringIO()
+    Console(file=out, width=120).print(render_scores(rows, "test: 9 images"))
+    return out.getvalue()
+
+
+def test_scores_are_printed_in_percent_with_two_places() -> None:
+    cells = [
+        [cell.strip() for cell in line.split("│")[1:-1]]
+        for line in printed(ROWS).splitlines()
+        if line.startswith("│")
+    ]
+    assert cells == [
+        ["sleeve [cm]", "51.24", "40.00", "100.00", "1,234", "5,000"],
+        ["collar", "-", "-", "-", "0", "7"],
+        ["colour", "0.00", "0.00", "0.00", "3", "7"],
+        ["overall (by queries)", "51.00", "40.00", "90.00", "1,237", "5,014"],
+        ["overall (by attributes)", "25.00", "20.00", "50.00", "1,237", "5,014"],
+    ]
+
+
+def test_a_line_parts_the_overall_rows_from_the_attributes() -> None:
+    lines = printed(ROWS).splitlines()
+    [line] = [place for place, text in enumerate(lines) if text.startswith("├")]
+    assert "colour" in lines[line - 1]
+    assert "overall (by queries)" in lines[line + 1]
+
+
+def test_queries_without_anything_to_find_are_counted_once() -> None:
+    assert "3 queries have no relevant gallery image" in printed(ROWS)
+    assert "no relevant" not in printed([ROWS[0], *ROWS[-2:]])
+
+
+def test_csv_holds_every_digit(tmp_path: Path) -> None:
+    write_scores(ROWS, tmp_path)
+    with (tmp_path / "scores.csv").open(encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["attribute"] for row in rows] == [row.attribute for row in ROWS]
+    assert float(rows[0]["map_all"]) == 0.51239
+    assert math.isnan(float(rows[1]["map_all"]))
+    assert rows[2]["num_queries_without_relevant"] == "3"
+
+
+def test_json_holds_every_digit_and_null_where_there_is_no_score(tmp_path: Path) -> None:
+    write_scores(ROWS, tmp_path)
+    text = (tmp_path / "scores.json").read_text(encoding="utf-8")
+    rows = json.loads(text, parse_constant=lambda word: f"{word} is not JSON")
+    assert rows[0]["map_all"] == 0.51239
+    assert rows[1]["map_all"] is None
+    assert rows[1]["num_gallery"] == 7
+    assert [row["attribute"] for row in rows] == [row.attribute for row in ROWS]

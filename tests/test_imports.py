@@ -1,0 +1,110 @@
+"""Data flow through the folders in one direction, and imports with it."""
+
+import ast
+import subprocess
+import sys
+from graphlib import TopologicalSorter
+from pathlib import Path
+
+import pytest
+
+SOURCE = Path(__file__).parents[1] / "src"
+# A part imports from parts before it, never from one behind it.
+FLOW = [
+    *("errors", "data", "models", "losses", "metrics", "reports", "optimization", "task", "runs"),
+    *("callbacks", "environment", "synthesize", "cli", "__main__"),
+]
+DATA_FLOW = [
+    *("taxonomy", "records", "batch", "images", "transforms", "samplers", "annotations"),
+    *("synthetic", "division", "dataset", "datamodules"),
+]
+EACH_FIRST = """
+import importlib, sys
+for name in sys.argv[1:]:
+    for loaded in [loaded for loaded in sys.modules if loaded.split(".")[0] == "m3net"]:
+        del sys.modules[loaded]
+    importlib.import_module(name)
+"""
+
+
+def module_of(file: Path) -> str:
+    parts = file.relative_to(SOURCE).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+FILES = {module_of(file): file for file in sorted(SOURCE.rglob("*.py"))}
+
+
+def imported(module: str) -> set[str]:
+    """Name all that a module imports; `from a import b` is a.b where that is a module."""
+    found = set()
+    for node in ast.walk(ast.parse(FILES[module].read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{module} has a relative import"
+            base = str(node.module)
+            names = {f"{base}.{alias.name}" for alias in node.names}
+            found |= {name if name in FILES else base for name in names}
+    return found
+
+
+def own_imports(module: str) -> set[str]:
+    return {name for name in imported(module) if name in FILES and name != "m3net"}
+
+
+def breaches(inside: str, flow: list[str]) -> list[str]:
+    """Name the imports of modules inside a package that go against a flow of its parts."""
+    depth = inside.count(".") + 1
+    found = []
+    for module in FILES:
+        if not module.startswith(f"{inside}."):
+            continue
+        own = module.split(".")[depth]
+        for name in own_imports(module):
+            if name.startswith(f"{inside}."):
+                other = name.split(".")[depth]
+                if other != own and flow.index(other) > flow.index(own):
+                    found.append(f"{module} imports {name}")
+    return found
+
+
+def test_there_are_imports_to_check() -> None:
+    assert len(FILES) > 50
+    assert "m3net.data.taxonomy" in own_imports("m3net.task")
+
+
+def test_parts_import_with_the_flow() -> None:
+    assert breaches("m3net", FLOW) == []
+
+
+def test_parts_of_data_import_with_the_flow() -> None:
+    assert breaches("m3net.data", DATA_FLOW) == []
+
+
+@pytest.mark.parametrize("part", ["models", "losses", "metrics"])
+def test_networks_losses_and_metrics_know_nothing_of_data(part: str) -> None:
+    modules = [module for module in FILES if module.split(".")[1:2] == [part]]
+    assert modules
+    for module in modules:
+        assert not [name for name in imported(module) if name.startswith("m3net.data")]
+
+
+def test_no_module_imports_in_a_circle() -> None:
+    TopologicalSorter({module: own_imports(module) for module in FILES}).prepare()
+
+
+def test_wandb_is_the_loggers_alone() -> None:
+    for module in FILES:
+        assert not [name for name in imported(module) if name.split(".")[0] == "wandb"], module
+
+
+def test_nothing_is_called_utils() -> None:
+    assert not [module for module in FILES if "util" in module or "helper" in module]
+
+
+def test_each_module_can_be_the_first_to_be_imported() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", EACH_FIRST, *FILES], capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr

@@ -1,0 +1,282 @@
+"""The task with Lightning's trainer from Python: checkpoints, resumption, logs, gradients."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Literal
+
+import lightning as L
+import pytest
+import torch
+from lightning.pytorch.callbacks import Callback, ModelCheckpoint
+from torch import nn
+
+from m3net.data.datamodules import LoadingConfig, SyntheticDataModule
+from m3net.errors import CheckpointError, ConfigError
+from m3net.losses.combined import LossConfig
+from m3net.models.m3net import NetworkConfig
+from m3net.models.representations import Ranking
+from m3net.optimization import OptimizerConfig, build_optimizer
+from m3net.task import M3NetTask, Prediction, build_task
+
+FULL = NetworkConfig(
+    backbone="resnet10t", pretrained=False, attention_dim=8, class_width=8, class_dim=4
+)
+VARIANTS = {
+    "m3net": FULL,
+    "m3net_a": replace(FULL, class_attention=False),
+    "m3net_c": replace(FULL, attribute_attention=False),
+}
+STEPS_OF_AN_EPOCH = 3
+
+
+def shop() -> SyntheticDataModule:
+    """Give 60 garments, 37 of them to train on, as they are."""
+    loading = LoadingConfig(image_size=32, batch_size=12, num_workers=0, augmentation="none")
+    return SyntheticDataModule(num_images=60, drawn_size=32, loading=loading)
+
+
+def new_task(
+    data: SyntheticDataModule,
+    network: NetworkConfig = FULL,
+    loss: LossConfig = LossConfig(),  # noqa: B008 - frozen
+    optimizer: OptimizerConfig = OptimizerConfig(),  # noqa: B008 - frozen
+    ranking: Ranking = "class",
+) -> M3NetTask:
+    torch.manual_seed(0)
+    return M3NetTask(data.class_statistics(), network, loss, optimizer, ranking)
+
+
+def trainer(folder: Path, epochs: int = 1, *callbacks: Callback, sanity: int = 0) -> L.Trainer:
+    return L.Trainer(
+        accelerator="cpu",
+        devices=1,
+        max_epochs=epochs,
+        logger=False,
+        default_root_dir=folder,
+        callbacks=list(callbacks),
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        enable_checkpointing=any(isinstance(own, ModelCheckpoint) for own in callbacks),
+        num_sanity_val_steps=sanity,
+    )
+
+
+@pytest.fixture(scope="module")
+def data() -> SyntheticDataModule:
+    return shop()
+
+
+@pytest.fixture(scope="module")
+def fitted(
+    data: SyntheticDataModule, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[M3NetTask, Path]:
+    """A task after an epoch, and its checkpoint."""
+    folder = tmp_path_factory.mktemp("fitted")
+    task = new_task(data)
+    own = trainer(folder, 1, ModelCheckpoint(folder, filename="only"))
+    own.fit(task, datamodule=data)
+    return task, folder / "only.ckpt"
+
+
+def predictions(task: M3NetTask, data: SyntheticDataModule, folder: Path) -> list[Prediction]:
+    found = trainer(folder).predict(task, datamodule=data)
+    return list(found or [])
+
+
+def test_a_checkpoint_holds_plain_values_beside_its_weights(fitted: tuple[M3NetTask, Path]) -> None:
+    contents = torch.load(fitted[1], weights_only=True)
+
+    def check(value: object) -> None:
+        if isinstance(value, dict):
+            assert all(type(key) is str for key in value)
+            for inner in value.values():
+                check(inner)
+        elif isinstance(value, list):
+            for inner in value:
+                check(inner)
+        else:
+            assert type(value) in (str, int, float, bool, type(None)), value
+
+    check(contents["hyper_parameters"])
+    names = [attribute["name"] for attribute in contents["hyper_parameters"]["labels"]["taxonomy"]]
+    assert names == list(fitted[0].taxonomy.names)
+
+
+def test_a_task_built_from_a_checkpoint_predicts_the_same(
+    fitted: tuple[M3NetTask, Path], data: SyntheticDataModule, tmp_path: Path
+) -> None:
+    task, file = fitted
+    contents = torch.load(file, weights_only=True)
+    again = build_task(contents["hyper_parameters"])
+    again.load_state_dict(contents["state_dict"])
+    ours, theirs = (predictions(one, data, tmp_path) for one in (again, task))
+    assert len(ours) == len(theirs) > 0
+    for one, other in zip(ours, theirs, strict=True):
+        assert torch.equal(one["index"], other["index"])
+        assert torch.equal(one["probabilities"], other["probabilities"])
+        pairs = zip(one["embeddings"], other["embeddings"], strict=True)
+        assert all(torch.equal(*pair) for pair in pairs)
+
+
+def test_predictions_have_a_vector_for_each_image_and_attribute(
+    fitted: tuple[M3NetTask, Path], data: SyntheticDataModule, tmp_path: Path
+) -> None:
+    task = fitted[0]
+    found = predictions(task, data, tmp_path)
+    index = torch.cat([batch["index"] for batch in found])
+    assert index.tolist() == list(range(len(data.contents.splits.test)))
+    for batch in found:
+        assert [len(vectors) for vectors in batch["embeddings"]] == [len(batch["index"])] * 8
+        for attribute, own in zip(task.taxonomy, task.taxonomy.slices, strict=True):
+            sums = batch["probabilities"][:, own].sum(dim=1)
+            if not attribute.multi_label:
+                torch.testing.assert_close(sums, torch.ones_like(sums))
+
+
+def test_an_interrupted_training_ends_as_one_without_a_break(
+    data: SyntheticDataModule, tmp_path: Path
+) -> None:
+    steady = OptimizerConfig(schedule="constant", warmup=0.0)
+    whole = new_task(data, optimizer=steady)
+    trainer(tmp_path, 2).fit(whole, datamodule=data)
+    part = new_task(data, optimizer=steady)
+    keep = ModelCheckpoint(tmp_path, filename="half")
+    trainer(tmp_path, 1, keep).fit(part, datamodule=data)
+    torch.manual_seed(99)
+    rest = M3NetTask(data.class_statistics(), FULL, optimizer=steady)
+    own = trainer(tmp_path, 2)
+    own.fit(rest, datamodule=data, ckpt_path=str(tmp_path / "half.ckpt"))
+    assert own.global_step == 2 * STEPS_OF_AN_EPOCH
+    expected = whole.state_dict()
+    for name, value in rest.state_dict().items():
+        assert torch.equal(value, expected[name]), name
+
+
+class Witness(Callback):
+    """Notes what is logged when, and the rate of each step."""
+
+    def __init__(self) -> None:
+        self.sane: dict[str, Any] | None = None
+        self.rates: list[float] = []
+        self.losses: list[set[str]] = []
+
+    def on_sanity_check_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        del pl_module
+        self.sane = {**trainer.callback_metrics, **trainer.logged_metrics}
+
+    def on_train_batch_start(
+        self, trainer: L.Trainer, pl_module: L.LightningModule, batch: object, batch_idx: int
+    ) -> None:
+        del pl_module, batch, batch_idx
+        self.rates.append(trainer.optimizers[0].param_groups[0]["lr"])
+
+    def on_train_batch_end(
+        self,
+        trainer: L.Trainer,
+        pl_module: L.LightningModule,
+        outputs: object,
+        batch: object,
+        batch_idx: int,
+    ) -> None:
+        del pl_module, outputs, batch, batch_idx
+        self.losses.append({name for name in trainer.callback_metrics if name[:5] == "train"})
+
+
+@pytest.fixture(scope="module")
+def watched(
+    data: SyntheticDataModule, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Witness, L.Trainer]:
+    witness = Witness()
+    task = new_task(data, optimizer=OptimizerConfig(lr=0.01, warmup=0.34))
+    own = trainer(tmp_path_factory.mktemp("watched"), 2, witness, sanity=2)
+    own.fit(task, datamodule=data)
+    return witness, own
+
+
+def test_a_sanity_check_logs_nothing(watched: tuple[Witness, L.Trainer]) -> None:
+    assert watched[0].sane == {}
+
+
+def test_all_validation_images_count_though_a_sanity_check_saw_some(
+    watched: tuple[Witness, L.Trainer], data: SyntheticDataModule
+) -> None:
+    task = watched[1].lightning_module
+    assert isinstance(task, M3NetTask)
+    roles = data.contents.splits.val.roles
+    for row, own in zip(task.val_metrics.table()[:-2], roles.T, strict=True):
+        assert (row.num_queries, row.num_gallery) == (int((own == 1).sum()), int((own == 2).sum()))
+
+
+def test_the_rate_rises_and_falls_over_the_whole_training(
+    watched: tuple[Witness, L.Trainer],
+) -> None:
+    # By hand: 6 steps, of which round(0.34 * 6) = 2 rise; then 1 + cos of 0, 45, 90, 135 degrees.
+    falling = [1.0, (1 + 0.5**0.5) / 2, 0.5, (1 - 0.5**0.5) / 2]
+    assert watched[0].rates == pytest.approx([0.005, 0.01, *(0.01 * share for share in falling)])
+
+
+def test_each_loss_is_logged_by_name(watched: tuple[Witness, L.Trainer]) -> None:
+    terms = ("loss", "classification", "instance", "center")
+    assert watched[0].losses == [{f"train/{name}" for name in terms}] * 2 * STEPS_OF_AN_EPOCH
+
+
+@pytest.mark.parametrize("center", ["ema", "learnable"])
+@pytest.mark.parametrize("network", VARIANTS.values(), ids=VARIANTS)
+def test_every_weight_gets_a_gradient_in_one_step(
+    data: SyntheticDataModule, network: NetworkConfig, center: Literal["ema", "learnable"]
+) -> None:
+    """A weight without one would stop distributed training."""
+    task = new_task(data, network, loss=LossConfig(center=center))
+    batch = next(iter(data.train_dataloader()))
+    task.training_step(batch, 0).backward()  # type: ignore[no-untyped-call]  # torch's gap
+    without = [name for name, weight in task.named_parameters() if weight.grad is None]
+    assert without == []
+
+
+@pytest.mark.parametrize("network", VARIANTS.values(), ids=VARIANTS)
+def test_matrices_and_kernels_decay_and_nothing_else(
+    data: SyntheticDataModule, network: NetworkConfig
+) -> None:
+    task = new_task(data, network)
+    groups = build_optimizer(task, OptimizerConfig(weight_decay=0.3)).param_groups
+    decay = {id(weight): group["weight_decay"] for group in groups for weight in group["params"]}
+    spared = {
+        id(weight)
+        for module in task.modules()
+        if isinstance(module, nn.BatchNorm2d | nn.LayerNorm | nn.Embedding)
+        for weight in module.parameters()
+    }
+    spared |= {id(weight) for name, weight in task.named_parameters() if name.endswith("bias")}
+    for name, weight in task.named_parameters():
+        assert decay[id(weight)] == (0.0 if id(weight) in spared else 0.3), name
+
+
+@pytest.mark.parametrize(
+    ("variant", "possible"),
+    [
+        ("m3net", ["attribute", "class", "posterior", "duet"]),
+        ("m3net_a", ["attribute", "class", "posterior", "duet"]),
+        ("m3net_c", ["class", "posterior"]),
+    ],
+)
+def test_rankings_a_network_can_give(
+    data: SyntheticDataModule, variant: str, possible: list[Ranking]
+) -> None:
+    rankings: list[Ranking] = ["attribute", "class", "posterior", "duet"]
+    for ranking in rankings:
+        if ranking in possible:
+            assert new_task(data, VARIANTS[variant], ranking=ranking).ranking == ranking
+        else:
+            with pytest.raises(ConfigError, match=f"ranking={ranking} needs attribute vectors"):
+                new_task(data, VARIANTS[variant], ranking=ranking)
+
+
+def test_weights_of_another_shape_are_refused(
+    fitted: tuple[M3NetTask, Path], data: SyntheticDataModule
+) -> None:
+    other = new_task(data, replace(FULL, class_dim=3))
+    with pytest.raises(CheckpointError, match=r"does not fit .* network\.transform"):
+        other.load_state_dict(fitted[0].state_dict())
+    variant = new_task(data, VARIANTS["m3net_c"])
+    with pytest.raises(CheckpointError, match="does not fit"):
+        variant.load_state_dict(fitted[0].state_dict())
