@@ -43,7 +43,7 @@ def _measure(folder: str) -> Iterator[Figure]:
     reader = FileReader(Path())
     evaluation = data.ordered_loader(records, reader)
     dataset = RetrievalDataset(records, reader, Transform(PIXELS, "letterbox", "light"))
-    training = data.loader(dataset, ShuffleSampler(len(records), 64, 0, 0, 1), drop_last=True)
+    training = data.loader(dataset, ShuffleSampler(len(records), 64, 0, 0, 1))
 
     def decode() -> int:
         for path in records.paths:

@@ -34,7 +34,7 @@ class RetrievalDataset(Dataset[Sample]):
 
     def __getitem__(self, index: int) -> Sample:
         """Give one image with its labels."""
-        pixels = self.transform(self.reader(self.records[index]))
+        pixels = self.transform(self.reader(self.records[index]), salt=index)
         return {
             "pixels": torch.from_numpy(np.ascontiguousarray(pixels)),
             "targets": torch.from_numpy(self.records.targets([index])[0]),

@@ -17,6 +17,9 @@ Resize = Literal["letterbox", "crop", "stretch"]
 Augmentation = Literal["none", "light", "strong"]
 
 _WHITE = 255
+_GREY = 128
+_SPREAD = 0x9E3779B97F4A7C15
+"""An odd number without a pattern in its bits: neighbouring salts give unrelated seeds."""
 
 
 class Transform:
@@ -49,12 +52,19 @@ class Transform:
         self._start = self._numpy.bit_generator.state
         self._augment.set_random_state(self._numpy, self._python)
 
-    def __call__(self, pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """Turn (H, W, 3) uint8 pixels into (size, size, 3) uint8 pixels."""
+    def __call__(self, pixels: NDArray[np.uint8], salt: int = 0) -> NDArray[np.uint8]:
+        """Turn (H, W, 3) uint8 pixels into (size, size, 3) uint8 pixels.
+
+        Args:
+            pixels: RGB of any size.
+            salt: Sets apart what is drawn for images that meet the same state of torch's
+                generator, as those of two processes with one seed do.
+        """
         if pixels.shape[:2] != (self.size, self.size):
             pixels = self._resize(image=pixels)["image"]
         if self._is_random:
-            self._seed(int(torch.empty((), dtype=torch.int64).random_()))
+            drawn = int(torch.empty((), dtype=torch.int64).random_())
+            self._seed((drawn + _SPREAD * salt) % 2**63)
             pixels = self._augment(image=pixels)["image"]
         return pixels
 
@@ -101,6 +111,7 @@ def _augment_steps(size: int, augmentation: Augmentation) -> list[Any]:
             num_holes_range=(1, 2),
             hole_height_range=(0.1, 0.25),
             hole_width_range=(0.1, 0.25),
+            fill=_GREY,
             p=0.3,
         ),
     ]

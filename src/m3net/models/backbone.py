@@ -117,11 +117,20 @@ class Backbone(nn.Module):
         Args:
             images: (B, 3, H, W) uint8, RGB.
 
+        Raises:
+            ConfigError: The network takes images of other sizes only.
+
         Returns:
             (B, C, H / stride, W / stride), in the dtype of the surrounding autocast.
         """
         pixels = images.to(self.mean.dtype).contiguous(memory_format=torch.channels_last)
-        features: Tensor = self.net(pixels.sub_(self.mean).div_(self.std))[0]
+        try:
+            features: Tensor = self.net(pixels.sub_(self.mean).div_(self.std))[0]
+        except AssertionError as error:  # timm's way to say that the size does not fit
+            raise ConfigError(
+                f"{self.name} does not take images of {images.shape[2]} x {images.shape[3]} px "
+                f"({error}): set data.loading.image_size to a size that it takes."
+            ) from error
         return features.permute(0, 3, 1, 2) if self._channels_last else features
 
 

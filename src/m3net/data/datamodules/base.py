@@ -84,7 +84,7 @@ class RetrievalDataModule(BaseDataModule, ABC):
         loading, records = self.loading, self.contents.splits.train
         transform = Transform(loading.image_size, loading.resize, loading.augmentation)
         dataset = RetrievalDataset(records, self.contents.reader, transform)
-        return self.loader(dataset, self._train_sampler(records), drop_last=True)
+        return self.loader(dataset, self._train_sampler(records))
 
     def val_dataloader(self) -> DataLoader[Sample]:
         """Give the validation images in order, each once over all processes."""

@@ -93,18 +93,15 @@ class BaseDataModule(L.LightningDataModule):
         sampler = UnrepeatedDistributedSampler(
             dataset, num_replicas=world_size, rank=rank, shuffle=False
         )
-        return self.loader(dataset, sampler, drop_last=False)
+        return self.loader(dataset, sampler)
 
-    def loader(
-        self, dataset: RetrievalDataset, sampler: Sampler[int], drop_last: bool
-    ) -> DataLoader[Sample]:
+    def loader(self, dataset: RetrievalDataset, sampler: Sampler[int]) -> DataLoader[Sample]:
         """Give a loader with the configured batch size and workers."""
         workers = self.loading.num_workers
         return DataLoader(
             dataset,
             batch_size=self.loading.batch_size,
             sampler=sampler,
-            drop_last=drop_last,
             num_workers=workers,
             persistent_workers=workers > 0,
             pin_memory=torch.cuda.is_available(),
