@@ -193,10 +193,10 @@ def test_light_augmentation_leaves_many_pictures_whole() -> None:
 
 
 def test_strong_augmentation_hides_rectangles_in_some_pictures() -> None:
-    picture = np.full((40, 40, 3), 128, dtype=np.uint8)
+    picture = np.full((40, 40, 3), 255, dtype=np.uint8)
     transform = Transform(40, "letterbox", "strong")
     torch.manual_seed(0)
-    shares = [float((transform(picture) == 0).all(axis=2).mean()) for _ in range(200)]
+    shares = [float((transform(picture) == 128).all(axis=2).mean()) for _ in range(200)]
     hidden = [share for share in shares if share > 0]
     assert abs(len(hidden) - 60) < 4 * (200 * 0.3 * 0.7) ** 0.5
     # One or two rectangles with sides of a tenth to a quarter.
