@@ -14,9 +14,9 @@ import torch
 from torch import Tensor, nn
 
 from benchmarks.__main__ import Figure
-from m3net.cli import best_precision
 from m3net.losses.combined import LossConfig, M3NetLoss
 from m3net.models.m3net import M3Net, NetworkConfig
+from m3net.trainer import best_precision
 
 SIZES = (6, 9, 8, 6, 5, 5, 10, 5)
 BATCH, PIXELS, ROUNDS = 16, 224, 7

@@ -12,7 +12,7 @@ SOURCE = Path(__file__).parents[1] / "src"
 # A part imports from parts before it, never from one behind it.
 FLOW = [
     *("errors", "data", "models", "losses", "metrics", "reports", "optimization", "task", "runs"),
-    *("callbacks", "environment", "synthesize", "cli", "__main__"),
+    *("callbacks", "checkpoints", "trainer", "environment", "synthesize", "cli", "__main__"),
 ]
 DATA_FLOW = [
     *("taxonomy", "records", "batch", "images", "transforms", "samplers", "annotations"),

@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 import torch
 
+from m3net.checkpoints import find_checkpoint, load_checkpoint, run_of
 from m3net.errors import CheckpointError
-from m3net.runs import find_checkpoint, load_checkpoint, new_run, run_of
+from m3net.runs import new_run
 
 
 def write(file: Path, content: bytes = b"") -> Path:

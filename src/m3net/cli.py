@@ -9,8 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import lightning as L
-import torch
-import yaml
 from jsonargparse import Namespace, dict_to_namespace
 from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI, SaveConfigCallback
@@ -20,36 +18,21 @@ import m3net
 from m3net.callbacks.evaluation import EvaluationReport
 from m3net.callbacks.predictions import PredictionWriter
 from m3net.callbacks.summary import TrainingSummary
-from m3net.data.datamodules import BaseDataModule, ImagesDataModule
-from m3net.data.taxonomy import Taxonomy
+from m3net.checkpoints import (
+    check_same_classes,
+    evaluation_defaults,
+    find_checkpoint,
+    load_checkpoint,
+    run_of,
+)
+from m3net.data.datamodules import BaseDataModule
 from m3net.errors import CheckpointError, ConfigError, M3NetError
 from m3net.reports.farewell import render_farewell
-from m3net.runs import find_checkpoint, is_first_process, load_checkpoint, new_run, run_of
+from m3net.runs import is_first_process, new_run
 from m3net.task import M3NetTask
+from m3net.trainer import M3NetTrainer, best_precision
 
 _EVALUATIONS = ("validate", "test", "predict")
-
-
-class M3NetTrainer(L.Trainer):
-    """Lightning's trainer, with a command that trains and then tests."""
-
-    def train(
-        self,
-        model: L.LightningModule,
-        datamodule: L.LightningDataModule | None = None,
-        ckpt_path: str | None = None,
-    ) -> None:
-        """Run the full optimization routine, then test the best checkpoint.
-
-        Args:
-            model: The task.
-            datamodule: Its data.
-            ckpt_path: A checkpoint to continue from.
-        """
-        self.fit(model, datamodule=datamodule, ckpt_path=ckpt_path)
-        # A development run writes no checkpoint, and its few weights are still in memory.
-        best = None if getattr(self, "fast_dev_run", False) else "best"
-        self.test(model, datamodule=datamodule, ckpt_path=best, verbose=False)
 
 
 class RunConfig(SaveConfigCallback):
@@ -116,7 +99,7 @@ class M3NetCLI(LightningCLI):
             )
         file = find_checkpoint(Path(given.ckpt_path))
         self._checkpoint, self._run = load_checkpoint(file), run_of(file)
-        defaults = json.dumps(_defaults(command, self._checkpoint, self._run))
+        defaults = json.dumps(evaluation_defaults(command, self._checkpoint, self._run))
         self._words = [command, "--config", defaults, *others, "--ckpt_path", str(file)]
 
     @staticmethod
@@ -159,7 +142,7 @@ class M3NetCLI(LightningCLI):
             return own
         trained: dict[str, Any] = self._checkpoint["hyper_parameters"]["labels"]
         if own is not None:
-            _check_same(trained["taxonomy"], own["taxonomy"])
+            check_same_classes(trained["taxonomy"], own["taxonomy"])
         return trained
 
     def parse_arguments(self, parser: LightningArgumentParser, args: object) -> None:
@@ -261,50 +244,8 @@ def _set_up_speech() -> None:
     warnings.filterwarnings("ignore", message=".*LeafSpec.*is deprecated")
 
 
-def best_precision() -> str:
-    """Give "bf16-mixed" where the hardware multiplies bfloat16 faster than float32.
-
-    On CPUs the flag avx512_bf16 alone does not tell: it doubles the speed on AMD's processors and
-    lowers it on Intel's, which are fast with amx_bf16.
-    """
-    if torch.cuda.is_available():
-        fast = torch.cuda.is_bf16_supported(including_emulation=False)
-    else:
-        file = Path("/proc/cpuinfo")
-        about = file.read_text(encoding="utf-8") if file.is_file() else ""
-        fast = "amx_bf16" in about or ("AuthenticAMD" in about and "avx512_bf16" in about)
-    return "bf16-mixed" if fast else "32-true"
-
-
 def _csv_logger(folder: Path) -> Namespace:
     arguments = {"save_dir": str(folder), "name": "", "version": ""}
     path = "lightning.pytorch.loggers.CSVLogger"
     logger: Namespace = dict_to_namespace({"class_path": path, "init_args": arguments})
     return logger
-
-
-def _defaults(command: str, checkpoint: dict[str, Any], run: Path | None) -> dict[str, Any]:
-    """Give what an evaluation takes from the training where nothing else is said."""
-    model = {k: v for k, v in checkpoint["hyper_parameters"].items() if k != "labels"}
-    # Weights come from the checkpoint, so that pretrained ones are never fetched.
-    model["network"] |= {"pretrained": False, "weights_file": None}
-    if command == "predict":
-        loading = checkpoint["datamodule_hyper_parameters"]["loading"]
-        path = f"{ImagesDataModule.__module__}.{ImagesDataModule.__name__}"
-        data = {"class_path": path, "init_args": {"loading": loading}}
-        return {"model": model, "data": data}
-    if run is None:
-        return {"model": model}
-    config = yaml.safe_load((run / "config.yaml").read_text(encoding="utf-8"))
-    return {"model": model, "data": config["data"]}
-
-
-def _check_same(trained: list[dict[str, Any]], given: list[dict[str, Any]]) -> None:
-    """Refuse data whose classes are not those that the network was trained with."""
-    differences = Taxonomy.from_plain(trained).differences(Taxonomy.from_plain(given))
-    if differences:
-        raise CheckpointError(
-            "the checkpoint was trained with other attributes or classes than the data has: "
-            + "; ".join(differences)
-            + ". Test it on data of its own taxonomy, or train on this data."
-        )
