@@ -26,7 +26,7 @@ quickstart: $(INSTALLED) ## train and test M3-Net on drawn garments, a few minut
 		--config configs/experiment/quickstart.yaml $(if $(LOGGER),--config configs/logger/$(LOGGER).yaml)
 
 test: $(INSTALLED) ## run the test suite
-	$(BIN)/python -m pytest --numprocesses 2
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 
 format: $(INSTALLED) ## format the code
 	$(BIN)/ruff format

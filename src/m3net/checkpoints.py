@@ -37,8 +37,8 @@ def find_checkpoint(place: Path, names: Sequence[str] = ("best", "last")) -> Pat
 
 def run_of(checkpoint: Path) -> Path | None:
     """Give the run folder that a checkpoint lies in; None for a checkpoint outside of any."""
-    folder = checkpoint.absolute().parent.parent
-    inside = checkpoint.absolute().parent.name == "checkpoints"
+    folder = checkpoint.resolve().parent.parent
+    inside = checkpoint.resolve().parent.name == "checkpoints"
     return folder if inside and (folder / "config.yaml").is_file() else None
 
 

@@ -84,7 +84,7 @@ class M3NetCLI(LightningCLI):
                 "version": m3net.__version__,
                 "epilog": "'m3net synthesize FOLDER' writes a drawn catalogue to try these on.",
             },
-            trainer_defaults={"enable_model_summary": False},
+            trainer_defaults={"enable_model_summary": False, "log_every_n_steps": 10},
         )
 
     def _evaluate_from(self, command: str) -> None:

@@ -17,7 +17,8 @@ class OptimizerConfig:
 
     Attributes:
         lr: Peak learning rate.
-        weight_decay: Decay of matrices and kernels; norms, biases and embeddings are spared.
+        weight_decay: Decay of matrices and kernels; norms, biases and attribute
+            embeddings are spared.
         schedule: cosine falls to zero at the end of training, constant stays.
         warmup: Share of the training steps, 0 to 1, over which the rate rises from zero.
     """
