@@ -34,12 +34,12 @@ def drop_rare_classes(catalogue: Catalogue, minimum: int) -> tuple[Catalogue, li
             remedy = "Lower --data.min_class_images or leave the column out of the attributes"
             raise AnnotationError.at(catalogue.file, None, problem, remedy)
         attributes.append(replace(attribute, classes=classes))
-        report += [
-            f"attribute {attribute.name!r}: class {name!r} left out, it has {size} of the "
-            f"{minimum} images that a class needs"
-            for name, size in sizes.items()
-            if size < minimum
-        ]
+        rare = [f"{name} ({size})" for name, size in sizes.items() if size < minimum]
+        if rare:
+            report.append(
+                f"attribute {attribute.name!r}: left out, with fewer than {minimum} images each: "
+                + ", ".join(rare)
+            )
     records = _keep_classes(catalogue.records, taxonomy.attribute_of_class, counts >= minimum)
     return replace(catalogue, taxonomy=Taxonomy(tuple(attributes)), records=records), report
 
