@@ -64,7 +64,7 @@ def draw_gallery(rows: Sequence[GalleryRow], file: Path) -> None:
             axes.set_axis_on()
             _draw_tile(axes, tile)
             axes.set_title(str(rank), fontsize=7, color="#777777", pad=2)
-    figure.tight_layout(pad=0.5, w_pad=0.4, h_pad=0.6)
+    figure.tight_layout(pad=0.5, w_pad=0.4, h_pad=1.0)
     figure.savefig(file)
 
 
