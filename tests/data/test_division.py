@@ -269,3 +269,20 @@ def test_real_catalogue() -> None:
         _, lost = naive_lost(splits.test, catalogue.taxonomy, a)
         told = [line for line in report if line.startswith("test: ") and repr(name) in line]
         assert [int(line.split()[1]) for line in told] == ([lost] if lost else [])
+
+
+def test_an_image_without_a_class_is_never_a_query() -> None:
+    labels = [[0], [0, 3], []] * 100
+    catalogue = make_catalogue(list(range(300)), labels)
+    everything = np.ones_like(catalogue.records.annotated)
+    catalogue = replace(catalogue, records=replace(catalogue.records, annotated=everything))
+    test = divide(catalogue, query_fraction=0.5).test
+    asked = 0
+    for image in range(len(test)):
+        carried = test[image].class_ids
+        if not any(class_id >= 3 for class_id in carried):
+            assert test.roles[image, 1] == Role.GALLERY
+        else:
+            assert test.roles[image, 1] == test.roles[image, 0]
+            asked += test.roles[image, 1] == Role.QUERY
+    assert asked > 0

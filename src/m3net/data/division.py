@@ -28,7 +28,8 @@ def divide(
 
     Splits and roles that the file gives are used. Where its splits lack val, images of train are
     given to val, so many that the two stand in the proportion that `fractions` asks for. An image
-    has the same role for all attributes that it is annotated for, and none for the others.
+    has the same role for all attributes that it is annotated for, and none for the others; but
+    where it carries no class of an attribute, it is never a query.
 
     Args:
         catalogue: What was read.
@@ -51,8 +52,10 @@ def divide(
     records = catalogue.records
     if catalogue.columns.role is None:
         chance = _chances(records.paths.tolist(), seed, purpose=b"role")
-        role = np.where(chance < query_fraction, int(Role.QUERY), int(Role.GALLERY))
-        records = replace(records, roles=(records.annotated * role[:, None]).astype(np.uint8))
+        role = np.where(chance < query_fraction, int(Role.QUERY), int(Role.GALLERY))[:, None]
+        # Without a class, as a garment without details, there is nothing to ask for.
+        role = np.where(_carries_class(records, catalogue.taxonomy), role, int(Role.GALLERY))
+        records = replace(records, roles=(records.annotated * role).astype(np.uint8))
     else:
         _check_roles(catalogue, split)
     train, val, test = (
@@ -116,6 +119,14 @@ def _split_of_images(
         return catalogue.split
     taken = (catalogue.split == "train") & (chance >= train / (train + val))
     return np.where(taken, "val", catalogue.split)
+
+
+def _carries_class(records: Records, taxonomy: Taxonomy) -> NDArray[np.bool_]:
+    """Give (N, A) bool, whether each image carries a class of each attribute."""
+    image = np.repeat(np.arange(len(records)), np.diff(records.offsets))
+    carries = np.zeros_like(records.annotated)
+    carries[image, taxonomy.attribute_of_class[records.class_ids]] = True
+    return carries
 
 
 def _check_roles(catalogue: Catalogue, split: NDArray[np.str_]) -> None:
