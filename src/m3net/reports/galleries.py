@@ -65,7 +65,7 @@ def draw_gallery(rows: Sequence[GalleryRow], file: Path) -> None:
             _draw_tile(axes, tile)
             axes.set_title(str(rank), fontsize=7, color="#777777", pad=2)
     figure.tight_layout(pad=0.5, w_pad=0.4, h_pad=1.0)
-    figure.savefig(file)
+    figure.savefig(file, bbox_inches="tight", pad_inches=0.05)
 
 
 def _draw_tile(axes: Axes, tile: Tile) -> None:
