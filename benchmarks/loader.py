@@ -1,4 +1,4 @@
-"""Training batches per second beside the bare decoder.
+"""Batches per second beside the bare decoder.
 
 Both read the same JPEG files on one core, in turn. The photos are drawn garments of 224 px, or
 those of the folder that the environment variable M3NET_BENCH_IMAGES names.
@@ -66,10 +66,11 @@ def _measure(folder: str) -> Iterator[Figure]:
     sys.stderr.write("\n")
     for name, values in speeds.items():
         yield Figure(f"loader.{name}_images_per_s", statistics.median(values))
-    for name in ("eval", "train"):
+    # Augmentation is chosen for what is learned, not for speed: its cost is shown, not bounded.
+    for name, target in {"eval": ">=0.6", "train": "-"}.items():
         pairs = zip(speeds[name], speeds["decode"], strict=True)
         ratio = statistics.median(loaded / decoded for loaded, decoded in pairs)
-        yield Figure(f"loader.{name}_over_decode", ratio, ">=0.6")
+        yield Figure(f"loader.{name}_over_decode", ratio, target)
 
 
 def _draw(folder: Path) -> Path:
