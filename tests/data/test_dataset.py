@@ -1,15 +1,17 @@
-"""Samples and batches: what they hold, that each image is read once, and how workers draw."""
+"""Batches: what they hold, that each image is read once, and how workers draw."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, SequentialSampler
 
-from m3net.data.batch import Batch, Sample, collate
+from m3net.data.batch import Batch
+from m3net.data.datamodules import BaseDataModule, LoadingConfig
 from m3net.data.dataset import RetrievalDataset
 from m3net.data.records import Record, Records
 from m3net.data.transforms import Augmentation, Transform
@@ -18,6 +20,7 @@ LABELS = [[0, 3], [], [1, 2, 4], [4], [0, 1], [2], [3], [0, 4]]
 ANNOTATED = np.random.default_rng(0).random((8, 3)) < 0.5
 ROLES = np.random.default_rng(1).integers(4, size=(8, 3), dtype=np.uint8)
 SIZE = 20
+LOADING = LoadingConfig(image_size=SIZE, batch_size=3, num_workers=0)
 
 
 class Noise:
@@ -30,6 +33,10 @@ class Noise:
         self.asked.append(record.path)
         draw = np.random.default_rng(record.row)
         return draw.integers(256, size=(2 * SIZE, SIZE, 3), dtype=np.uint8)
+
+
+def as_it_is(batch: Any) -> Any:  # noqa: ANN401 - torch expects a list of samples here
+    return batch
 
 
 def same(_: Record) -> NDArray[np.uint8]:
@@ -54,50 +61,37 @@ def augmented(records: Records, augmentation: Augmentation = "strong") -> Retrie
     return RetrievalDataset(records, same, Transform(SIZE, "letterbox", augmentation))
 
 
-def test_a_sample_holds_pixels_and_labels_of_its_image(records: Records) -> None:
+def test_one_image_holds_pixels_and_labels_of_its_own(records: Records) -> None:
     reader, transform = Noise(), Transform(SIZE, "letterbox")
     dataset = RetrievalDataset(records, reader, transform)
     assert len(dataset) == 8
     for i in range(8):
-        sample = dataset[i]
-        assert set(sample) == {"pixels", "targets", "annotated", "roles", "index"}
+        batch = dataset[i]
+        assert set(batch) == {"image", "targets", "annotated", "roles", "index"}
         expected = transform(reader(records[i]))
-        np.testing.assert_array_equal(sample["pixels"].numpy(), expected)
-        assert sample["targets"].nonzero().flatten().tolist() == LABELS[i]
-        assert sample["annotated"].tolist() == ANNOTATED[i].tolist()
-        assert sample["roles"].tolist() == ROLES[i].tolist()
-        assert sample["index"].item() == i
+        np.testing.assert_array_equal(batch["image"][0].permute(1, 2, 0).numpy(), expected)
+        assert batch["targets"][0].nonzero().flatten().tolist() == LABELS[i]
+        assert batch["annotated"].tolist() == [ANNOTATED[i].tolist()]
+        assert batch["roles"].tolist() == [ROLES[i].tolist()]
+        assert batch["index"].tolist() == [i]
 
 
-def test_shapes_and_dtypes_of_a_sample(records: Records) -> None:
-    sample = augmented(records)[2]
-    described = {name: (value.shape, value.dtype) for name, value in plain(sample).items()}
-    assert described == {
-        "pixels": ((SIZE, SIZE, 3), torch.uint8),
-        "targets": ((5,), torch.bool),
-        "annotated": ((3,), torch.bool),
-        "roles": ((3,), torch.uint8),
-        "index": ((), torch.int64),
-    }
-
-
-def plain(sample: Sample | Batch) -> dict[str, Tensor]:
+def plain(batch: Batch) -> dict[str, Tensor]:
     """Give the tensors by name."""
-    return {name: value for name, value in sample.items() if isinstance(value, Tensor)}
+    return {name: value for name, value in batch.items() if isinstance(value, Tensor)}
 
 
 def test_an_image_is_read_once_for_all_its_attributes(records: Records) -> None:
     reader = Noise()
     dataset = RetrievalDataset(records, reader, Transform(SIZE, "letterbox", "strong"))
-    for index in (3, 0, 3):
-        dataset[index]
+    dataset.read([3, 0, 3])
     assert reader.asked == ["3.jpg", "0.jpg", "3.jpg"]
 
 
-def test_collate_stacks_samples_in_their_order(records: Records) -> None:
+def test_a_batch_holds_images_in_the_order_that_is_asked_for(records: Records) -> None:
     dataset = RetrievalDataset(records, Noise(), Transform(SIZE, "letterbox"))
-    samples = [dataset[i] for i in (5, 1, 2)]
-    batch = collate(samples)
+    indices = [5, 1, 2]
+    batch = dataset.read(indices)
     described = {name: (value.shape, value.dtype) for name, value in plain(batch).items()}
     assert described == {
         "image": ((3, 3, SIZE, SIZE), torch.uint8),
@@ -106,28 +100,43 @@ def test_collate_stacks_samples_in_their_order(records: Records) -> None:
         "roles": ((3, 3), torch.uint8),
         "index": ((3,), torch.int64),
     }
-    for place, sample in enumerate(samples):
-        for channel in range(3):
-            found = batch["image"][place, channel]
-            assert torch.equal(found, sample["pixels"][:, :, channel])
-        for name in ("targets", "annotated", "roles", "index"):
-            assert torch.equal(plain(batch)[name][place], plain(sample)[name])
+    for place, index in enumerate(indices):
+        for name, alone in plain(dataset[index]).items():
+            assert torch.equal(plain(batch)[name][place], alone[0])
 
 
 def test_a_batch_lies_channels_last_in_memory(records: Records) -> None:
-    dataset = augmented(records)
-    image = collate([dataset[i] for i in range(4)])["image"]
+    image = augmented(records).read([0, 1, 2, 3])["image"]
     assert image.is_contiguous(memory_format=torch.channels_last)
+
+
+def test_the_loader_hands_on_what_the_data_set_read(records: Records) -> None:
+    reader = Noise()
+    dataset = RetrievalDataset(records, reader, Transform(SIZE, "letterbox"))
+    loaded = list(BaseDataModule(LOADING).loader(dataset, SequentialSampler(dataset)))
+    assert reader.asked == [f"{i}.jpg" for i in range(8)]
+    for batch, indices in zip(loaded, ([0, 1, 2], [3, 4, 5], [6, 7]), strict=True):
+        expected = plain(dataset.read(indices))
+        assert all(torch.equal(value, expected[name]) for name, value in plain(batch).items())
+
+
+def test_processes_of_one_seed_augment_differently(records: Records) -> None:
+    dataset = augmented(records)
+    seen = set()
+    for first in range(8):
+        torch.manual_seed(0)
+        seen.add(dataset.read([first, 0, 0, 0])["image"][1:].numpy().tobytes())
+    assert len(seen) == 8
 
 
 def epochs(dataset: RetrievalDataset, workers: int, seed: int, count: int = 2) -> list[list[bytes]]:
     """Pixels of each image in each of some epochs, after torch was seeded."""
-    loader: DataLoader[Sample] = DataLoader(
+    loader: DataLoader[Batch] = DataLoader(
         dataset,
         batch_size=2,
         num_workers=workers,
         persistent_workers=workers > 0,
-        collate_fn=collate,
+        collate_fn=as_it_is,
     )
     torch.manual_seed(seed)
     return [
@@ -158,8 +167,8 @@ def test_chance_differs_by_image_worker_and_epoch_and_follows_the_seed(
 
 
 def test_workers_that_start_anew_each_epoch_go_on_drawing(records: Records) -> None:
-    loader: DataLoader[Sample] = DataLoader(
-        augmented(records), batch_size=8, num_workers=1, collate_fn=collate
+    loader: DataLoader[Batch] = DataLoader(
+        augmented(records), batch_size=8, num_workers=1, collate_fn=as_it_is
     )
     torch.manual_seed(0)
     first, second = (next(iter(loader))["image"].numpy().tobytes() for _ in range(2))

@@ -131,6 +131,7 @@ def test_the_picture_that_is_given_stays_as_it_is(augmentation: Augmentation) ->
 def stream(transform: Transform, seed: int, length: int = 12) -> list[bytes]:
     """What becomes of one picture again and again after torch was seeded."""
     torch.manual_seed(seed)
+    transform.restart()
     return [transform(noise()).tobytes() for _ in range(length)]
 
 

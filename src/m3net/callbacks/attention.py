@@ -7,7 +7,6 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from m3net.data.batch import collate
 from m3net.data.dataset import RetrievalDataset
 from m3net.metrics.ranking import QueryResults
 from m3net.models.m3net import Outputs
@@ -37,7 +36,7 @@ def draw_query_attention(
     if not queries:
         return
     places = np.linspace(0, len(queries) - 1, min(photos, len(queries))).astype(int)
-    images = collate([dataset[queries[place]] for place in places])["image"]
+    images = dataset.read([queries[place] for place in places])["image"]
     with torch.inference_mode():
         outputs = task.network.eval()(images.to(task.device))
         probabilities = task.probabilities(outputs)
@@ -60,11 +59,8 @@ def _maps(
     for place, (attribute, own) in enumerate(zip(task.taxonomy, task.taxonomy.slices, strict=True)):
         best = int(own.start) + int(probabilities[own].argmax())
         if outputs.class_attention is not None:
-            caption, attention = (
-                task.taxonomy.class_name(best),
-                outputs.class_attention[photo, best],
-            )
-            maps[f"{attribute.name}:\n{caption}"] = attention.cpu().numpy()
+            caption = f"{attribute.name}:\n{task.taxonomy.class_name(best)}"
+            maps[caption] = outputs.class_attention[photo, best].cpu().numpy()
         elif outputs.attribute_attention is not None:
             maps[attribute.name] = outputs.attribute_attention[photo, place].cpu().numpy()
     return maps

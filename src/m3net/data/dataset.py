@@ -1,13 +1,13 @@
-"""Records and pixels become samples; nothing else happens here."""
+"""Records and pixels become batches; nothing else happens here."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch.utils.data import Dataset
 
-from m3net.data.batch import Sample
+from m3net.data.batch import Batch
 from m3net.data.records import Record, Records
 from m3net.data.transforms import Transform
 
@@ -15,8 +15,8 @@ Reader = Callable[[Record], NDArray[np.uint8]]
 """Turns a record into (H, W, 3) uint8 RGB pixels of any size."""
 
 
-class RetrievalDataset(Dataset[Sample]):
-    """Reads one image and its labels; decodes once for all attributes."""
+class RetrievalDataset(Dataset[Batch]):
+    """Reads images and their labels; decodes each once for all its attributes."""
 
     def __init__(self, records: Records, reader: Reader, transform: Transform) -> None:
         """Put the three together.
@@ -32,13 +32,28 @@ class RetrievalDataset(Dataset[Sample]):
         """Give the number of images."""
         return len(self.records)
 
-    def __getitem__(self, index: int) -> Sample:
-        """Give one image with its labels."""
-        pixels = self.transform(self.reader(self.records[index]), salt=index)
+    def __getitem__(self, index: int) -> Batch:
+        """Give one image as a batch of its own."""
+        return self.read([index])
+
+    def read(self, indices: Sequence[int]) -> Batch:
+        """Give some images, at least one, as one batch.
+
+        Each goes straight to its place in the batch, laid out as the decoder left it: small
+        buffers are used again while they are warm, and nothing is stacked or transposed.
+        """
+        size, index = self.transform.size, np.asarray(indices)
+        image = torch.empty((len(index), size, size, 3), dtype=torch.uint8)
+        self.transform.restart(salt=indices[0])
+        for place, pixels in zip(indices, image.numpy(), strict=True):
+            pixels[:] = self.transform(self.reader(self.records[place]))
         return {
-            "pixels": torch.from_numpy(np.ascontiguousarray(pixels)),
-            "targets": torch.from_numpy(self.records.targets([index])[0]),
+            "image": image.permute(0, 3, 1, 2),
+            "targets": torch.from_numpy(self.records.targets(indices)),
             "annotated": torch.from_numpy(self.records.annotated[index]),
             "roles": torch.from_numpy(self.records.roles[index]),
-            "index": torch.tensor(index),
+            "index": torch.from_numpy(index),
         }
+
+    # torch's loader asks for all images of a batch at once where a data set has this method.
+    __getitems__ = read

@@ -25,8 +25,8 @@ _SPREAD = 0x9E3779B97F4A7C15
 class Transform:
     """Makes one size of all images, then changes them by chance.
 
-    Chance comes from torch's generator, which differs by seed, worker and epoch. albumentations'
-    own would be copied into every loader worker and start anew in each epoch.
+    albumentations keeps a generator of its own, which every loader worker would copy and start
+    anew in each epoch. `restart` ties it to torch's, which differs by seed, worker and epoch.
 
     Example:
         >>> transform = Transform(32, "letterbox")
@@ -47,33 +47,30 @@ class Transform:
         self.size = size
         self._resize = A.Compose(_resize_steps(size, resize), strict=True)
         self._augment = A.Compose(_augment_steps(size, augmentation), strict=True)
-        self._is_random = augmentation != "none"
-        self._numpy, self._python = np.random.Generator(np.random.Philox(key=0)), random.Random()
-        self._start = self._numpy.bit_generator.state
+        self._numpy, self._python = np.random.default_rng(0), random.Random(0)
         self._augment.set_random_state(self._numpy, self._python)
 
-    def __call__(self, pixels: NDArray[np.uint8], salt: int = 0) -> NDArray[np.uint8]:
-        """Turn (H, W, 3) uint8 pixels into (size, size, 3) uint8 pixels.
-
-        Args:
-            pixels: RGB of any size.
-            salt: Sets apart what is drawn for images that meet the same state of torch's
-                generator, as those of two processes with one seed do.
-        """
+    def __call__(self, pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """Turn (H, W, 3) uint8 pixels into (size, size, 3) uint8 pixels."""
         if pixels.shape[:2] != (self.size, self.size):
             pixels = self._resize(image=pixels)["image"]
-        if self._is_random:
-            drawn = int(torch.empty((), dtype=torch.int64).random_())
-            self._seed((drawn + _SPREAD * salt) % 2**63)
-            pixels = self._augment(image=pixels)["image"]
+        # One by one: on small photos, Compose's own work would take longer than a step's.
+        for step in self._augment.transforms:
+            pixels = step(image=pixels)["image"]
         return pixels
 
-    def _seed(self, seed: int) -> None:
-        """Restart both generators, which all steps share."""
-        self._python.seed(seed)
-        # Philox is counter-based: a new key is a new stream, without the cost of mixing a state.
-        self._start["state"]["key"][0] = seed
-        self._numpy.bit_generator.state = self._start
+    def restart(self, salt: int = 0) -> None:
+        """Draw a new stream of chance from torch's generator, for a batch of images.
+
+        Args:
+            salt: Sets apart the streams of processes whose torch generators are alike, as those
+                of one seed are: any number that they do not share.
+        """
+        if self._augment.transforms:
+            drawn = int(torch.empty((), dtype=torch.int64).random_())
+            seed = (drawn + _SPREAD * salt) % 2**63
+            self._python.seed(seed)
+            self._numpy.bit_generator.state = np.random.PCG64(seed).state
 
 
 def _resize_steps(size: int, resize: Resize) -> list[Any]:

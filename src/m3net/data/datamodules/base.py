@@ -7,7 +7,7 @@ from typing import Any
 
 from torch.utils.data import DataLoader
 
-from m3net.data.batch import Sample
+from m3net.data.batch import Batch
 from m3net.data.datamodules.loading import BaseDataModule, check_size
 from m3net.data.dataset import Reader, RetrievalDataset
 from m3net.data.records import Records, Splits
@@ -79,22 +79,22 @@ class RetrievalDataModule(BaseDataModule, ABC):
         if stage in ("test", "predict"):
             check_size("test", splits.test, world_size, "use fewer processes (trainer.devices)")
 
-    def train_dataloader(self) -> DataLoader[Sample]:
+    def train_dataloader(self) -> DataLoader[Batch]:
         """Give batches of augmented training images."""
         loading, records = self.loading, self.contents.splits.train
         transform = Transform(loading.image_size, loading.resize, loading.augmentation)
         dataset = RetrievalDataset(records, self.contents.reader, transform)
         return self.loader(dataset, self._train_sampler(records))
 
-    def val_dataloader(self) -> DataLoader[Sample]:
+    def val_dataloader(self) -> DataLoader[Batch]:
         """Give the validation images in order, each once over all processes."""
         return self.ordered_loader(self.contents.splits.val, self.contents.reader)
 
-    def test_dataloader(self) -> DataLoader[Sample]:
+    def test_dataloader(self) -> DataLoader[Batch]:
         """Give the test images in order, each once over all processes."""
         return self.ordered_loader(self.contents.splits.test, self.contents.reader)
 
-    def predict_dataloader(self) -> DataLoader[Sample]:
+    def predict_dataloader(self) -> DataLoader[Batch]:
         """Give the test images, as `test_dataloader`."""
         return self.test_dataloader()
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 from torch.utils.data import DataLoader
 
-from m3net.data.batch import Sample
+from m3net.data.batch import Batch
 from m3net.data.datamodules.loading import BaseDataModule, LoadingConfig, check_size
 from m3net.data.images import FileReader, list_images
 from m3net.data.records import Records
@@ -42,7 +42,7 @@ class ImagesDataModule(BaseDataModule):
         _, world_size = self.rank()
         check_size("predict", self.records, world_size, "use fewer processes (trainer.devices)")
 
-    def predict_dataloader(self) -> DataLoader[Sample]:
+    def predict_dataloader(self) -> DataLoader[Batch]:
         """Give the images in order, each once over all processes."""
         return self.ordered_loader(self.records, FileReader(Path()))
 

@@ -9,7 +9,7 @@ import torch
 from lightning.pytorch.overrides.distributed import UnrepeatedDistributedSampler
 from torch.utils.data import DataLoader, Sampler
 
-from m3net.data.batch import Sample, collate
+from m3net.data.batch import Batch
 from m3net.data.dataset import Reader, RetrievalDataset
 from m3net.data.records import Records
 from m3net.data.samplers import Sampling
@@ -84,7 +84,7 @@ class BaseDataModule(L.LightningDataModule):
         """Give this process's rank and the number of processes."""
         return (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
 
-    def ordered_loader(self, records: Records, reader: Reader) -> DataLoader[Sample]:
+    def ordered_loader(self, records: Records, reader: Reader) -> DataLoader[Batch]:
         """Give batches without chance, as for evaluation and prediction."""
         transform = Transform(self.loading.image_size, self.loading.resize)
         dataset = RetrievalDataset(records, reader, transform)
@@ -95,7 +95,7 @@ class BaseDataModule(L.LightningDataModule):
         )
         return self.loader(dataset, sampler)
 
-    def loader(self, dataset: RetrievalDataset, sampler: Sampler[int]) -> DataLoader[Sample]:
+    def loader(self, dataset: RetrievalDataset, sampler: Sampler[int]) -> DataLoader[Batch]:
         """Give a loader with the configured batch size and workers."""
         workers = self.loading.num_workers
         return DataLoader(
@@ -105,7 +105,7 @@ class BaseDataModule(L.LightningDataModule):
             num_workers=workers,
             persistent_workers=workers > 0,
             pin_memory=torch.cuda.is_available(),
-            collate_fn=collate,
+            collate_fn=_as_it_is,
             worker_init_fn=_one_thread,
         )
 
@@ -121,6 +121,11 @@ def check_size(split: str, records: Records, need: int, remedy: str) -> None:
             f"the {split} split has {len(records)} images, fewer than the {need} needed: {remedy}, "
             "or give it more images."
         )
+
+
+def _as_it_is(batch: Any) -> Any:  # noqa: ANN401 - torch expects a list of samples here
+    """Leave what the data set gives: it makes whole batches."""
+    return batch
 
 
 def _one_thread(_: int) -> None:
