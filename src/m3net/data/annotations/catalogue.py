@@ -17,6 +17,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from m3net.data.annotations.table import read_table, rows_error
+from m3net.data.annotations.text import OUTSIDE
 from m3net.data.records import Records, Role
 from m3net.data.taxonomy import Attribute, Taxonomy
 from m3net.errors import AnnotationError, ConfigError, DatasetNotFoundError
@@ -28,8 +29,6 @@ ROLES = {
     "both": Role.QUERY | Role.GALLERY,
     "": Role.NONE,
 }
-# An absolute path, on any system, or one that climbs.
-_OUTSIDE = r"^[/\\]|^[A-Za-z]:|(?:^|[/\\])\.\.(?:[/\\]|$)"
 
 Value = TypeVar("Value")
 
@@ -185,7 +184,7 @@ def _read_paths(file: Path, cells: pd.Series) -> list[str]:
     """Give the image paths in their shortest form, so that one image has one path."""
     _refuse(file, cells, cells == "", "no image path", "Fill it in or delete the row")
     remedy = "Write paths relative to the image root (--data.root)"
-    _refuse(file, cells, cells.str.contains(_OUTSIDE), "path outside the image root", remedy)
+    _refuse(file, cells, cells.str.contains(OUTSIDE), "path outside the image root", remedy)
     paths = cells.map(posixpath.normpath)
     remedy = "Leave one row for each image"
     _refuse(file, paths, paths.duplicated(keep=False), "image listed more than once", remedy)
