@@ -51,7 +51,7 @@ def divide(
     split = _split_of_images(catalogue, fractions, seed)
     records = catalogue.records
     if catalogue.columns.role is None:
-        chance = _chances(records.paths.tolist(), seed, purpose=b"role")
+        chance = chances(records.paths.tolist(), seed, purpose=b"role")
         role = np.where(chance < query_fraction, int(Role.QUERY), int(Role.GALLERY))[:, None]
         # Without a class, as a garment without details, there is nothing to ask for.
         role = np.where(_carries_class(records, catalogue.taxonomy), role, int(Role.GALLERY))
@@ -92,7 +92,7 @@ def check_splits(splits: Splits, taxonomy: Taxonomy) -> list[str]:
     return report
 
 
-def _chances(keys: Iterable[str], seed: int, purpose: bytes) -> NDArray[np.float64]:
+def chances(keys: Iterable[str], seed: int, purpose: bytes) -> NDArray[np.float64]:
     """Give each key a number in [0, 1) that depends on key, seed and purpose alone."""
     digests = [
         blake2b(f"{seed}:{key}".encode(), digest_size=8, person=purpose).digest() for key in keys
@@ -105,7 +105,7 @@ def _split_of_images(
     catalogue: Catalogue, fractions: tuple[float, float, float], seed: int
 ) -> NDArray[np.str_]:
     """Give (N,) str: the split of each image, from the file where it says and else by chance."""
-    chance = _chances(catalogue.items.tolist(), seed, purpose=b"split")
+    chance = chances(catalogue.items.tolist(), seed, purpose=b"split")
     train, val, _ = fractions
     if catalogue.split is None:
         names = np.array(["train", "val", "test"])

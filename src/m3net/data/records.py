@@ -4,12 +4,16 @@ Records are columns of arrays, not lists of objects: they are shared with loader
 copy-on-write, which Python objects would defeat.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import IntFlag
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
+
+
+SplitName = Literal["train", "val", "test"]
 
 
 class Role(IntFlag):
@@ -31,6 +35,7 @@ class Record:
         annotated: Ids of the attributes that the image is annotated for.
         box: Where the garment is, as (x1, y1, x2, y2) in pixels of the upright image, x2 and y2
             exclusive; None where it is not annotated.
+        file: The annotation file that `row` counts in.
     """
 
     path: str
@@ -38,6 +43,7 @@ class Record:
     class_ids: tuple[int, ...]
     annotated: tuple[int, ...]
     box: tuple[int, int, int, int] | None = None
+    file: str = ""
 
 
 @dataclass(frozen=True)
@@ -54,6 +60,8 @@ class Records:
         roles: (N, A) uint8, a `Role` for each image and attribute.
         num_classes: M, the number of classes in the taxonomy.
         boxes: (N, 4) int32, the box of each image as `Record.box`; None where there are none.
+        files: The annotation files that `rows` count in.
+        file_ids: (N,) uint8, which of them lists each image; None where all stand in the first.
     """
 
     paths: NDArray[np.str_]
@@ -64,6 +72,8 @@ class Records:
     roles: NDArray[np.uint8]
     num_classes: int
     boxes: NDArray[np.int32] | None = None
+    files: tuple[str, ...] = ("",)
+    file_ids: NDArray[np.uint8] | None = None
 
     @classmethod
     def build(
@@ -75,6 +85,7 @@ class Records:
         roles: NDArray[np.uint8],
         num_classes: int,
         boxes: NDArray[np.int32] | None = None,
+        file: str = "",
     ) -> "Records":
         """Make records from one list of class ids per image.
 
@@ -86,6 +97,7 @@ class Records:
             roles: (N, A) uint8.
             num_classes: Number of classes M.
             boxes: (N, 4) int32, where images have boxes.
+            file: The annotation file that `rows` count in.
 
         Example:
             >>> one = np.ones((2, 1))
@@ -94,7 +106,7 @@ class Records:
             >>> records.targets([1])
             array([[False,  True,  True]])
             >>> records[1]
-            Record(path='b.jpg', row=3, class_ids=(1, 2), annotated=(0,), box=None)
+            Record(path='b.jpg', row=3, class_ids=(1, 2), annotated=(0,), box=None, file='')
         """
         return cls(
             paths=np.asarray(paths, dtype=np.str_),
@@ -105,6 +117,7 @@ class Records:
             roles=roles,
             num_classes=num_classes,
             boxes=boxes,
+            files=(file,),
         )
 
     def __len__(self) -> int:
@@ -120,6 +133,7 @@ class Records:
             class_ids=tuple(carried.tolist()),
             annotated=tuple(np.flatnonzero(self.annotated[index]).tolist()),
             box=None if self.boxes is None else tuple(self.boxes[index].tolist()),
+            file=self.files[0 if self.file_ids is None else int(self.file_ids[index])],
         )
 
     def targets(self, indices: Sequence[int] | NDArray[np.int64]) -> NDArray[np.bool_]:
@@ -144,6 +158,8 @@ class Records:
             roles=self.roles[indices],
             num_classes=self.num_classes,
             boxes=None if self.boxes is None else self.boxes[indices],
+            files=self.files,
+            file_ids=None if self.file_ids is None else self.file_ids[indices],
         )
 
     def images_per_class(self) -> NDArray[np.int64]:
@@ -158,3 +174,11 @@ class Splits:
     train: Records
     val: Records
     test: Records
+
+    def map(self, change: Callable[[Records], Records]) -> "Splits":
+        """Give the splits with each changed."""
+        return Splits(change(self.train), change(self.val), change(self.test))
+
+    def named(self) -> dict[SplitName, Records]:
+        """Give the splits by their names."""
+        return {"train": self.train, "val": self.val, "test": self.test}

@@ -76,10 +76,13 @@ class Classes:
         return len(self.attribute)
 
 
-def numbered_taxonomy() -> Taxonomy:
-    """Give the five types with classes named "0", "1" and so on."""
-    numbered = {name: tuple(map(str, range(size))) for name, size in SIZES.items()}
-    return Taxonomy(tuple(Attribute(name, own, True) for name, own in numbered.items()))
+def numbered_classes() -> Classes:
+    """Give the five types with classes named "0", "1" and so on, in an order that no file knows."""
+    attributes = tuple(Attribute(n, tuple(map(str, range(k))), True) for n, k in SIZES.items())
+    taxonomy = Taxonomy(attributes)
+    first = np.array([part.start for part in taxonomy.slices])
+    of_class = taxonomy.attribute_of_class
+    return Classes(taxonomy, of_class, np.arange(len(of_class)) - first[of_class])
 
 
 def read_classes(file: Path, findings: Findings) -> Classes:
@@ -130,7 +133,7 @@ def read_labels(folder: Path, split: Evaluated, classes: Classes, findings: Find
     labels = _read_typed_pairs(index_file(folder, "label", split), classes, findings)
     labels = check_labels(labels, names.name, len(paths), classes.taxonomy, findings)
     roles = labels.roles(len(paths), classes.taxonomy, Role.QUERY | Role.GALLERY)
-    return join_labels(paths, labels, roles, classes.taxonomy)
+    return join_labels(names, paths, labels, roles, classes.taxonomy)
 
 
 def read_all(folder: Path, classes: Classes, findings: Findings) -> Records:
@@ -158,7 +161,7 @@ def read_all(folder: Path, classes: Classes, findings: Findings) -> Records:
         classes.value[matrix.column],
     )
     roles = np.zeros((len(matrix.paths), len(classes.taxonomy)), dtype=np.uint8)
-    records = join_labels(matrix.paths, labels, roles, classes.taxonomy)
+    records = join_labels(file, matrix.paths, labels, roles, classes.taxonomy)
     return labelled_only(replace(records, rows=matrix.rows), file.name, findings)
 
 

@@ -109,8 +109,13 @@ def read_raw(root: Path, folders: Sequence[str], maybe: Maybe, findings: Finding
     columns = [np.arange(len(table)), table["attribute"].map(_IDS), table["marks"].str.find("y")]
     labels = Labels(root / LABEL_FILE, table.index.to_numpy(), *np.asarray(columns, dtype=np.int64))
     roles = np.zeros((len(table), len(TAXONOMY)), dtype=np.uint8)
-    records = join_labels(table["path"].tolist(), labels, roles, TAXONOMY)
-    return replace(records, rows=labels.rows)
+    records = join_labels(labels.file, table["path"].tolist(), labels, roles, TAXONOMY)
+    return replace(
+        records,
+        rows=labels.rows,
+        files=tuple(str(root / folder / LABEL_FILE) for folder in folders),
+        file_ids=np.repeat(np.arange(len(tables), dtype=np.uint8), [len(own) for own in tables]),
+    )
 
 
 def _read_labels(root: Path, folder: str, maybe: Maybe, findings: Findings) -> pd.DataFrame:

@@ -48,7 +48,7 @@ def read_train(folder: Path, taxonomy: Taxonomy, findings: Findings) -> Records:
     labels = read_label_pairs(index_file(folder, "label", "train"), findings)
     labels = check_labels(labels, names.name, len(paths), taxonomy, findings)
     roles = np.zeros((len(paths), len(taxonomy)), dtype=np.uint8)
-    records = join_labels(paths, labels, roles, taxonomy)
+    records = join_labels(names, paths, labels, roles, taxonomy)
     return labelled_only(records, names.name, findings)
 
 
@@ -87,7 +87,7 @@ def read_evaluation(
         findings.problem(rows_error(names, (idle + 1).tolist(), problem, remedy))
     roles = asked.roles(len(paths), taxonomy, Role.QUERY)
     roles |= listed.roles(len(paths), taxonomy, Role.GALLERY)
-    return join_labels(paths, labels, roles, taxonomy)
+    return join_labels(names, paths, labels, roles, taxonomy)
 
 
 def labelled_only(records: Records, file: str, findings: Findings) -> Records:

@@ -103,12 +103,17 @@ def check_labels(
 
 
 def join_labels(
-    paths: Sequence[str], labels: Labels, roles: NDArray[np.uint8], taxonomy: Taxonomy
+    file: Path,
+    paths: Sequence[str],
+    labels: Labels,
+    roles: NDArray[np.uint8],
+    taxonomy: Taxonomy,
 ) -> Records:
     """Make records; an image is annotated for the attributes of which it carries a class.
 
     Args:
-        paths: N paths; the line of each in its file is its place + 1.
+        file: Lists the images.
+        paths: N paths; the line of each in the file is its place + 1.
         labels: Checked labels.
         roles: (N, A) uint8.
         taxonomy: Attributes and classes.
@@ -124,6 +129,7 @@ def join_labels(
         annotated=labels.roles(len(paths), taxonomy, 1).astype(np.bool_),
         roles=roles,
         num_classes=taxonomy.num_classes,
+        files=(str(file),),
     )
 
 

@@ -1,19 +1,30 @@
 """A data set with attributes: annotation files in, loaders of its three splits out."""
 
+import logging
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
-from functools import cached_property
-from typing import Any
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import cached_property, partial
+from pathlib import Path
+from typing import Any, Literal
 
+import numpy as np
 from torch.utils.data import DataLoader
 
+from m3net.data.annotations.findings import Findings
 from m3net.data.batch import Batch
 from m3net.data.datamodules.loading import BaseDataModule, check_size
 from m3net.data.dataset import Reader, RetrievalDataset
-from m3net.data.records import Records, Splits
+from m3net.data.division import check_splits
+from m3net.data.presence import missing_error, missing_images
+from m3net.data.records import Records, SplitName, Splits
 from m3net.data.samplers import BalancedSampler, ShuffleSampler, members_by_class
 from m3net.data.taxonomy import Taxonomy
 from m3net.data.transforms import Transform
+
+Missing = Literal["error", "drop"]
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -24,31 +35,50 @@ class Contents:
         taxonomy: Its attributes and classes.
         splits: Its images.
         reader: Gives the pixels of a record.
+        root: Folder that the paths of the records start from; None where images are no files.
     """
 
     taxonomy: Taxonomy
     splits: Splits
     reader: Reader
+    root: Path | None = None
 
 
 class RetrievalDataModule(BaseDataModule, ABC):
     """Loaders of train, val and test; a subclass says how its files are read.
 
     Annotations are read once, when they are first asked for: the network is built from them.
+
+    Attributes:
+        missing: What to do about images that are listed but not there.
     """
 
+    missing: Missing = "error"
+
     @abstractmethod
-    def read(self) -> Contents:
-        """Read the annotation files.
+    def read(self, findings: Findings) -> Contents:
+        """Read the annotation files; no image is looked at.
+
+        Args:
+            findings: Takes problems and notes.
 
         Raises:
-            M3NetError: A file is missing or wrong.
+            M3NetError: A file is missing or wrong, and the first problem stops.
         """
 
     @cached_property
     def contents(self) -> Contents:
-        """The data set, read at first use."""
-        return self.read()
+        """The data set, read and checked at first use."""
+        findings = Findings()
+        contents = self.read(findings)
+        if contents.root is not None:
+            keep = partial(present_only, contents.root, self.missing, findings)
+            contents = replace(contents, splits=contents.splits.map(keep))
+            for sentence in check_splits(contents.splits, contents.taxonomy, self.protocol):
+                findings.note(sentence)
+        for sentence in findings.notes:
+            _log.info(sentence)
+        return contents
 
     def class_statistics(self) -> dict[str, Any]:
         """Give what a network has to know of its classes; see `BaseDataModule`."""
@@ -105,3 +135,47 @@ class RetrievalDataModule(BaseDataModule, ABC):
             return ShuffleSampler(*share)
         members = members_by_class(records, self.contents.taxonomy.attribute_of_class)
         return BalancedSampler(members, loading.images_per_class, *share)
+
+
+def read_parts(
+    read: Callable[[SplitName, Findings], Records], taxonomy: Taxonomy, findings: Findings
+) -> Splits:
+    """Read the three splits one by one; one that fails stays empty where all problems are wanted.
+
+    Args:
+        read: Gives one split.
+        taxonomy: Attributes and classes.
+        findings: Takes problems and notes.
+
+    Raises:
+        M3NetError: A split failed, and the first problem stops.
+    """
+    parts: dict[SplitName, Records] = {}
+    for name in ("train", "val", "test"):
+        parts[name] = Records.empty(taxonomy)
+        with findings.part():
+            parts[name] = read(name, findings)
+    return Splits(**parts)
+
+
+def present_only(root: Path, missing: Missing, findings: Findings, records: Records) -> Records:
+    """Give the images that are there.
+
+    Args:
+        root: Folder that the paths of the records start from.
+        missing: Whether one that is not there is an error, or dropped and counted in a note.
+        findings: Takes the note.
+        records: The images of one split.
+
+    Raises:
+        M3NetError: An image or the whole folder is not there.
+    """
+    absent = missing_images(root, records)
+    if not len(absent):
+        return records
+    if missing == "error":
+        raise missing_error(root, records, absent)
+    findings.note(
+        f"{records[0].file}: {len(absent):,} of {len(records):,} images are not there and left out"
+    )
+    return records.select(np.setdiff1d(np.arange(len(records)), absent))

@@ -1,0 +1,60 @@
+"""DARN by the ASEN family's index files, with the images that can still be had."""
+
+from functools import partial
+from pathlib import Path
+
+from m3net.data.annotations.darn import PUBLISHED, numbered_taxonomy, read_names
+from m3net.data.annotations.findings import Findings
+from m3net.data.datamodules.base import Contents, Missing, RetrievalDataModule, read_parts
+from m3net.data.datamodules.index import read_index_split
+from m3net.data.datamodules.loading import LoadingConfig
+from m3net.data.images import FileReader
+
+
+class DARNDataModule(RetrievalDataModule):
+    """DARN: 9 attributes of clothes from shops and customers, 185 classes."""
+
+    def __init__(
+        self,
+        root: str = "data/darn",
+        annotations: str | None = None,
+        names_file: str | None = None,
+        missing: Missing = "error",
+        published: bool = True,
+        loading: LoadingConfig = LoadingConfig(),  # noqa: B008 - frozen
+    ) -> None:
+        """Say where the data set lies.
+
+        Args:
+            root: Folder of the images, which holds pic.
+            annotations: Folder of the index files; by default `root`.
+            names_file: JSON with the names of each attribute's classes; by default they are
+                numbers.
+            missing: What to do about images that are not there, since many links are dead:
+                refuse to start, or drop them from train, queries and gallery alike, which is
+                reported.
+            published: Whether the files are the published ones, so that their counts must be the
+                published counts.
+            loading: How images become batches.
+        """
+        super().__init__(loading)
+        self.root = Path(root)
+        self.annotations = self.root if annotations is None else Path(annotations)
+        self.names_file = None if names_file is None else Path(names_file)
+        self.missing, self.published = missing, published
+
+    def read(self, findings: Findings) -> Contents:
+        """Read the annotation files.
+
+        Args:
+            findings: Takes problems and notes.
+
+        Raises:
+            M3NetError: A file is missing or wrong.
+        """
+        named = self.names_file is not None
+        taxonomy = read_names(self.names_file) if named else numbered_taxonomy()
+        counts = PUBLISHED if self.published else {}
+        read = partial(read_index_split, "DARN", self.annotations, taxonomy, counts)
+        splits = read_parts(read, taxonomy, findings)
+        return Contents(taxonomy, splits, FileReader(self.root), self.root)

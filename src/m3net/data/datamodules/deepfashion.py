@@ -1,0 +1,169 @@
+"""DeepFashion (Category and Attribute Prediction) by index files, or by its own partition."""
+
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from m3net.data.annotations import deepfashion
+from m3net.data.annotations.deepfashion import Classes
+from m3net.data.annotations.deepfashion_tables import find_file, read_boxes, read_partition
+from m3net.data.annotations.findings import Findings
+from m3net.data.annotations.index_files import OPTION, index_file, read_evaluation, read_train
+from m3net.data.annotations.published import check_counts
+from m3net.data.annotations.text import read_paths
+from m3net.data.datamodules.base import Contents, RetrievalDataModule, read_parts
+from m3net.data.datamodules.loading import LoadingConfig
+from m3net.data.images import FileReader
+from m3net.data.records import Records, Role, SplitName
+from m3net.errors import AnnotationError, ConfigError, DatasetNotFoundError
+from m3net.protocol import Protocol
+
+TrainList = Literal["index", "rebuilt"]
+
+
+class DeepFashionDataModule(RetrievalDataModule):
+    """DeepFashion: 5 attributes (types of attributes there), 1,000 classes, several per image."""
+
+    def __init__(
+        self,
+        root: str = "data/deepfashion",
+        annotations: str | None = None,
+        layout: Literal["index", "raw"] = "index",
+        protocol: Protocol = "multi",
+        train_list: TrainList = "index",
+        crop_margin: float | None = None,
+        published: bool = True,
+        loading: LoadingConfig = LoadingConfig(),  # noqa: B008 - frozen
+    ) -> None:
+        """Say where the data set lies and how it is read and evaluated.
+
+        Args:
+            root: Folder of the images, which holds img.
+            annotations: Folder of the index files and of the download's own files, which may lie
+                in its folders Anno, Anno_coarse and Eval; by default `root`.
+            layout: "index" for the ASEN family's index files; "raw" for the download's own
+                list_eval_partition.txt.
+            protocol: "single": a query is an image, with the one class that the index files give
+                it; "multi": a query is a label, an image with one of its classes. Their numbers
+                do not compare.
+            train_list: Index layout: "index" reads filenames_train.txt and label_train.txt;
+                "rebuilt" takes all labelled images of list_attr_img.txt that are in neither val
+                nor test.
+            crop_margin: Crop images to their boxes, widened by this share of their size on each
+                side; null takes whole images.
+            published: Whether the files are the published ones, so that their counts must be the
+                published counts.
+            loading: How images become batches.
+
+        Raises:
+            ConfigError: The raw layout is to be evaluated by protocol "single".
+        """
+        super().__init__(loading)
+        if layout == "raw" and protocol == "single":
+            raise ConfigError(
+                "the raw files of DeepFashion do not say which one class an image asks for: choose "
+                "--data.protocol=multi, or --data.layout=index with the index files."
+            )
+        self.root = Path(root)
+        self.annotations = self.root if annotations is None else Path(annotations)
+        self.layout, self.train_list, self._protocol = layout, train_list, protocol
+        self.crop_margin, self.published = crop_margin, published
+
+    @property
+    def protocol(self) -> Protocol:
+        """What a query is."""
+        return self._protocol
+
+    def read(self, findings: Findings) -> Contents:
+        """Read the annotation files.
+
+        Args:
+            findings: Takes problems and notes.
+
+        Raises:
+            M3NetError: A file is missing or wrong.
+        """
+        classes = self._read_classes(findings)
+        if self.layout == "index":
+            read = partial(self._read_index_split, classes)
+        else:
+            images = deepfashion.read_all(self.annotations, classes, findings)
+            split_of = self._read_partition(images, findings)
+            read = partial(_raw_split, images, split_of)
+        splits = read_parts(read, classes.taxonomy, findings)
+        if self.crop_margin is not None:
+            splits = splits.map(partial(self._with_boxes, findings))
+        reader = FileReader(self.root, margin=self.crop_margin)
+        return Contents(classes.taxonomy, splits, reader, self.root)
+
+    def _read_classes(self, findings: Findings) -> Classes:
+        """Read the names of the classes; numbers will do where no file is in need of the names."""
+        try:
+            file = find_file(self.annotations, "list_attr_cloth.txt")
+        except DatasetNotFoundError:
+            if self.layout == "raw" or self.protocol == "multi" or self.train_list == "rebuilt":
+                raise
+            findings.note("no list_attr_cloth.txt: the classes of DeepFashion are named by numbers")
+            return deepfashion.numbered_classes()
+        classes = deepfashion.read_classes(file, findings)
+        found, published = classes.taxonomy.sizes, tuple(deepfashion.SIZES.values())
+        if self.published and found != published:
+            problem = f"{found} attributes of the types, but the published file has {published}"
+            findings.problem(AnnotationError.at(file, None, problem, "Fetch it anew"))
+        return classes
+
+    def _read_index_split(
+        self, classes: Classes, split: SplitName, findings: Findings
+    ) -> Records:
+        taxonomy, folder = classes.taxonomy, self.annotations
+        if split == "train":
+            if self.train_list == "rebuilt":
+                return self._rebuild_train(classes, findings)
+            return read_train(folder, taxonomy, findings)
+        if self.protocol == "single":
+            records, counts = read_evaluation(folder, split, taxonomy, findings), deepfashion.SINGLE
+        else:
+            records = deepfashion.read_labels(folder, split, classes, findings)
+            counts = deepfashion.MULTI
+        if self.published:
+            check_counts(f"DeepFashion {split}", counts[split], records, taxonomy, findings)
+        return records
+
+    def _rebuild_train(self, classes: Classes, findings: Findings) -> Records:
+        """Give all labelled images that the index files evaluate in no split."""
+        images = deepfashion.read_all(self.annotations, classes, findings)
+        files = [index_file(self.annotations, "filenames", split) for split in ("val", "test")]
+        evaluated = {path for file in files for path in read_paths(file, OPTION, findings)}
+        free = [place for place, path in enumerate(images.paths.tolist()) if path not in evaluated]
+        findings.note(f"the training list is rebuilt from list_attr_img.txt: {len(free):,} images")
+        return images.select(np.asarray(free, dtype=np.int64))
+
+    def _read_partition(self, images: Records, findings: Findings) -> list[str]:
+        """Give the split of each image."""
+        partition = read_partition(self.annotations, findings)
+        split_of = [partition.get(path, "") for path in images.paths.tolist()]
+        if lacking := [place for place, split in enumerate(split_of) if not split]:
+            path = str(images.paths[lacking[0]])
+            problem = f"no split for {len(lacking):,} labelled images, as {path!r}"
+            file = find_file(self.annotations, "list_eval_partition.txt")
+            findings.problem(AnnotationError.at(file, None, problem, "Fetch the file anew"))
+        return split_of
+
+    def _with_boxes(self, findings: Findings, records: Records) -> Records:
+        boxes = read_boxes(self.annotations, records.paths.tolist(), findings)
+        return replace(records, boxes=boxes)
+
+
+def _raw_split(
+    images: Records, split_of: list[str], split: SplitName, findings: Findings
+) -> Records:
+    """Give one split of the download's own partition; every label asks and can be found."""
+    del findings
+    part = images.select(np.flatnonzero(np.array(split_of) == split))
+    if split == "train":
+        return part
+    roles = part.annotated * np.uint8(Role.QUERY | Role.GALLERY)
+    return replace(part, roles=roles)

@@ -1,0 +1,120 @@
+"""FashionAI, as the ASEN family divided it or as the competition gave it out."""
+
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from m3net.data.annotations.fashionai import (
+    PUBLISHED,
+    TAXONOMY,
+    Maybe,
+    label_folders,
+    read_raw,
+)
+from m3net.data.annotations.findings import Findings
+from m3net.data.datamodules.base import Contents, RetrievalDataModule, read_parts
+from m3net.data.datamodules.index import read_index_split
+from m3net.data.datamodules.loading import LoadingConfig
+from m3net.data.images import FileReader
+from m3net.data.records import Records, Splits
+from m3net.data.stratification import ask_strata, split_strata
+from m3net.errors import ConfigError
+
+
+class FashionAIDataModule(RetrievalDataModule):
+    """FashionAI: 8 attributes of design and length, 54 classes, one label per image."""
+
+    def __init__(
+        self,
+        root: str = "data/fashionai",
+        annotations: str | None = None,
+        layout: Literal["index", "raw"] = "index",
+        published: bool = True,
+        maybe: Maybe = "keep",
+        test_folders: tuple[str, ...] = (),
+        fractions: tuple[float, float, float] = (0.8, 0.1, 0.1),
+        query_fraction: float = 0.2,
+        split_seed: int = 0,
+        loading: LoadingConfig = LoadingConfig(),  # noqa: B008 - frozen
+    ) -> None:
+        """Say where the data set lies and which of its layouts is read.
+
+        Args:
+            root: Folder of the images, which holds fashionAI_attributes_train1 and the others.
+            annotations: Folder of the index files, or of the competition's folders with their
+                Annotations/label.csv; by default `root`.
+            layout: "index" for the ASEN family's index files; "raw" for the competition's
+                label.csv files, divided into train, val and test here.
+            published: Index layout: whether the files are the published ones, so that their
+                counts must be the published counts.
+            maybe: Raw layout: whether to keep or drop images for which another class would be
+                right as well (m).
+            test_folders: Raw layout: folders with the competition's test images and answers (as
+                Annotations/label.csv), which then are the test split.
+            fractions: Raw layout: shares of train, val and test in each class.
+            query_fraction: Raw layout: share of queries in val and test; the others are the
+                gallery.
+            split_seed: Raw layout: another seed gives another division.
+            loading: How images become batches.
+
+        Raises:
+            ConfigError: A setting of the raw layout is given for the other one.
+        """
+        super().__init__(loading)
+        if layout == "index" and (maybe != "keep" or test_folders):
+            raise ConfigError(
+                "the index files of FashionAI know no second class and no test folders: "
+                "--data.maybe=drop and --data.test_folders need --data.layout=raw."
+            )
+        self.root = Path(root)
+        self.annotations = self.root if annotations is None else Path(annotations)
+        self.layout, self.published = layout, published
+        self.maybe, self.test_folders = maybe, test_folders
+        self.fractions, self.query_fraction, self.split_seed = fractions, query_fraction, split_seed
+
+    def read(self, findings: Findings) -> Contents:
+        """Read the annotation files.
+
+        Args:
+            findings: Takes problems and notes.
+
+        Raises:
+            M3NetError: A file is missing or wrong.
+        """
+        if self.layout == "index":
+            counts = PUBLISHED if self.published else {}
+            read = partial(read_index_split, "FashionAI", self.annotations, TAXONOMY, counts)
+            splits = read_parts(read, TAXONOMY, findings)
+        else:
+            splits = self._divide(findings)
+        return Contents(TAXONOMY, splits, FileReader(self.root), self.root)
+
+    def _divide(self, findings: Findings) -> Splits:
+        """Read the competition's files and divide their images."""
+        folders = label_folders(self.annotations)
+        if lacking := [name for name in self.test_folders if name not in folders]:
+            there = ", ".join(map(repr, folders))
+            raise ConfigError(
+                f"--data.test_folders names {lacking[0]!r}, which is not among the folders with an "
+                f"Annotations/label.csv: {there}."
+            )
+        train = [name for name in folders if name not in self.test_folders]
+        records = read_raw(self.annotations, train, self.maybe, findings)
+        if not self.test_folders:
+            return Splits(*(self._with_roles(part) for part in self._parts(records, 3)))
+        test = read_raw(self.annotations, self.test_folders, self.maybe, findings)
+        return Splits(*(self._with_roles(part) for part in (*self._parts(records, 2), test)))
+
+    def _parts(self, records: Records, number: int) -> list[Records]:
+        """Divide images into train and val, and test as well if there are to be three parts."""
+        whole = sum(self.fractions[:number])
+        shares = tuple(fraction / whole for fraction in self.fractions[:number])
+        part = split_strata(records, records.class_ids, shares, self.split_seed)
+        return [records.select(np.flatnonzero(part == number)) for number in range(len(shares))]
+
+    def _with_roles(self, records: Records) -> Records:
+        seed, share = self.split_seed, self.query_fraction
+        return replace(records, roles=ask_strata(records, records.class_ids, share, seed))
