@@ -1,7 +1,6 @@
 """Embeddings to rankings: each query ranks the gallery of one attribute, block by block."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -9,8 +8,7 @@ from torch.nn.functional import pad
 
 from m3net.errors import M3NetError
 from m3net.metrics.functional import average_precision, recall
-
-METRICS = ("map_all", "map_100", "map_100_by_min", "recall_100")
+from m3net.metrics.results import QueryResults
 
 
 @dataclass(frozen=True)
@@ -34,59 +32,6 @@ class Images:
     def select(self, rows: Tensor) -> "Images":
         """Give some of the images: `rows` is a bool mask (n,), or int64 row numbers."""
         return Images(self.embeddings[rows], self.targets[rows], self.index[rows])
-
-
-@dataclass(frozen=True)
-class QueryResults:
-    """What became of each of Q queries, in the order of the queries.
-
-    Attributes:
-        query_index: (Q,) int64, the image index of each query.
-        num_relevant: (Q,) int64, R: relevant images in the query's gallery, itself excluded.
-        average_precision: (Q,) float64, over all R relevant images.
-        average_precision_100: (Q,) float64, of the first 100 ranks, divided by the hits in them.
-        average_precision_100_by_min: (Q,) float64, the same divided by min(100, R).
-        recall_100: (Q,) float64, hits in the first 100 ranks divided by R.
-        top_index: (Q, top_k) int64, gallery indices from the best on; -1 where there are no more.
-        top_score: (Q, top_k) float32, their scores; -inf where there are no more.
-        top_relevant: (Q, top_k) bool, whether they are relevant.
-    """
-
-    query_index: Tensor
-    num_relevant: Tensor
-    average_precision: Tensor
-    average_precision_100: Tensor
-    average_precision_100_by_min: Tensor
-    recall_100: Tensor
-    top_index: Tensor
-    top_score: Tensor
-    top_relevant: Tensor
-
-    def __len__(self) -> int:
-        """Give the number of queries Q."""
-        return len(self.query_index)
-
-    @property
-    def num_without_relevant(self) -> int:
-        """Number of queries that have no relevant image: they score 0 and count."""
-        return int((self.num_relevant == 0).sum())
-
-    @property
-    def terms(self) -> dict[str, Tensor]:
-        """For each of `METRICS` the (Q,) float64 values whose mean over queries it is."""
-        values = (
-            self.average_precision,
-            self.average_precision_100,
-            self.average_precision_100_by_min,
-            self.recall_100,
-        )
-        return dict(zip(METRICS, values, strict=True))
-
-    @classmethod
-    def concatenate(cls, parts: Sequence["QueryResults"]) -> "QueryResults":
-        """Join the results of several blocks of queries."""
-        names = [field.name for field in fields(cls)]
-        return cls(**{name: torch.cat([getattr(part, name) for part in parts]) for name in names})
 
 
 def rank(

@@ -8,7 +8,7 @@ from statistics import fmean
 import torch
 from torch import Tensor
 
-from m3net.metrics.ranking import METRICS, QueryResults
+from m3net.metrics.results import METRICS, QueryResults
 
 COUNTS = ("num_queries", "num_gallery", "num_queries_without_relevant")
 OVERALL_BY_QUERIES = "overall (by queries)"
