@@ -54,7 +54,8 @@ def divide(
         chance = _chances(records.paths.tolist(), seed, purpose=b"role")
         role = np.where(chance < query_fraction, int(Role.QUERY), int(Role.GALLERY))[:, None]
         # Without a class, as a garment without details, there is nothing to ask for.
-        role = np.where(_carries_class(records, catalogue.taxonomy), role, int(Role.GALLERY))
+        labels = records.labels_per_attribute(catalogue.taxonomy.attribute_of_class)
+        role = np.where(labels > 0, role, int(Role.GALLERY))
         records = replace(records, roles=(records.annotated * role).astype(np.uint8))
     else:
         _check_roles(catalogue, split)
@@ -119,14 +120,6 @@ def _split_of_images(
         return catalogue.split
     taken = (catalogue.split == "train") & (chance >= train / (train + val))
     return np.where(taken, "val", catalogue.split)
-
-
-def _carries_class(records: Records, taxonomy: Taxonomy) -> NDArray[np.bool_]:
-    """Give (N, A) bool, whether each image carries a class of each attribute."""
-    image = np.repeat(np.arange(len(records)), np.diff(records.offsets))
-    carries = np.zeros_like(records.annotated)
-    carries[image, taxonomy.attribute_of_class[records.class_ids]] = True
-    return carries
 
 
 def _check_roles(catalogue: Catalogue, split: NDArray[np.str_]) -> None:
