@@ -14,6 +14,7 @@ from torchmetrics.utilities import dim_zero_cat
 from m3net.metrics.ranking import Images, rank
 from m3net.metrics.results import QueryResults
 from m3net.metrics.scores import COUNTS
+from m3net.protocol import Protocol
 
 QUERY = 1
 GALLERY = 2
@@ -44,16 +45,25 @@ class AttributeRetrieval(Metric):
     roles: list[Tensor]
     index: list[Tensor]
 
-    def __init__(self, num_classes: int, *, block_size: int = 256, top_k: int = 100) -> None:
+    def __init__(
+        self,
+        num_classes: int,
+        *,
+        protocol: Protocol = "single",
+        block_size: int = 256,
+        top_k: int = 100,
+    ) -> None:
         """Start without images.
 
         Args:
             num_classes: K, the number of classes of the attribute.
-            block_size: How many queries are scored at once.
+            protocol: What a query is.
+            block_size: How many images are scored at once; see `rank`.
             top_k: How many of the best gallery images `results` keeps for each query.
         """
         super().__init__()
         self.num_classes = num_classes
+        self.protocol = protocol
         self.block_size = block_size
         self.top_k = top_k
         self._results: QueryResults | None = None
@@ -96,9 +106,15 @@ class AttributeRetrieval(Metric):
         """
         images, roles = self._images()
         queries, gallery = (images.select((roles & role) != 0) for role in (QUERY, GALLERY))
-        results = rank(queries, gallery, block_size=self.block_size, top_k=self.top_k)
+        results = rank(
+            queries,
+            gallery,
+            protocol=self.protocol,
+            block_size=self.block_size,
+            top_k=self.top_k,
+        )
         self._results = results
-        counts = (len(queries), len(gallery), results.num_without_relevant)
+        counts = (len(results), len(gallery), results.num_without_relevant)
         values = {name: terms.mean() for name, terms in results.terms.items()}
         return values | {
             name: torch.tensor(count, device=images.index.device)
@@ -106,7 +122,7 @@ class AttributeRetrieval(Metric):
         }
 
     def results(self) -> QueryResults:
-        """Give what became of each query, in the order of their indices.
+        """Give what became of each query, in the order of image index, then class.
 
         Ranks only if `compute` has not done so since the last update.
         """

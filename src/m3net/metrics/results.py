@@ -15,6 +15,8 @@ class QueryResults:
 
     Attributes:
         query_index: (Q,) int64, the image index of each query.
+        query_class: (Q,) int64 in 0 .. K-1, the class that the query asks for under the protocol
+            "multi"; -1 under "single".
         num_relevant: (Q,) int64, R: relevant images in the query's gallery, itself excluded.
         average_precision: (Q,) float64, over all R relevant images.
         average_precision_100: (Q,) float64, of the first 100 ranks, divided by the hits in them.
@@ -26,6 +28,7 @@ class QueryResults:
     """
 
     query_index: Tensor
+    query_class: Tensor
     num_relevant: Tensor
     average_precision: Tensor
     average_precision_100: Tensor

@@ -10,6 +10,7 @@ from m3net.errors import M3NetError
 from m3net.metrics.attribute import GALLERY, QUERY, AttributeRetrieval
 from m3net.metrics.results import QueryResults
 from m3net.metrics.scores import AttributeScores, flatten, score_table
+from m3net.protocol import Protocol
 
 
 class RetrievalMetrics(nn.Module):
@@ -26,21 +27,29 @@ class RetrievalMetrics(nn.Module):
     """
 
     def __init__(
-        self, names: Sequence[str], sizes: Sequence[int], *, block_size: int = 256, top_k: int = 100
+        self,
+        names: Sequence[str],
+        sizes: Sequence[int],
+        *,
+        protocol: Protocol = "single",
+        block_size: int = 256,
+        top_k: int = 100,
     ) -> None:
         """Start without images.
 
         Args:
             names: A attribute names, in the order of their ids.
             sizes: Number of classes of each attribute; they sum to M.
-            block_size: How many queries are scored at once.
+            protocol: What a query is.
+            block_size: How many images are scored at once; see `rank`.
             top_k: How many of the best gallery images `results` keeps for each query.
         """
         super().__init__()
         self.names = tuple(names)
         self.sizes = tuple(sizes)
+        self.protocol = protocol
         self.attributes = nn.ModuleList(
-            AttributeRetrieval(size, block_size=block_size, top_k=top_k)
+            AttributeRetrieval(size, protocol=protocol, block_size=block_size, top_k=top_k)
             for _, size in zip(names, sizes, strict=True)
         )
 
@@ -80,18 +89,21 @@ class RetrievalMetrics(nn.Module):
         """Give for each attribute what became of each query."""
         return {name: metric.results() for name, metric in self._metrics().items()}
 
-    def check_complete(self, roles: Tensor) -> None:
+    def check_complete(self, roles: Tensor, num_labels: Tensor) -> None:
         """Refuse results that lack images, instead of averaging over those that came.
 
         Args:
             roles: (N, A) uint8, the roles of all images of the split.
+            num_labels: (N, A) int64, how many classes of each attribute they carry.
 
         Raises:
-            M3NetError: An attribute has other numbers of queries or gallery images than `roles`.
+            M3NetError: An attribute has other numbers of queries or gallery images than the split.
         """
         *rows, _, _ = self.table()
-        for row, own in zip(rows, roles.unbind(dim=1), strict=True):
-            expected = tuple(int(((own & role) != 0).sum()) for role in (QUERY, GALLERY))
+        asks, listed = ((roles & role) != 0 for role in (QUERY, GALLERY))
+        num_queries = (asks * num_labels if self.protocol == "multi" else asks).sum(dim=0)
+        columns = zip(num_queries.tolist(), listed.sum(dim=0).tolist(), strict=True)
+        for row, expected in zip(rows, columns, strict=True):
             if (row.num_queries, row.num_gallery) != expected:
                 raise M3NetError(
                     f"attribute {row.attribute!r}: {row.num_queries} of {expected[0]} queries and "
