@@ -11,7 +11,8 @@ from m3net.data.dataset import RetrievalDataset
 from m3net.data.records import Record, Records
 from m3net.data.taxonomy import Attribute, Taxonomy
 from m3net.data.transforms import Transform
-from m3net.metrics.ranking import Images, QueryResults, rank
+from m3net.metrics.ranking import Images, rank
+from m3net.metrics.results import QueryResults
 
 NAMES = ("sleeve", "collar", "a/b", "a_b", "a b", "CON: $x?*|<>\\", "颜色")
 TAXONOMY = Taxonomy(tuple(Attribute(name, ("long", "short"), True) for name in NAMES))

@@ -2,6 +2,7 @@ import os
 from dataclasses import replace
 from math import sqrt
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from m3net.data.division import check_splits, divide
 from m3net.data.records import Records, Role, Splits
 from m3net.data.taxonomy import Attribute, Taxonomy
 from m3net.errors import AnnotationError, ConfigError
+from m3net.protocol import Protocol
 
 TAXONOMY = Taxonomy(
     (
@@ -176,18 +178,23 @@ def test_impossible_query_fraction(catalogue: Catalogue, query_fraction: float) 
         divide(catalogue, query_fraction=query_fraction)
 
 
-def naive_lost(records: Records, taxonomy: Taxonomy, attribute: int) -> tuple[int, int]:
+def naive_lost(
+    records: Records, taxonomy: Taxonomy, attribute: int, protocol: Protocol = "single"
+) -> tuple[int, int]:
     """Count queries and queries without a relevant gallery image, pair by pair."""
     ids = set(range(taxonomy.num_classes)[taxonomy.slices[attribute]])
     carried = [ids & {*records[i].class_ids} for i in range(len(records))]
     roles = records.roles[:, attribute].tolist()
-    queries = [i for i, role in enumerate(roles) if role & 1]
+    queries = [(i, carried[i]) for i, role in enumerate(roles) if role & 1]
+    if protocol == "multi":
+        queries = [(i, {label}) for i, labels in queries for label in labels]
     gallery = [i for i, role in enumerate(roles) if role & 2]
-    lost = [q for q in queries if not any(g != q and carried[g] & carried[q] for g in gallery)]
+    lost = [q for q, asked in queries if not any(g != q and carried[g] & asked for g in gallery)]
     return len(queries), len(lost)
 
 
-def test_lost_queries_against_a_loop() -> None:
+@pytest.mark.parametrize("protocol", get_args(Protocol))
+def test_lost_queries_against_a_loop(protocol: Protocol) -> None:
     draw = np.random.default_rng(5)
     for _ in range(30):
         parts = []
@@ -202,11 +209,12 @@ def test_lost_queries_against_a_loop() -> None:
         expected = []
         for name, records in (("val", parts[1]), ("test", parts[2])):
             for a, attribute in enumerate(TAXONOMY):
-                queries, lost = naive_lost(records, TAXONOMY, a)
+                queries, lost = naive_lost(records, TAXONOMY, a, protocol)
                 if lost:
                     start = f"{name}: {lost} of {queries} queries of attribute"
                     expected.append(f"{start} {attribute.name!r} ")
-        report = [line for line in check_splits(Splits(*parts), TAXONOMY) if "queries of" in line]
+        report = check_splits(Splits(*parts), TAXONOMY, protocol)
+        report = [line for line in report if "queries of" in line]
         assert len(report) == len(expected)
         for line, start in zip(report, expected, strict=True):
             assert line.startswith(start)
@@ -251,6 +259,17 @@ def test_a_split_without_one_of_the_roles(role: Role, word: str) -> None:
     broken = replace(splits, test=replace(splits.test, roles=roles))
     with pytest.raises(ConfigError, match=rf"test split has no {word} of attribute 'detail'\. Add"):
         check_splits(broken, TAXONOMY)
+
+
+def test_a_query_without_a_class_asks_for_no_label() -> None:
+    splits = by_hand([[0, 3]], [[0, 3]] * 2, [[0, 3]] * 2)
+    records = make_catalogue([0, 1, 2], [[0, 3], [0, 3], [0]]).records
+    # Of the details, only the image without any is a query.
+    roles = np.array([[3, 2], [3, 2], [3, 1]], dtype=np.uint8)
+    broken = replace(splits, test=replace(records, roles=roles))
+    assert len(check_splits(broken, TAXONOMY)) == 1
+    with pytest.raises(ConfigError, match=r"test split has no query of attribute 'detail'\. Add"):
+        check_splits(broken, TAXONOMY, "multi")
 
 
 def test_real_catalogue() -> None:

@@ -66,6 +66,15 @@ def test_without_boxes_no_record_has_one(records: Records) -> None:
     assert bare.select(np.array([3, 1])).boxes is None
 
 
+def test_labels_per_attribute_against_a_loop(records: Records, labels: list[list[int]]) -> None:
+    attribute_of_class = np.array([0, 0, 0, 0, 1, 1, 2, 2, 2])
+    expected = [[sum(attribute_of_class[c] == a for c in own) for a in range(3)] for own in labels]
+    counts = records.labels_per_attribute(attribute_of_class)
+    assert counts.tolist() == expected
+    assert counts.max() > 1
+    assert counts.dtype == np.int64
+
+
 def test_images_per_class_against_a_loop(records: Records, labels: list[list[int]]) -> None:
     expected = [sum(c in of_image for of_image in labels) for c in range(NUM_CLASSES)]
     assert records.images_per_class().tolist() == expected

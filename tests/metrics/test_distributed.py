@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import fields
 from datetime import timedelta
 from pathlib import Path
+from typing import get_args
 
 import pytest
 import torch
@@ -12,6 +13,7 @@ from torch import Tensor
 from torch.multiprocessing.spawn import spawn
 
 from m3net.metrics import QueryResults, RetrievalMetrics
+from m3net.protocol import Protocol
 
 NAMES, SIZES = ("sleeve", "collar", "length"), (2, 3, 2)
 # Rows of each process, batch by batch: 41 in two batches and 12 in three, of which the second
@@ -31,10 +33,10 @@ def images() -> tuple[list[Tensor], Tensor, Tensor, Tensor]:
     return embeddings, targets, roles, torch.randperm(51, generator=generator)
 
 
-def evaluated(batches: Sequence[Sequence[int]]) -> RetrievalMetrics:
+def evaluated(protocol: Protocol, batches: Sequence[Sequence[int]]) -> RetrievalMetrics:
     """Give metrics that have seen these batches of rows."""
     embeddings, targets, roles, index = images()
-    metrics = RetrievalMetrics(NAMES, SIZES, block_size=5)
+    metrics = RetrievalMetrics(NAMES, SIZES, protocol=protocol, block_size=5)
     for batch in batches:
         rows = list(batch)
         metrics.update([own[rows] for own in embeddings], targets[rows], roles[rows], index[rows])
@@ -50,7 +52,7 @@ def plain(metrics: RetrievalMetrics) -> dict[str, object]:
     return found
 
 
-def work(process: int, folder: str) -> None:
+def work(process: int, protocol: Protocol, folder: str) -> None:
     """Evaluate the part of one process and save what it computes."""
     torch.set_num_threads(1)
     dist.init_process_group(
@@ -60,23 +62,27 @@ def work(process: int, folder: str) -> None:
         world_size=2,
         timeout=timedelta(seconds=20),
     )
-    torch.save(plain(evaluated(PARTS[process])), f"{folder}/{process}.pt")
+    torch.save(plain(evaluated(protocol, PARTS[process])), f"{folder}/{process}.pt")
     dist.destroy_process_group()
 
 
-def test_two_uneven_processes_equal_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("protocol", get_args(Protocol))
+def test_two_uneven_processes_equal_one(
+    protocol: Protocol, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     # A started process imports this module by the name that pytest gave it.
     monkeypatch.syspath_prepend(str(Path(__file__).parents[2]))
-    spawn(work, args=(str(tmp_path),), nprocs=2)  # type: ignore[no-untyped-call]  # torch's gap
-    expected = plain(evaluated([range(51)]))
+    spawn(work, args=(protocol, str(tmp_path)), nprocs=2)  # type: ignore[no-untyped-call]  # torch's gap
+    expected = plain(evaluated(protocol, [range(51)]))
     for process in range(2):
         assert torch.load(tmp_path / f"{process}.pt") == expected
 
 
 def test_the_case_is_uneven() -> None:
-    _, _, roles, _ = images()
+    _, targets, roles, _ = images()
     own = [torch.cat([roles[list(batch)] for batch in part]) for part in PARTS]
     assert len(own[0]) != len(own[1])
     assert (own[0] & 1).any(dim=0).all()
     assert (own[1] & 1).any(dim=0).tolist() == [True, False, False]
     assert own[1][:, 2].sum() == 0
+    assert targets[:, :2].sum(dim=1).tolist().count(2) > 0, "some images ask more than once"

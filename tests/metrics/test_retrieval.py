@@ -194,9 +194,10 @@ def test_all_attributes_check_their_input() -> None:
 
 def test_missing_images_are_noticed() -> None:
     embeddings, targets, roles, index = two_attributes()
+    num_labels = torch.ones(5, 2, dtype=torch.int64)
     metrics = RetrievalMetrics(["sleeve", "collar"], [2, 3])
     metrics.update([own[:4] for own in embeddings], targets[:4], roles[:4], index[:4])
     with pytest.raises(M3NetError, match="'collar': 2 of 2 queries and 3 of 4 gallery images"):
-        metrics.check_complete(roles)
+        metrics.check_complete(roles, num_labels)
     metrics.update([own[3:] for own in embeddings], targets[3:], roles[3:], index[3:])
-    metrics.check_complete(roles)
+    metrics.check_complete(roles, num_labels)

@@ -73,7 +73,9 @@ class EvaluationReport(L.Callback):
         # All processes take part in gathering the results; the first one writes them.
         scores, results = metrics.table(), metrics.results()
         if whole:
-            metrics.check_complete(torch.from_numpy(dataset.records.roles))
+            records = dataset.records
+            num_labels = records.labels_per_attribute(task.taxonomy.attribute_of_class)
+            metrics.check_complete(torch.from_numpy(records.roles), torch.from_numpy(num_labels))
         if not is_first_process():
             return
         folder = self.folder / name

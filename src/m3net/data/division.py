@@ -16,6 +16,7 @@ from m3net.data.annotations.table import rows_error
 from m3net.data.records import Records, Role, Splits
 from m3net.data.taxonomy import Taxonomy
 from m3net.errors import AnnotationError, ConfigError
+from m3net.protocol import Protocol
 
 
 def divide(
@@ -54,7 +55,8 @@ def divide(
         chance = chances(records.paths.tolist(), seed, purpose=b"role")
         role = np.where(chance < query_fraction, int(Role.QUERY), int(Role.GALLERY))[:, None]
         # Without a class, as a garment without details, there is nothing to ask for.
-        role = np.where(_carries_class(records, catalogue.taxonomy), role, int(Role.GALLERY))
+        labels = records.labels_per_attribute(catalogue.taxonomy.attribute_of_class)
+        role = np.where(labels > 0, role, int(Role.GALLERY))
         records = replace(records, roles=(records.annotated * role).astype(np.uint8))
     else:
         _check_roles(catalogue, split)
@@ -64,12 +66,13 @@ def divide(
     return Splits(train=train, val=val, test=test)
 
 
-def check_splits(splits: Splits, taxonomy: Taxonomy) -> list[str]:
+def check_splits(splits: Splits, taxonomy: Taxonomy, protocol: Protocol = "single") -> list[str]:
     """Say in words what a division asks for that cannot be learned or found.
 
     Args:
         splits: The three parts.
         taxonomy: Its attributes and classes.
+        protocol: What a query is, and so what counts as one that nothing is relevant to.
 
     Raises:
         ConfigError: A split is empty, or val or test has no query or no gallery image of an
@@ -81,8 +84,9 @@ def check_splits(splits: Splits, taxonomy: Taxonomy) -> list[str]:
             raise ConfigError(f"The {name} split is empty. {remedy}")
     report = _unseen_classes(splits, taxonomy)
     for name, records in (("val", splits.val), ("test", splits.test)):
-        _check_both_roles(name, records, taxonomy)
-        queries, lost = _lost_queries(records, taxonomy)
+        queries, lost = _lost_queries(records, taxonomy, protocol)
+        gallery = np.any(records.roles & Role.GALLERY, axis=0)
+        _check_both_roles(name, queries > 0, gallery, taxonomy)
         report += [
             f"{name}: {lost[a]} of {queries[a]} queries of attribute {attribute.name!r} without a "
             "relevant gallery image: they score 0 and count"
@@ -121,14 +125,6 @@ def _split_of_images(
     return np.where(taken, "val", catalogue.split)
 
 
-def _carries_class(records: Records, taxonomy: Taxonomy) -> NDArray[np.bool_]:
-    """Give (N, A) bool, whether each image carries a class of each attribute."""
-    image = np.repeat(np.arange(len(records)), np.diff(records.offsets))
-    carries = np.zeros_like(records.annotated)
-    carries[image, taxonomy.attribute_of_class[records.class_ids]] = True
-    return carries
-
-
 def _check_roles(catalogue: Catalogue, split: NDArray[np.str_]) -> None:
     """Raise an error if the file leaves an annotated image of val or test without a role."""
     records = catalogue.records
@@ -154,28 +150,39 @@ def _unseen_classes(splits: Splits, taxonomy: Taxonomy) -> list[str]:
     return report
 
 
-def _check_both_roles(name: str, records: Records, taxonomy: Taxonomy) -> None:
-    """Raise an error if an attribute has no query or no gallery image."""
-    for role, word in ((Role.QUERY, "query"), (Role.GALLERY, "gallery image")):
-        absent = ~np.any(records.roles & role, axis=0)
-        if absent.any():
-            lacking = ", ".join(repr(taxonomy.names[a]) for a in np.flatnonzero(absent))
+def _check_both_roles(
+    name: str, queries: NDArray[np.bool_], gallery: NDArray[np.bool_], taxonomy: Taxonomy
+) -> None:
+    """Raise an error if an attribute has no query or no gallery image; both are (A,)."""
+    for present, word in ((queries, "query"), (gallery, "gallery image")):
+        if not present.all():
+            lacking = ", ".join(repr(taxonomy.names[a]) for a in np.flatnonzero(~present))
             problem = f"The {name} split has no {word} of attribute {lacking}"
             remedy = "Add images, leave the attribute out, or set --data.fractions"
             raise ConfigError(f"{problem}. {remedy}.")
 
 
-def _lost_queries(records: Records, taxonomy: Taxonomy) -> tuple[list[int], list[int]]:
+def _lost_queries(
+    records: Records, taxonomy: Taxonomy, protocol: Protocol
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Count for each attribute the queries, and those that no other gallery image is relevant to.
 
-    Relevant is an image that shares a class of the attribute.
+    Both are (A,).
     """
     image = np.repeat(np.arange(len(records)), np.diff(records.offsets))
     attribute = taxonomy.attribute_of_class[records.class_ids]
-    in_gallery = (records.roles[image, attribute] & Role.GALLERY) > 0
+    role = records.roles[image, attribute]
+    in_gallery = (role & Role.GALLERY) > 0
     sizes = np.bincount(records.class_ids[in_gallery], minlength=taxonomy.num_classes)
     shared = sizes[records.class_ids] > in_gallery
+    if protocol == "multi":
+        asks = (role & Role.QUERY) > 0
+        queries, lost = (
+            np.bincount(attribute[labels], minlength=len(taxonomy))
+            for labels in (asks, asks & ~shared)
+        )
+        return queries, lost
     found = np.zeros(records.roles.shape, dtype=np.bool_)
     found[image[shared], attribute[shared]] = True
-    queries = (records.roles & Role.QUERY) > 0
-    return queries.sum(axis=0).tolist(), (queries & ~found).sum(axis=0).tolist()
+    is_query = (records.roles & Role.QUERY) > 0
+    return is_query.sum(axis=0), (is_query & ~found).sum(axis=0)

@@ -162,6 +162,17 @@ class Records:
             file_ids=None if self.file_ids is None else self.file_ids[indices],
         )
 
+    def labels_per_attribute(self, attribute_of_class: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Give (N, A) int64: how many classes of each attribute each image carries.
+
+        Args:
+            attribute_of_class: (M,) int64, the attribute id of each class id.
+        """
+        image = np.repeat(np.arange(len(self)), np.diff(self.offsets))
+        counts = np.zeros(self.annotated.shape, dtype=np.int64)
+        np.add.at(counts, (image, attribute_of_class[self.class_ids]), 1)
+        return counts
+
     def images_per_class(self) -> NDArray[np.int64]:
         """Give (M,) int64: how many images carry each class."""
         return np.bincount(self.class_ids, minlength=self.num_classes)

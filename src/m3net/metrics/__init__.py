@@ -1,12 +1,15 @@
 """Retrieval metrics, from embeddings to a table of results.
 
-`functional` defines them, `ranking` ranks the gallery for each query, `scores` takes the means over
-queries and attributes, `retrieval` gathers the embeddings of an evaluation for them.
+`functional` defines them, `ranking` ranks the gallery for each query, which gives `results`,
+`scores` takes the means over queries and attributes, `attribute` and `retrieval` gather the
+embeddings of an evaluation for them.
 """
 
+from m3net.metrics.attribute import GALLERY, QUERY, AttributeRetrieval
 from m3net.metrics.functional import average_precision, recall
-from m3net.metrics.ranking import METRICS, Images, QueryResults, rank
-from m3net.metrics.retrieval import GALLERY, QUERY, AttributeRetrieval, RetrievalMetrics
+from m3net.metrics.ranking import Images, rank
+from m3net.metrics.results import METRICS, QueryResults
+from m3net.metrics.retrieval import RetrievalMetrics
 from m3net.metrics.scores import (
     COUNTS,
     OVERALL_BY_ATTRIBUTES,

@@ -1,7 +1,8 @@
-"""Embeddings to rankings: each query ranks the gallery of one attribute, block by block."""
+"""Embeddings to rankings: each image ranks the gallery of one attribute, block by block."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import get_args
 
 import torch
 from torch import Tensor
@@ -9,8 +10,8 @@ from torch.nn.functional import pad
 
 from m3net.errors import M3NetError
 from m3net.metrics.functional import average_precision, recall
-
-METRICS = ("map_all", "map_100", "map_100_by_min", "recall_100")
+from m3net.metrics.results import QueryResults
+from m3net.protocol import Protocol
 
 
 @dataclass(frozen=True)
@@ -36,78 +37,37 @@ class Images:
         return Images(self.embeddings[rows], self.targets[rows], self.index[rows])
 
 
-@dataclass(frozen=True)
-class QueryResults:
-    """What became of each of Q queries, in the order of the queries.
-
-    Attributes:
-        query_index: (Q,) int64, the image index of each query.
-        num_relevant: (Q,) int64, R: relevant images in the query's gallery, itself excluded.
-        average_precision: (Q,) float64, over all R relevant images.
-        average_precision_100: (Q,) float64, of the first 100 ranks, divided by the hits in them.
-        average_precision_100_by_min: (Q,) float64, the same divided by min(100, R).
-        recall_100: (Q,) float64, hits in the first 100 ranks divided by R.
-        top_index: (Q, top_k) int64, gallery indices from the best on; -1 where there are no more.
-        top_score: (Q, top_k) float32, their scores; -inf where there are no more.
-        top_relevant: (Q, top_k) bool, whether they are relevant.
-    """
-
-    query_index: Tensor
-    num_relevant: Tensor
-    average_precision: Tensor
-    average_precision_100: Tensor
-    average_precision_100_by_min: Tensor
-    recall_100: Tensor
-    top_index: Tensor
-    top_score: Tensor
-    top_relevant: Tensor
-
-    def __len__(self) -> int:
-        """Give the number of queries Q."""
-        return len(self.query_index)
-
-    @property
-    def num_without_relevant(self) -> int:
-        """Number of queries that have no relevant image: they score 0 and count."""
-        return int((self.num_relevant == 0).sum())
-
-    @property
-    def terms(self) -> dict[str, Tensor]:
-        """For each of `METRICS` the (Q,) float64 values whose mean over queries it is."""
-        values = (
-            self.average_precision,
-            self.average_precision_100,
-            self.average_precision_100_by_min,
-            self.recall_100,
-        )
-        return dict(zip(METRICS, values, strict=True))
-
-    @classmethod
-    def concatenate(cls, parts: Sequence["QueryResults"]) -> "QueryResults":
-        """Join the results of several blocks of queries."""
-        names = [field.name for field in fields(cls)]
-        return cls(**{name: torch.cat([getattr(part, name) for part in parts]) for name in names})
-
-
 def rank(
-    queries: Images, gallery: Images, *, block_size: int = 256, top_k: int = 100
+    queries: Images,
+    gallery: Images,
+    *,
+    protocol: Protocol = "single",
+    block_size: int = 256,
+    top_k: int = 100,
 ) -> QueryResults:
-    """Rank the gallery for each query and say how well.
+    """Rank the gallery for each image that asks and say how well.
 
-    The gallery is ranked by inner product; a gallery image is relevant if it shares at least one
-    class with the query. An image that is both query and gallery is left out of its own ranking.
-    Of equal scores the smaller gallery index comes first, so neither the order of the rows nor
-    the block size can change a ranking. Embeddings are taken as float32, whatever they come in.
+    The gallery is ranked by inner product. Under "single" each image is a query, and a gallery
+    image is relevant if it shares at least one class with it. Under "multi" an image is a query
+    for each class that it carries, in the order of the classes, and a gallery image is relevant
+    if it carries that class; the ranking is the same for all of them.
+
+    An image that is both query and gallery is left out of its own ranking. Of equal scores the
+    smaller gallery index comes first, so neither the order of the rows nor the block size can
+    change a ranking. Embeddings are taken as float32, whatever they come in.
 
     Args:
-        queries: Q images.
+        queries: The images that ask; Q of them under "single".
         gallery: G images, with embeddings of the same length and the same classes.
-        block_size: How many queries are scored at once. Memory grows with block_size * G.
+        protocol: What a query is.
+        block_size: How many images are scored, and then how many of their queries are judged, at
+            once. Memory grows with block_size * G.
         top_k: How many of the best gallery images to keep for each query.
 
     Raises:
         M3NetError: An embedding is not finite; names the images.
-        ValueError: Queries and gallery differ in D or K, or a size is less than 1.
+        ValueError: Queries and gallery differ in D or K, a size is less than 1, or there is no
+            such protocol.
 
     Example:
         >>> classes = torch.eye(2, dtype=torch.bool)
@@ -119,7 +79,14 @@ def rank(
         (tensor([[2, 3]]), tensor([[False, True]]))
         >>> results.average_precision  # (1/2 + 2/3) / 2
         tensor([0.5833], dtype=torch.float64)
+        >>> both = Images(torch.tensor([[1.0]]), torch.tensor([[True, True]]), torch.tensor([9]))
+        >>> results = rank(both, images, protocol="multi", top_k=4)
+        >>> results.query_class, results.top_relevant  # one ranking, judged for each class
+        (tensor([0, 1]), tensor([[ True, False,  True,  True],
+                                 [False,  True, False, False]]))
     """
+    if protocol not in get_args(Protocol):
+        raise ValueError(f"no protocol {protocol!r}: choose one of {', '.join(get_args(Protocol))}")
     if block_size < 1 or top_k < 1:
         raise ValueError(f"block_size {block_size} and top_k {top_k} must be at least 1")
     for name in ("embeddings", "targets"):
@@ -130,7 +97,11 @@ def rank(
     queries = _scorable(queries)
     blocks = torch.split(torch.arange(len(queries), device=queries.index.device), block_size)
     return QueryResults.concatenate(
-        [_rank_block(queries.select(block), gallery, top_k) for block in blocks]
+        [
+            results
+            for block in blocks
+            for results in _rank_block(queries.select(block), gallery, protocol, block_size, top_k)
+        ]
     )
 
 
@@ -152,27 +123,64 @@ def _scorable(images: Images) -> Images:
     return Images(embeddings.double(), images.targets, images.index)
 
 
-def _rank_block(queries: Images, gallery: Images, top_k: int) -> QueryResults:
-    """Rank the gallery, sorted by index, for one block of queries."""
-    is_self = queries.index[:, None] == gallery.index
+def _rank_block(
+    queries: Images, gallery: Images, protocol: Protocol, block_size: int, top_k: int
+) -> Iterator[QueryResults]:
+    """Rank the gallery, sorted by index, for one block of images, and judge their queries."""
     # (q, D), (G, D) -> (q, G)
     scores = (queries.embeddings @ gallery.embeddings.T).float()
-    scores = scores.masked_fill(is_self, -torch.inf)
+    scores = scores.masked_fill(queries.index[:, None] == gallery.index, -torch.inf)
     scores, order = scores.sort(dim=1, descending=True, stable=True)
-    # (q, K), (G, K) -> (q, G): the number of classes that both carry
-    shared = queries.targets.float() @ gallery.targets.float().T
-    ranked = ((shared > 0) & ~is_self).gather(1, order)
+    if protocol == "single":
+        # (q, K), (G, K) -> (q, G): the number of classes that both carry
+        shared = queries.targets.float() @ gallery.targets.float().T
+        no_class = torch.full_like(queries.index, -1)
+        yield _judge(queries.index, no_class, shared > 0, gallery.index, scores, order, top_k)
+        return
+    rows, classes = queries.targets.nonzero(as_tuple=True)
+    # Images that carry many classes must not make the block larger than it was meant to be.
+    parts = (torch.split(labels, block_size) for labels in (rows, classes))
+    for own, asked in zip(*parts, strict=True):
+        carries = gallery.targets.T[asked]
+        yield _judge(
+            queries.index[own], asked, carries, gallery.index, scores[own], order[own], top_k
+        )
+
+
+def _judge(
+    query_index: Tensor,
+    query_class: Tensor,
+    relevant: Tensor,
+    gallery_index: Tensor,
+    scores: Tensor,
+    order: Tensor,
+    top_k: int,
+) -> QueryResults:
+    """Say how well queries ranked a gallery.
+
+    Args:
+        query_index: (q,) int64.
+        query_class: (q,) int64.
+        relevant: (q, G) bool, in the order of the gallery.
+        gallery_index: (G,) int64.
+        scores: (q, G) float32 from the best on; -inf is the query itself.
+        order: (q, G) int64, the place in the gallery of each score.
+        top_k: How many of the best gallery images to keep.
+    """
+    ranked = relevant.gather(1, order) & (scores != -torch.inf)
     num_relevant = ranked.sum(dim=1)
-    top_index = gallery.index[order[:, :top_k]].masked_fill(scores[:, :top_k] == -torch.inf, -1)
+    top_score = scores[:, :top_k]
+    top_index = gallery_index[order[:, :top_k]].masked_fill(top_score == -torch.inf, -1)
     missing = (0, top_k - top_index.shape[1])
     return QueryResults(
-        query_index=queries.index,
+        query_index=query_index,
+        query_class=query_class,
         num_relevant=num_relevant,
         average_precision=average_precision(ranked, num_relevant),
         average_precision_100=average_precision(ranked, num_relevant, k=100, by="hits"),
         average_precision_100_by_min=average_precision(ranked, num_relevant, k=100, by="min"),
         recall_100=recall(ranked, num_relevant, k=100),
         top_index=pad(top_index, missing, value=-1),
-        top_score=pad(scores[:, :top_k], missing, value=-torch.inf),
+        top_score=pad(top_score, missing, value=-torch.inf),
         top_relevant=pad(ranked[:, :top_k], missing, value=False),
     )

@@ -1,146 +1,16 @@
-"""Retrieval metrics that gather embeddings over batches and processes, then rank once.
-
-Roles are flags in a uint8: `QUERY` is set where an image asks, `GALLERY` where it can be found.
-Both may be set; an image with neither takes no part.
-"""
+"""Retrieval of all attributes: one metric for each, one table of all."""
 
 from collections.abc import Sequence
 from typing import cast
 
 import torch
 from torch import Tensor, nn
-from torchmetrics import Metric
-from torchmetrics.utilities import dim_zero_cat
 
 from m3net.errors import M3NetError
-from m3net.metrics.ranking import Images, QueryResults, rank
-from m3net.metrics.scores import COUNTS, AttributeScores, flatten, score_table
-
-QUERY = 1
-GALLERY = 2
-
-
-class AttributeRetrieval(Metric):
-    """How well the queries of one attribute find its gallery images.
-
-    In a distributed run every process must call `update` at least once, if only with images that
-    take no part (it tells the gather how long the embeddings are), and all must compute together.
-
-    Example:
-        >>> metric = AttributeRetrieval(num_classes=2)
-        >>> metric.update(torch.tensor([[1.0], [0.2], [0.9]]),
-        ...               targets=torch.tensor([[True, False], [True, False], [False, True]]),
-        ...               roles=torch.tensor([QUERY, GALLERY, GALLERY], dtype=torch.uint8),
-        ...               index=torch.arange(3))
-        >>> metric.compute()["map_all"]  # image 1 is relevant and stands behind image 2
-        tensor(0.5000, dtype=torch.float64)
-    """
-
-    is_differentiable = False
-    higher_is_better = True
-    full_state_update = False
-
-    embeddings: list[Tensor]
-    targets: list[Tensor]
-    roles: list[Tensor]
-    index: list[Tensor]
-
-    def __init__(self, num_classes: int, *, block_size: int = 256, top_k: int = 100) -> None:
-        """Start without images.
-
-        Args:
-            num_classes: K, the number of classes of the attribute.
-            block_size: How many queries are scored at once.
-            top_k: How many of the best gallery images `results` keeps for each query.
-        """
-        super().__init__()
-        self.num_classes = num_classes
-        self.block_size = block_size
-        self.top_k = top_k
-        self._results: QueryResults | None = None
-        for state in ("embeddings", "targets", "roles", "index"):
-            self.add_state(state, default=[], dist_reduce_fx="cat")
-
-    def update(self, embeddings: Tensor, targets: Tensor, roles: Tensor, index: Tensor) -> None:
-        """Add the images of a batch that take part; the others are not kept.
-
-        Args:
-            embeddings: (B, D) float.
-            targets: (B, K) bool, True where an image carries a class of the attribute.
-            roles: (B,) uint8, `QUERY` and `GALLERY` flags.
-            index: (B,) int64, the image's place in its split.
-
-        Raises:
-            ValueError: A shape is not as above.
-        """
-        size = len(index)
-        shapes = [tuple(t.shape) for t in (embeddings, targets, roles, index)]
-        if shapes != [(size, embeddings.shape[-1]), (size, self.num_classes), (size,), (size,)]:
-            raise ValueError(f"expected (B, D), (B, {self.num_classes}), (B,), (B,), got {shapes}")
-        # Where no image takes part (0, D) is kept: without it, a process that saw none would
-        # join the gather with a tensor of other dimensions and hang it.
-        rows = roles != 0
-        self.embeddings.append(embeddings[rows].detach().float())
-        self.targets.append(targets[rows])
-        self.roles.append(roles[rows])
-        self.index.append(index[rows])
-
-    def compute(self) -> dict[str, Tensor]:
-        """Rank, and give `METRICS` as float64 and `COUNTS` as int64 scalars.
-
-        Images that occur more than once, as a distributed sampler pads, count once. Without
-        queries the metrics are NaN: there is no mean to take.
-
-        Raises:
-            M3NetError: An embedding is not finite.
-            ValueError: An image occurs again with other targets or roles.
-        """
-        images, roles = self._images()
-        queries, gallery = (images.select((roles & role) != 0) for role in (QUERY, GALLERY))
-        results = rank(queries, gallery, block_size=self.block_size, top_k=self.top_k)
-        self._results = results
-        counts = (len(queries), len(gallery), results.num_without_relevant)
-        values = {name: terms.mean() for name, terms in results.terms.items()}
-        return values | {
-            name: torch.tensor(count, device=images.index.device)
-            for name, count in zip(COUNTS, counts, strict=True)
-        }
-
-    def results(self) -> QueryResults:
-        """Give what became of each query, in the order of their indices.
-
-        Ranks only if `compute` has not done so since the last update.
-        """
-        self.compute()
-        return cast("QueryResults", self._results)
-
-    def reset(self) -> None:
-        """Forget all images."""
-        super().reset()
-        self._results = None
-
-    def _images(self) -> tuple[Images, Tensor]:
-        """Give the distinct images in the order of their indices, and their roles."""
-        states = (self.embeddings, self.targets, self.roles, self.index)
-        embeddings, targets, roles, index = (_join(state) for state in states)
-        index, order = index.sort(stable=True)
-        labels = torch.cat([targets, roles[:, None]], dim=1)[order]
-        again = torch.zeros_like(index, dtype=torch.bool)
-        again[1:] = index[1:] == index[:-1]
-        conflict = again[1:] & (labels[1:] != labels[:-1]).any(dim=1)
-        if conflict.any():
-            raise ValueError(
-                f"images {index[1:][conflict].tolist()[:10]} occur again with other targets or "
-                "roles: reset the metric between splits"
-            )
-        first = order[~again]
-        return Images(embeddings[first], targets[first], index[~again]), roles[first]
-
-
-def _join(state: list[Tensor]) -> Tensor:
-    """Give a state as one tensor, on a device that can compute in float64."""
-    joined = dim_zero_cat(state)
-    return joined.cpu() if joined.device.type == "mps" else joined
+from m3net.metrics.attribute import GALLERY, QUERY, AttributeRetrieval
+from m3net.metrics.results import QueryResults
+from m3net.metrics.scores import AttributeScores, flatten, score_table
+from m3net.protocol import Protocol
 
 
 class RetrievalMetrics(nn.Module):
@@ -157,21 +27,29 @@ class RetrievalMetrics(nn.Module):
     """
 
     def __init__(
-        self, names: Sequence[str], sizes: Sequence[int], *, block_size: int = 256, top_k: int = 100
+        self,
+        names: Sequence[str],
+        sizes: Sequence[int],
+        *,
+        protocol: Protocol = "single",
+        block_size: int = 256,
+        top_k: int = 100,
     ) -> None:
         """Start without images.
 
         Args:
             names: A attribute names, in the order of their ids.
             sizes: Number of classes of each attribute; they sum to M.
-            block_size: How many queries are scored at once.
+            protocol: What a query is.
+            block_size: How many images are scored at once; see `rank`.
             top_k: How many of the best gallery images `results` keeps for each query.
         """
         super().__init__()
         self.names = tuple(names)
         self.sizes = tuple(sizes)
+        self.protocol = protocol
         self.attributes = nn.ModuleList(
-            AttributeRetrieval(size, block_size=block_size, top_k=top_k)
+            AttributeRetrieval(size, protocol=protocol, block_size=block_size, top_k=top_k)
             for _, size in zip(names, sizes, strict=True)
         )
 
@@ -211,18 +89,21 @@ class RetrievalMetrics(nn.Module):
         """Give for each attribute what became of each query."""
         return {name: metric.results() for name, metric in self._metrics().items()}
 
-    def check_complete(self, roles: Tensor) -> None:
+    def check_complete(self, roles: Tensor, num_labels: Tensor) -> None:
         """Refuse results that lack images, instead of averaging over those that came.
 
         Args:
             roles: (N, A) uint8, the roles of all images of the split.
+            num_labels: (N, A) int64, how many classes of each attribute they carry.
 
         Raises:
-            M3NetError: An attribute has other numbers of queries or gallery images than `roles`.
+            M3NetError: An attribute has other numbers of queries or gallery images than the split.
         """
         *rows, _, _ = self.table()
-        for row, own in zip(rows, roles.unbind(dim=1), strict=True):
-            expected = tuple(int(((own & role) != 0).sum()) for role in (QUERY, GALLERY))
+        asks, listed = ((roles & role) != 0 for role in (QUERY, GALLERY))
+        num_queries = (asks * num_labels if self.protocol == "multi" else asks).sum(dim=0)
+        columns = zip(num_queries.tolist(), listed.sum(dim=0).tolist(), strict=True)
+        for row, expected in zip(rows, columns, strict=True):
             if (row.num_queries, row.num_gallery) != expected:
                 raise M3NetError(
                     f"attribute {row.attribute!r}: {row.num_queries} of {expected[0]} queries and "

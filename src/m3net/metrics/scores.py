@@ -8,7 +8,7 @@ from statistics import fmean
 import torch
 from torch import Tensor
 
-from m3net.metrics.ranking import METRICS, QueryResults
+from m3net.metrics.results import METRICS, QueryResults
 
 COUNTS = ("num_queries", "num_gallery", "num_queries_without_relevant")
 OVERALL_BY_QUERIES = "overall (by queries)"
@@ -25,7 +25,8 @@ class AttributeScores:
         map_100: The same of the first 100 ranks, divided by their hits, as in published tables.
         map_100_by_min: The same, divided by min(100, R).
         recall_100: Mean recall of the first 100 ranks.
-        num_queries: Queries of the attribute; in an overall row, summed over attributes.
+        num_queries: Queries of the attribute, by the protocol images or labels; in an overall row,
+            summed over attributes.
         num_gallery: Gallery images, likewise.
         num_queries_without_relevant: Queries with nothing to find, which score 0; likewise.
     """

@@ -1,0 +1,158 @@
+"""Retrieval of one attribute: gathers embeddings over batches and processes, then ranks once.
+
+Roles are flags in a uint8: `QUERY` is set where an image asks, `GALLERY` where it can be found.
+Both may be set; an image with neither takes no part.
+"""
+
+from typing import cast
+
+import torch
+from torch import Tensor
+from torchmetrics import Metric
+from torchmetrics.utilities import dim_zero_cat
+
+from m3net.metrics.ranking import Images, rank
+from m3net.metrics.results import QueryResults
+from m3net.metrics.scores import COUNTS
+from m3net.protocol import Protocol
+
+QUERY = 1
+GALLERY = 2
+
+
+class AttributeRetrieval(Metric):
+    """How well the queries of one attribute find its gallery images.
+
+    In a distributed run every process must call `update` at least once, if only with images that
+    take no part (it tells the gather how long the embeddings are), and all must compute together.
+
+    Example:
+        >>> metric = AttributeRetrieval(num_classes=2)
+        >>> metric.update(torch.tensor([[1.0], [0.2], [0.9]]),
+        ...               targets=torch.tensor([[True, False], [True, False], [False, True]]),
+        ...               roles=torch.tensor([QUERY, GALLERY, GALLERY], dtype=torch.uint8),
+        ...               index=torch.arange(3))
+        >>> metric.compute()["map_all"]  # image 1 is relevant and stands behind image 2
+        tensor(0.5000, dtype=torch.float64)
+    """
+
+    is_differentiable = False
+    higher_is_better = True
+    full_state_update = False
+
+    embeddings: list[Tensor]
+    targets: list[Tensor]
+    roles: list[Tensor]
+    index: list[Tensor]
+
+    def __init__(
+        self,
+        num_classes: int,
+        *,
+        protocol: Protocol = "single",
+        block_size: int = 256,
+        top_k: int = 100,
+    ) -> None:
+        """Start without images.
+
+        Args:
+            num_classes: K, the number of classes of the attribute.
+            protocol: What a query is.
+            block_size: How many images are scored at once; see `rank`.
+            top_k: How many of the best gallery images `results` keeps for each query.
+        """
+        super().__init__()
+        self.num_classes = num_classes
+        self.protocol = protocol
+        self.block_size = block_size
+        self.top_k = top_k
+        self._results: QueryResults | None = None
+        for state in ("embeddings", "targets", "roles", "index"):
+            self.add_state(state, default=[], dist_reduce_fx="cat")
+
+    def update(self, embeddings: Tensor, targets: Tensor, roles: Tensor, index: Tensor) -> None:
+        """Add the images of a batch that take part; the others are not kept.
+
+        Args:
+            embeddings: (B, D) float.
+            targets: (B, K) bool, True where an image carries a class of the attribute.
+            roles: (B,) uint8, `QUERY` and `GALLERY` flags.
+            index: (B,) int64, the image's place in its split.
+
+        Raises:
+            ValueError: A shape is not as above.
+        """
+        size = len(index)
+        shapes = [tuple(t.shape) for t in (embeddings, targets, roles, index)]
+        if shapes != [(size, embeddings.shape[-1]), (size, self.num_classes), (size,), (size,)]:
+            raise ValueError(f"expected (B, D), (B, {self.num_classes}), (B,), (B,), got {shapes}")
+        # Where no image takes part (0, D) is kept: without it, a process that saw none would
+        # join the gather with a tensor of other dimensions and hang it.
+        rows = roles != 0
+        self.embeddings.append(embeddings[rows].detach().float())
+        self.targets.append(targets[rows])
+        self.roles.append(roles[rows])
+        self.index.append(index[rows])
+
+    def compute(self) -> dict[str, Tensor]:
+        """Rank, and give `METRICS` as float64 and `COUNTS` as int64 scalars.
+
+        Images that occur more than once, as a distributed sampler pads, count once. Without
+        queries the metrics are NaN: there is no mean to take.
+
+        Raises:
+            M3NetError: An embedding is not finite.
+            ValueError: An image occurs again with other targets or roles.
+        """
+        images, roles = self._images()
+        queries, gallery = (images.select((roles & role) != 0) for role in (QUERY, GALLERY))
+        results = rank(
+            queries,
+            gallery,
+            protocol=self.protocol,
+            block_size=self.block_size,
+            top_k=self.top_k,
+        )
+        self._results = results
+        counts = (len(results), len(gallery), results.num_without_relevant)
+        values = {name: terms.mean() for name, terms in results.terms.items()}
+        return values | {
+            name: torch.tensor(count, device=images.index.device)
+            for name, count in zip(COUNTS, counts, strict=True)
+        }
+
+    def results(self) -> QueryResults:
+        """Give what became of each query, in the order of image index, then class.
+
+        Ranks only if `compute` has not done so since the last update.
+        """
+        self.compute()
+        return cast("QueryResults", self._results)
+
+    def reset(self) -> None:
+        """Forget all images."""
+        super().reset()
+        self._results = None
+
+    def _images(self) -> tuple[Images, Tensor]:
+        """Give the distinct images in the order of their indices, and their roles."""
+        states = (self.embeddings, self.targets, self.roles, self.index)
+        embeddings, targets, roles, index = (_join(state) for state in states)
+        index, order = index.sort(stable=True)
+        labels = torch.cat([targets, roles[:, None]], dim=1)[order]
+        again = torch.zeros_like(index, dtype=torch.bool)
+        again[1:] = index[1:] == index[:-1]
+        conflict = again[1:] & (labels[1:] != labels[:-1]).any(dim=1)
+        if conflict.any():
+            raise ValueError(
+                f"images {index[1:][conflict].tolist()[:10]} occur again with other targets or "
+                "roles: reset the metric between splits"
+            )
+        first = order[~again]
+        return Images(embeddings[first], targets[first], index[~again]), roles[first]
+
+
+def _join(state: list[Tensor]) -> Tensor:
+    """Give a state as one tensor, on a device that can compute in float64."""
+    joined = dim_zero_cat(state)
+    return joined.cpu() if joined.device.type == "mps" else joined
