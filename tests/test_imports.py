@@ -17,7 +17,7 @@ FLOW = [
 ]
 DATA_FLOW = [
     *("taxonomy", "records", "batch", "images", "transforms", "samplers", "annotations"),
-    *("synthetic", "division", "dataset", "datamodules"),
+    *("presence", "synthetic", "division", "stratification", "dataset", "datamodules"),
 ]
 EACH_FIRST = """
 import importlib, sys

@@ -1,11 +1,13 @@
 """Are the images there that the annotation files list? Asked before the first is read."""
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from m3net.data.annotations.table import rows_error
 from m3net.data.records import Records
 from m3net.errors import AnnotationError, DatasetNotFoundError
 
@@ -36,21 +38,21 @@ def missing_images(root: Path, records: Records) -> NDArray[np.int64]:
     return np.asarray(missing, dtype=np.int64)
 
 
-def missing_error(root: Path, records: Records, missing: NDArray[np.int64]) -> AnnotationError:
+def missing_error(root: Path, missing: Sequence[Records], remedy: str) -> AnnotationError:
     """Make one error for all images that are not there.
 
     Args:
         root: Folder that the paths of the records start from.
-        records: All images.
-        missing: Places of those that are not there, at least one.
+        missing: The images that are not there, at least one, in any number of parts.
+        remedy: What to do about it, without a full stop.
     """
-    first = records[int(missing[0])]
-    rows = records.rows[missing].tolist()
-    listed = ", ".join(map(str, rows[:5])) + (", ..." if len(rows) > 5 else "")
-    several = f" ({len(rows)} rows: {listed})" if len(rows) > 1 else ""
-    problem = f"no image {first.path!r} in {root.absolute()}{several}"
-    remedy = "Put the images there, delete their rows, or set --data.root"
-    return AnnotationError.at(first.file, first.row, problem, remedy)
+    images = [part[place] for part in missing for place in range(len(part))]
+    first = min(images, key=lambda image: (image.file != images[0].file, image.row))
+    rows = sorted(image.row for image in images if image.file == first.file)
+    elsewhere = len(images) - len(rows)
+    more = f", and {elsewhere:,} images of other files are not there" if elsewhere else ""
+    problem = f"no image {first.path!r} in {root.absolute()}"
+    return rows_error(Path(first.file), rows, problem, remedy, more)
 
 
 def _files(folder: str) -> set[str]:

@@ -5,7 +5,6 @@ nothing where the image is not annotated. Optional columns give each image's spl
 the evaluation and the product that it shows.
 """
 
-import os
 import posixpath
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -20,7 +19,7 @@ from m3net.data.annotations.table import read_table, rows_error
 from m3net.data.annotations.text import OUTSIDE
 from m3net.data.records import Records, Role
 from m3net.data.taxonomy import Attribute, Taxonomy
-from m3net.errors import AnnotationError, ConfigError, DatasetNotFoundError
+from m3net.errors import AnnotationError, ConfigError
 
 SPLITS = {"train": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}
 ROLES = {
@@ -119,6 +118,7 @@ def read_catalogue(file: Path, columns: CatalogueColumns) -> Catalogue:
         annotated=annotated,
         roles=np.zeros(annotated.shape, dtype=np.uint8),
         num_classes=taxonomy.num_classes,
+        file=str(file),
     )
     items, split = paths, None
     if columns.role is not None:
@@ -130,28 +130,6 @@ def read_catalogue(file: Path, columns: CatalogueColumns) -> Catalogue:
         _refuse(file, table[columns.item], table[columns.item] == "", "no product", "Name it")
         items = table[columns.item].tolist()
     return Catalogue(taxonomy, records, split, np.array(items, dtype=np.str_), file, columns)
-
-
-def check_images(root: Path, records: Records, file: Path) -> None:
-    """Look for every image before the first is read.
-
-    Args:
-        root: Folder that the paths of the records start from.
-        records: The images.
-        file: The annotation file that lists them.
-
-    Raises:
-        DatasetNotFoundError: There is no such folder.
-        AnnotationError: Images are missing.
-    """
-    if not root.is_dir():
-        raise DatasetNotFoundError.at("image root", root, "--data.root")
-    paths = records.paths.tolist()
-    missing = [i for i, path in enumerate(paths) if not os.path.isfile(os.path.join(root, path))]
-    if missing:
-        problem = f"no image {paths[missing[0]]!r} in {root.absolute()}"
-        remedy = "Put the images there, delete their rows, or set --data.root"
-        raise rows_error(file, records.rows[missing].tolist(), problem, remedy)
 
 
 def _refuse(file: Path, cells: pd.Series, bad: pd.Series, problem: str, remedy: str) -> None:

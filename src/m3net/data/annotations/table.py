@@ -12,12 +12,22 @@ import pyarrow.parquet as pq
 from m3net.errors import AnnotationError, DatasetNotFoundError
 
 
-def rows_error(file: Path, rows: Iterable[int], problem: str, remedy: str) -> AnnotationError:
-    """Make one error for all rows that share a problem: the first five of them and their number."""
+def rows_error(
+    file: Path, rows: Iterable[int], problem: str, remedy: str, more: str = ""
+) -> AnnotationError:
+    """Make one error for all rows that share a problem: the first five of them and their number.
+
+    Args:
+        file: Where the rows stand.
+        rows: Their lines, at least one.
+        problem: What is wrong with the first, without a full stop.
+        remedy: What to do about it, without a full stop.
+        more: What else to say, behind the rows.
+    """
     lines = [int(row) for row in rows]
     listed = ", ".join(map(str, lines[:5])) + (", ..." if len(lines) > 5 else "")
     several = f" ({len(lines)} rows: {listed})" if len(lines) > 1 else ""
-    return AnnotationError.at(file, lines[0], problem + several, remedy)
+    return AnnotationError.at(file, lines[0], problem + several + more, remedy)
 
 
 def read_table(file: Path) -> pd.DataFrame:

@@ -2,6 +2,9 @@
 
 from m3net.data.datamodules.base import RetrievalDataModule
 from m3net.data.datamodules.catalogue import CatalogueDataModule
+from m3net.data.datamodules.darn import DARNDataModule
+from m3net.data.datamodules.deepfashion import DeepFashionDataModule
+from m3net.data.datamodules.fashionai import FashionAIDataModule
 from m3net.data.datamodules.images import ImagesDataModule
 from m3net.data.datamodules.loading import BaseDataModule, LoadingConfig
 from m3net.data.datamodules.synthetic import SyntheticDataModule
@@ -9,6 +12,9 @@ from m3net.data.datamodules.synthetic import SyntheticDataModule
 __all__ = [
     "BaseDataModule",
     "CatalogueDataModule",
+    "DARNDataModule",
+    "DeepFashionDataModule",
+    "FashionAIDataModule",
     "ImagesDataModule",
     "LoadingConfig",
     "RetrievalDataModule",

@@ -4,7 +4,7 @@ import logging
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import cached_property, partial
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
@@ -17,7 +17,7 @@ from m3net.data.datamodules.loading import BaseDataModule, check_size
 from m3net.data.dataset import Reader, RetrievalDataset
 from m3net.data.division import check_splits
 from m3net.data.presence import missing_error, missing_images
-from m3net.data.records import Records, SplitName, Splits
+from m3net.data.records import Records, Role, SplitName, Splits
 from m3net.data.samplers import BalancedSampler, ShuffleSampler, members_by_class
 from m3net.data.taxonomy import Taxonomy
 from m3net.data.transforms import Transform
@@ -50,10 +50,11 @@ class RetrievalDataModule(BaseDataModule, ABC):
     Annotations are read once, when they are first asked for: the network is built from them.
 
     Attributes:
-        missing: What to do about images that are listed but not there.
+        missing: What to do about images that are listed but not there; None where there is no
+            choice, and they are an error.
     """
 
-    missing: Missing = "error"
+    missing: Missing | None = None
 
     @abstractmethod
     def read(self, findings: Findings) -> Contents:
@@ -72,10 +73,9 @@ class RetrievalDataModule(BaseDataModule, ABC):
         findings = Findings()
         contents = self.read(findings)
         if contents.root is not None:
-            keep = partial(present_only, contents.root, self.missing, findings)
-            contents = replace(contents, splits=contents.splits.map(keep))
-            for sentence in check_splits(contents.splits, contents.taxonomy, self.protocol):
-                findings.note(sentence)
+            splits = present_only(contents.root, self.missing, findings, contents.splits)
+            findings.notes += check_splits(splits, contents.taxonomy, self.protocol)
+            contents = replace(contents, splits=splits)
         for sentence in findings.notes:
             _log.info(sentence)
         return contents
@@ -152,30 +152,49 @@ def read_parts(
     """
     parts: dict[SplitName, Records] = {}
     for name in ("train", "val", "test"):
-        parts[name] = Records.empty(taxonomy)
+        parts[name] = _no_records(taxonomy)
         with findings.part():
             parts[name] = read(name, findings)
     return Splits(**parts)
 
 
-def present_only(root: Path, missing: Missing, findings: Findings, records: Records) -> Records:
+def present_only(root: Path, missing: Missing | None, findings: Findings, splits: Splits) -> Splits:
     """Give the images that are there.
 
     Args:
         root: Folder that the paths of the records start from.
-        missing: Whether one that is not there is an error, or dropped and counted in a note.
+        missing: Whether one that is not there is an error, or dropped and counted in a note; None
+            where that is no choice, and it is an error.
         findings: Takes the note.
-        records: The images of one split.
+        splits: All images.
 
     Raises:
         M3NetError: An image or the whole folder is not there.
     """
-    absent = missing_images(root, records)
-    if not len(absent):
-        return records
-    if missing == "error":
-        raise missing_error(root, records, absent)
-    findings.note(
-        f"{records[0].file}: {len(absent):,} of {len(records):,} images are not there and left out"
+    absent = {name: missing_images(root, part) for name, part in splits.named().items()}
+    lost = {name: part.select(absent[name]) for name, part in splits.named().items()}
+    if missing != "drop" and any(map(len, lost.values())):
+        remedy = "Put the images there, delete their rows, or set --data.root"
+        remedy += "" if missing is None else "; or leave them out by --data.missing=drop"
+        raise missing_error(root, [*lost.values()], remedy)
+    for name, part in lost.items():
+        asked, listed = (
+            np.count_nonzero((part.roles & role).any(axis=1)) for role in (Role.QUERY, Role.GALLERY)
+        )
+        if len(part):
+            findings.note(
+                f"{name}: {len(part):,} images are not there and left out, {asked:,} queries and "
+                f"{listed:,} gallery images among them"
+            )
+    return Splits(
+        **{
+            name: part.select(np.setdiff1d(np.arange(len(part)), absent[name]))
+            for name, part in splits.named().items()
+        }
     )
-    return records.select(np.setdiff1d(np.arange(len(records)), absent))
+
+
+def _no_records(taxonomy: Taxonomy) -> Records:
+    shape = (0, len(taxonomy))
+    annotated, roles = np.zeros(shape, dtype=np.bool_), np.zeros(shape, dtype=np.uint8)
+    return Records.build([], [], [], annotated, roles, taxonomy.num_classes)

@@ -1,20 +1,14 @@
 """The user's own catalogue: a CSV or Parquet file and a folder of images."""
 
-import logging
 from pathlib import Path
 
-from m3net.data.annotations.catalogue import (
-    CatalogueColumns,
-    check_images,
-    read_catalogue,
-)
+from m3net.data.annotations.catalogue import CatalogueColumns, read_catalogue
+from m3net.data.annotations.findings import Findings
 from m3net.data.annotations.rare_classes import drop_rare_classes
 from m3net.data.datamodules.base import Contents, RetrievalDataModule
 from m3net.data.datamodules.loading import LoadingConfig
-from m3net.data.division import check_splits, divide
+from m3net.data.division import divide
 from m3net.data.images import FileReader
-
-_log = logging.getLogger(__name__)
 
 
 class CatalogueDataModule(RetrievalDataModule):
@@ -51,16 +45,17 @@ class CatalogueDataModule(RetrievalDataModule):
         self.min_class_images = min_class_images
         self.fractions, self.query_fraction, self.split_seed = fractions, query_fraction, split_seed
 
-    def read(self) -> Contents:
-        """Read the table, look for every image, divide.
+    def read(self, findings: Findings) -> Contents:
+        """Read the table and divide its images.
+
+        Args:
+            findings: Takes the classes that are left out.
 
         Raises:
-            M3NetError: The table is missing or wrong, or an image is not there.
+            M3NetError: The table is missing or wrong.
         """
         catalogue = read_catalogue(self.file, self.columns)
         catalogue, dropped = drop_rare_classes(catalogue, self.min_class_images)
-        check_images(self.root, catalogue.records, self.file)
         splits = divide(catalogue, self.fractions, self.split_seed, self.query_fraction)
-        for sentence in [*dropped, *check_splits(splits, catalogue.taxonomy)]:
-            _log.info(sentence)
-        return Contents(catalogue.taxonomy, splits, FileReader(self.root))
+        findings.notes += dropped
+        return Contents(catalogue.taxonomy, splits, FileReader(self.root), self.root)

@@ -52,8 +52,8 @@ class DARNDataModule(RetrievalDataModule):
         Raises:
             M3NetError: A file is missing or wrong.
         """
-        named = self.names_file is not None
-        taxonomy = read_names(self.names_file) if named else numbered_taxonomy()
+        names = self.names_file
+        taxonomy = numbered_taxonomy() if names is None else read_names(names)
         counts = PUBLISHED if self.published else {}
         read = partial(read_index_split, "DARN", self.annotations, taxonomy, counts)
         splits = read_parts(read, taxonomy, findings)

@@ -115,9 +115,7 @@ class DeepFashionDataModule(RetrievalDataModule):
             findings.problem(AnnotationError.at(file, None, problem, "Fetch it anew"))
         return classes
 
-    def _read_index_split(
-        self, classes: Classes, split: SplitName, findings: Findings
-    ) -> Records:
+    def _read_index_split(self, classes: Classes, split: SplitName, findings: Findings) -> Records:
         taxonomy, folder = classes.taxonomy, self.annotations
         if split == "train":
             if self.train_list == "rebuilt":

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from m3net.data.annotations.catalogue import Catalogue
+from m3net.data.annotations.findings import Findings
 from m3net.data.datamodules.base import Contents, RetrievalDataModule
 from m3net.data.datamodules.loading import LoadingConfig
 from m3net.data.division import divide
@@ -37,8 +38,13 @@ class SyntheticDataModule(RetrievalDataModule):
         self.num_images, self.drawn_size, self.seed = num_images, drawn_size, seed
         self.fractions, self.query_fraction, self.split_seed = fractions, query_fraction, split_seed
 
-    def read(self) -> Contents:
-        """Decide what each garment is; pixels come later."""
+    def read(self, findings: Findings) -> Contents:
+        """Decide what each garment is; pixels come later.
+
+        Args:
+            findings: Not used.
+        """
+        del findings
         records = synthetic_records(self.num_images, self.seed)
         catalogue = Catalogue(
             TAXONOMY, records, split=None, items=records.paths, file=Path("synthetic")
