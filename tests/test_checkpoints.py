@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import torch
 
-from m3net.checkpoints import find_checkpoint, load_checkpoint, run_of
+from m3net.checkpoints import evaluation_defaults, find_checkpoint, load_checkpoint, run_of
 from m3net.errors import CheckpointError
 
 
@@ -45,6 +45,12 @@ def test_a_checkpoint_knows_its_run(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert run_of(write(tmp_path / "0" / "best.ckpt")) is None
     monkeypatch.chdir(tmp_path / "0" / "checkpoints")
     assert run_of(Path("best.ckpt")) == tmp_path / "0"
+
+
+def test_classes_and_protocol_of_a_training_bind_no_evaluation() -> None:
+    about = {"labels": {}, "protocol": "multi", "ranking": "duet", "network": {"class_dim": 4}}
+    defaults = evaluation_defaults("test", {"hyper_parameters": about}, run=None)
+    assert defaults["model"].keys() == {"ranking", "network"}
 
 
 @pytest.mark.parametrize(

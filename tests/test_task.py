@@ -119,6 +119,13 @@ def test_a_task_built_from_a_checkpoint_predicts_the_same(
         assert all(torch.equal(*pair) for pair in pairs)
 
 
+def test_a_task_built_from_a_checkpoint_is_evaluated_the_same(data: SyntheticDataModule) -> None:
+    assert new_task(data).val_metrics.protocol == data.protocol == "single"
+    task = M3NetTask(data.class_statistics(), FULL, protocol="multi")
+    again = build_task(task.hparams)
+    assert again.val_metrics.protocol == again.test_metrics.protocol == "multi"
+
+
 def test_an_interrupted_training_ends_as_one_without_a_break(
     data: SyntheticDataModule, tmp_path: Path
 ) -> None:

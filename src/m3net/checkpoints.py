@@ -74,7 +74,9 @@ def evaluation_defaults(
     Returns:
         Settings of "model", and of "data" where they are known.
     """
-    model = {k: v for k, v in checkpoint["hyper_parameters"].items() if k != "labels"}
+    # Classes and protocol are the data's to say.
+    given = checkpoint["hyper_parameters"].items()
+    model = {key: value for key, value in given if key not in ("labels", "protocol")}
     # Weights come from the checkpoint, so that pretrained ones are never fetched.
     model["network"] |= {"pretrained": False, "weights_file": None}
     if command == "predict":

@@ -1,4 +1,4 @@
-"""The command line: LightningCLI with one link from the data to the model, and a run folder."""
+"""The command line: LightningCLI with links from the data to the model, and a run folder."""
 
 import argparse
 import json
@@ -109,7 +109,7 @@ class M3NetCLI(LightningCLI):
         return {"train": commands["fit"]} | commands
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
-        """Add the run folder, the checkpoint rule and the link from the data to the model.
+        """Add the run folder, the checkpoint rule and the links from the data to the model.
 
         Args:
             parser: Of one command.
@@ -131,6 +131,12 @@ class M3NetCLI(LightningCLI):
         )
         parser.link_arguments(
             "data", "model.labels", compute_fn=self._labels, apply_on="instantiate"
+        )
+        parser.link_arguments(
+            "data",
+            "model.protocol",
+            compute_fn=lambda data: data.protocol,
+            apply_on="instantiate",
         )
 
     def _labels(self, data: BaseDataModule) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from m3net.metrics.retrieval import RetrievalMetrics
 from m3net.models.m3net import M3Net, NetworkConfig, Outputs
 from m3net.models.representations import Ranking, check_ranking, posteriors, represent
 from m3net.optimization import OptimizerConfig, build_optimizer, build_schedule
+from m3net.protocol import Protocol
 
 
 class Prediction(TypedDict):
@@ -48,6 +49,7 @@ class M3NetTask(L.LightningModule):
         loss: LossConfig = LossConfig(),  # noqa: B008 - frozen
         optimizer: OptimizerConfig = OptimizerConfig(),  # noqa: B008 - frozen
         ranking: Ranking = "class",
+        protocol: Protocol = "single",
     ) -> None:
         """Build the network with random weights.
 
@@ -60,6 +62,7 @@ class M3NetTask(L.LightningModule):
             ranking: Which representation ranks the gallery: the attribute's vector, its classes'
                 vectors gated by their probabilities, the class probabilities (posterior), or
                 attribute and class vectors side by side (duet).
+            protocol: What a query is in validation and test. Filled in from the data.
         """
         super().__init__()
         check_ranking(ranking, network)
@@ -70,6 +73,7 @@ class M3NetTask(L.LightningModule):
                 "loss": asdict(loss),
                 "optimizer": asdict(optimizer),
                 "ranking": ranking,
+                "protocol": protocol,
             }
         )
         self.taxonomy = Taxonomy.from_plain(labels["taxonomy"])
@@ -83,8 +87,8 @@ class M3NetTask(L.LightningModule):
             annotated=torch.tensor(labels["annotated"]),
             dim=self.network.phi_dim,
         )
-        self.val_metrics = RetrievalMetrics(self.taxonomy.names, sizes)
-        self.test_metrics = RetrievalMetrics(self.taxonomy.names, sizes)
+        self.val_metrics = RetrievalMetrics(self.taxonomy.names, sizes, protocol=protocol)
+        self.test_metrics = RetrievalMetrics(self.taxonomy.names, sizes, protocol=protocol)
 
     def setup(self, stage: str) -> None:
         """Fetch pretrained weights, but never where a checkpoint will replace them.
@@ -206,4 +210,5 @@ def build_task(hyper_parameters: Mapping[str, Any]) -> M3NetTask:
         loss=LossConfig(**hyper_parameters["loss"]),
         optimizer=OptimizerConfig(**hyper_parameters["optimizer"]),
         ranking=hyper_parameters["ranking"],
+        protocol=hyper_parameters["protocol"],
     )

@@ -13,6 +13,7 @@ from m3net.data.taxonomy import Attribute, Taxonomy
 from m3net.data.transforms import Transform
 from m3net.metrics.ranking import Images, rank
 from m3net.metrics.results import QueryResults
+from m3net.protocol import Protocol
 
 NAMES = ("sleeve", "collar", "a/b", "a_b", "a b", "CON: $x?*|<>\\", "颜色")
 TAXONOMY = Taxonomy(tuple(Attribute(name, ("long", "short"), True) for name in NAMES))
@@ -34,14 +35,19 @@ def maker() -> GalleryMaker:
     return GalleryMaker(dataset, TAXONOMY, queries=2, results=2)
 
 
-@pytest.fixture
-def results() -> QueryResults:
+def retrieved(protocol: Protocol) -> QueryResults:
     """Images 0, 1 and 4 ask, images 1, 2 and 3 can be found; closeness is as on a line."""
     targets = torch.tensor([[c in worn for c in range(2)] for worn in WORN])
     places = torch.tensor([0.0, 0.6, 0.9, 1.4, 2.9])
     embeddings = torch.stack([places.cos(), places.sin()], dim=1)
     images = Images(embeddings, targets, torch.arange(5))
-    return rank(images.select(torch.tensor([0, 1, 4])), images.select(torch.tensor([1, 2, 3])))
+    asking, listed = (images.select(torch.tensor(own)) for own in ([0, 1, 4], [1, 2, 3]))
+    return rank(asking, listed, protocol=protocol)
+
+
+@pytest.fixture
+def results() -> QueryResults:
+    return retrieved("single")
 
 
 def test_a_row_shows_the_best_images_and_says_which_are_right(
@@ -59,6 +65,18 @@ def test_a_query_is_not_among_its_own_results(maker: GalleryMaker, results: Quer
     row = maker.row("sleeve", results, 1)
     assert [int(tile.pixels[0, 0, 0]) for tile in row.results] == [20, 30]
     assert [tile.caption for tile in row.results] == ["short", ""]
+
+
+def test_a_query_that_asks_for_a_class_shows_that_class_alone(maker: GalleryMaker) -> None:
+    # Image 1 is long and short: it asks twice, and image 2, which it finds, is short.
+    results = retrieved("multi")
+    rows = [maker.row("sleeve", results, query) for query in range(4)]
+    assert [row.query.caption for row in rows] == ["long", "long", "short", "long"]
+    assert [int(row.query.pixels[0, 0, 0]) for row in rows] == [0, 10, 10, 40]
+    for row, right in ((rows[1], False), (rows[2], True)):
+        shown = [(tile.caption, tile.relevant) for tile in row.results]
+        assert shown == [("short", right), ("", False)]
+        assert row.average_precision == float(right)
 
 
 def test_an_image_shows_the_classes_of_the_attribute_alone(

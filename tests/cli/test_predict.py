@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 from subprocess import CompletedProcess
+from typing import get_args
 
 import numpy as np
 import pandas as pd
@@ -17,6 +18,7 @@ from sklearn.metrics import average_precision_score
 from m3net.data.annotations.catalogue import CatalogueColumns
 from m3net.data.datamodules import CatalogueDataModule
 from m3net.data.taxonomy import Taxonomy
+from m3net.protocol import Protocol
 
 Command = Callable[..., CompletedProcess[str]]
 Refusal = Callable[[CompletedProcess[str]], str]
@@ -103,17 +105,20 @@ def test_probabilities_are_those_of_the_classes_in_order(
         assert rows["best_class"].tolist() == best
 
 
+@pytest.mark.parametrize("protocol", get_args(Protocol))
 def test_inner_products_of_vectors_repeat_the_scores_of_the_test(
-    table: pd.DataFrame, catalogue: Path, trained: Path
+    m3net: Command, table: pd.DataFrame, catalogue: Path, own_run: Path, protocol: Protocol
 ) -> None:
     """By hand: rank with numpy, read labels from the table, let scikit-learn average."""
+    done = m3net("test", "--ckpt_path", own_run, f"--data.protocol={protocol}")
+    assert done.returncode == 0, done.stderr
     data = CatalogueDataModule(
         str(catalogue),
         columns=CatalogueColumns(attributes=("sleeve_length", "details")),
         fractions=(0.5, 0.2, 0.3),
     )
     test = data.contents.splits.test
-    rows = json.loads((trained / "test" / "scores.json").read_text(encoding="utf-8"))
+    rows = json.loads((own_run / "test" / "scores.json").read_text(encoding="utf-8"))
     expected = {row["attribute"]: row["map_all"] for row in rows}
     for place, name in enumerate(("sleeve_length", "details")):
         own = table[table["attribute"] == name]
@@ -127,8 +132,12 @@ def test_inner_products_of_vectors_repeat_the_scores_of_the_test(
         gallery = [photo for photo, role in roles.items() if role == 2]
         of_gallery = np.stack([vectors[photo] for photo in gallery])
         found = []
-        for query in (photo for photo, role in roles.items() if role == 1):
-            relevant = [bool(worn[query] & worn[photo]) for photo in gallery]
+        queries = [photo for photo, role in roles.items() if role == 1]
+        asked = [(photo, worn[photo]) for photo in queries]
+        if protocol == "multi":
+            asked = [(photo, {label}) for photo in queries for label in worn[photo]]
+        for query, classes in asked:
+            relevant = [bool(classes & worn[photo]) for photo in gallery]
             scores: NDArray[np.float32] = of_gallery @ vectors[query]
             # scikit-learn warns of a query with nothing to find; it scores 0 and counts.
             found.append(average_precision_score(relevant, scores) if any(relevant) else 0.0)

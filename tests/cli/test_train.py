@@ -81,6 +81,7 @@ def test_csv_and_json_hold_the_same_scores(trained: Path) -> None:
 def test_the_table_is_printed_in_percent(training: CompletedProcess[str], trained: Path) -> None:
     rows = json.loads((trained / "test" / "scores.json").read_text(encoding="utf-8"))
     lines = training.stdout.splitlines()
+    assert any(line.startswith("test, protocol single: ") for line in lines)
     for row in rows:
         [line] = [line for line in lines if f"│ {row['attribute']} " in line]
         cells = [cell.strip() for cell in line.strip("│").split("│")]

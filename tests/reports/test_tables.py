@@ -5,10 +5,13 @@ import io
 import json
 import math
 from pathlib import Path
+from typing import get_args
 
+import pytest
 from rich.console import Console
 
 from m3net.metrics.scores import AttributeScores
+from m3net.protocol import Protocol
 from m3net.reports.tables import render_scores, write_scores
 
 ROWS = [
@@ -20,10 +23,16 @@ ROWS = [
 ]
 
 
-def printed(rows: list[AttributeScores]) -> str:
+def printed(rows: list[AttributeScores], protocol: Protocol = "single") -> str:
     out = io.StringIO()
-    Console(file=out, width=120).print(render_scores(rows, "test: 9 images"))
+    Console(file=out, width=120).print(render_scores(rows, "test", protocol, 12345))
     return out.getvalue()
+
+
+@pytest.mark.parametrize("protocol", get_args(Protocol))
+def test_the_title_names_split_protocol_and_images(protocol: Protocol) -> None:
+    title, *_ = printed(ROWS, protocol).splitlines()
+    assert title.strip() == f"test, protocol {protocol}: 12,345 images, in percent"
 
 
 def test_scores_are_printed_in_percent_with_two_places() -> None:
@@ -54,20 +63,22 @@ def test_queries_without_anything_to_find_are_counted_once() -> None:
 
 
 def test_csv_holds_every_digit(tmp_path: Path) -> None:
-    write_scores(ROWS, tmp_path)
+    write_scores(ROWS, "multi", tmp_path)
     with (tmp_path / "scores.csv").open(encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     assert [row["attribute"] for row in rows] == [row.attribute for row in ROWS]
     assert float(rows[0]["map_all"]) == 0.51239
     assert math.isnan(float(rows[1]["map_all"]))
     assert rows[2]["num_queries_without_relevant"] == "3"
+    assert [row["protocol"] for row in rows] == ["multi"] * 5
 
 
 def test_json_holds_every_digit_and_null_where_there_is_no_score(tmp_path: Path) -> None:
-    write_scores(ROWS, tmp_path)
+    write_scores(ROWS, "multi", tmp_path)
     text = (tmp_path / "scores.json").read_text(encoding="utf-8")
     rows = json.loads(text, parse_constant=lambda word: f"{word} is not JSON")
     assert rows[0]["map_all"] == 0.51239
     assert rows[1]["map_all"] is None
     assert rows[1]["num_gallery"] == 7
+    assert [row["protocol"] for row in rows] == ["multi"] * 5
     assert [row["attribute"] for row in rows] == [row.attribute for row in ROWS]

@@ -80,11 +80,11 @@ class EvaluationReport(L.Callback):
             return
         folder = self.folder / name
         folder.mkdir(parents=True, exist_ok=True)
-        write_scores(scores, folder)
+        write_scores(scores, metrics.protocol, folder)
         maker = GalleryMaker(dataset, task.taxonomy, self.queries, self.results)
         maker.draw_all(results, folder)
         draw_query_attention(task, dataset, results, self.photos, folder / "attention.png")
-        self.tables.append(render_scores(scores, f"{name}: {len(dataset):,} images, in percent"))
+        self.tables.append(render_scores(scores, name, metrics.protocol, len(dataset)))
 
 
 def _is_whole(limit: float) -> bool:

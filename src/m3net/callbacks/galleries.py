@@ -1,6 +1,6 @@
 """From query results to gallery pictures: photos and names come in."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import quote
 
@@ -62,9 +62,18 @@ class GalleryMaker:
         return GalleryRow(
             attribute=attribute,
             average_precision=float(results.average_precision[query]),
-            query=self._tile(attribute, int(results.query_index[query]), None),
+            query=self._query_tile(attribute, results, query),
             results=[self._tile(attribute, image, right) for image, right in found],
         )
+
+    def _query_tile(self, attribute: str, results: QueryResults, query: int) -> Tile:
+        """Show the query under the class that it asks for, where it asks for one of its classes."""
+        tile = self._tile(attribute, int(results.query_index[query]), None)
+        label = int(results.query_class[query])
+        if label < 0:
+            return tile
+        own = self.taxonomy.attributes[self.taxonomy.names.index(attribute)]
+        return replace(tile, caption=own.classes[label])
 
     def _tile(self, attribute: str, image: int, relevant: bool | None) -> Tile:
         record = self.dataset.records[image]

@@ -18,8 +18,8 @@ class Tile:
 
     Attributes:
         pixels: (H, W, 3) uint8 RGB.
-        caption: Its classes of the attribute.
-        relevant: Whether it shares the query's class; None for the query itself.
+        caption: Its classes of the attribute; of a query that asks for one class, that class.
+        relevant: Whether it is relevant to the query; None for the query itself.
     """
 
     pixels: NDArray[np.uint8]

@@ -1,27 +1,36 @@
-"""Scores as a table: on the terminal, as CSV and as JSON."""
+"""Scores as a table: on the terminal, as CSV and as JSON.
+
+Each names the protocol, without which its numbers mean nothing.
+"""
 
 import csv
 import json
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, fields
+from dataclasses import asdict
 from pathlib import Path
 
 from rich.markup import escape
 from rich.table import Table
 
 from m3net.metrics.scores import AttributeScores
+from m3net.protocol import Protocol
 
 _COLUMNS = {"map_all": "MAP@all", "map_100": "MAP@100", "recall_100": "Recall@100"}
 
 
-def render_scores(scores: Sequence[AttributeScores], title: str) -> Table:
+def render_scores(
+    scores: Sequence[AttributeScores], split: str, protocol: Protocol, num_images: int
+) -> Table:
     """Give the terminal table: attributes, then the overall rows, in percent.
 
     Args:
         scores: Rows; the last two are the overall rows.
-        title: Stands above the table.
+        split: Name of what was evaluated, as "test".
+        protocol: What a query is.
+        num_images: Images in the split.
     """
+    title = f"{split}, protocol {protocol}: {num_images:,} images, in percent"
     table = Table(title=title, title_justify="left")
     table.add_column("attribute")
     for name in (*_COLUMNS.values(), "queries", "gallery"):
@@ -40,19 +49,20 @@ def render_scores(scores: Sequence[AttributeScores], title: str) -> Table:
     return table
 
 
-def write_scores(scores: Sequence[AttributeScores], folder: Path) -> None:
+def write_scores(scores: Sequence[AttributeScores], protocol: Protocol, folder: Path) -> None:
     """Write scores.csv and scores.json with unrounded values in [0, 1].
 
     Args:
         scores: Rows of the table.
+        protocol: What a query is; stands in each row, so that rows of many tables can be joined.
         folder: Exists.
     """
-    names = [field.name for field in fields(AttributeScores)]
+    rows = [{"attribute": row.attribute, "protocol": protocol} | asdict(row) for row in scores]
     with (folder / "scores.csv").open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, names)
+        writer = csv.DictWriter(file, list(rows[0]))
         writer.writeheader()
-        writer.writerows(asdict(row) for row in scores)
-    plain = [{k: _json_number(v) for k, v in asdict(row).items()} for row in scores]
+        writer.writerows(rows)
+    plain = [{key: _json_number(value) for key, value in row.items()} for row in rows]
     (folder / "scores.json").write_text(json.dumps(plain, indent=2) + "\n", encoding="utf-8")
 
 

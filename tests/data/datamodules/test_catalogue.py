@@ -1,9 +1,11 @@
 """A shop's own catalogue as batches, against its table and files read by other means."""
 
 import csv
+import logging
 import shutil
 from collections import Counter
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -12,8 +14,10 @@ from PIL import Image
 
 from m3net.data.annotations.catalogue import CatalogueColumns
 from m3net.data.datamodules import CatalogueDataModule, LoadingConfig
+from m3net.data.division import check_splits
 from m3net.data.taxonomy import Taxonomy
 from m3net.errors import AnnotationError, ConfigError, DatasetNotFoundError
+from m3net.protocol import Protocol
 
 LOADING = LoadingConfig(image_size=48, batch_size=8, num_workers=0, augmentation="none")
 COLUMNS = CatalogueColumns(attributes=("sleeve_length", "details"))
@@ -25,6 +29,7 @@ def open_shop(
     fractions: tuple[float, float, float] = (0.5, 0.2, 0.3),
     min_class_images: int = 1,
     loading: LoadingConfig = LOADING,
+    protocol: Protocol = "single",
 ) -> CatalogueDataModule:
     """Give the shop of a table."""
     return CatalogueDataModule(
@@ -33,6 +38,7 @@ def open_shop(
         columns=COLUMNS,
         fractions=fractions,
         min_class_images=min_class_images,
+        protocol=protocol,
         loading=loading,
     )
 
@@ -129,6 +135,21 @@ def test_rare_classes_leave_the_taxonomy(
     sleeve_length, _ = module.contents.taxonomy
     assert set(sleeve_length.classes) == {c for c, count in images.items() if count >= least}
     assert len(sleeve_length.classes) < len(images)
+
+
+def test_lost_queries_are_reported_by_the_protocol(
+    catalogue: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "m3net")
+    told = []
+    for protocol in get_args(Protocol):
+        caplog.clear()
+        module = open_shop(catalogue, protocol=protocol)
+        assert module.protocol == protocol
+        expected = check_splits(module.contents.splits, module.contents.taxonomy, protocol)
+        assert caplog.messages == expected
+        told.append(expected)
+    assert told[0] != told[1]
 
 
 def test_a_batch_larger_than_the_training_split_is_refused(catalogue: Path) -> None:

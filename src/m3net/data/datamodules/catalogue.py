@@ -9,6 +9,7 @@ from m3net.data.datamodules.base import Contents, RetrievalDataModule
 from m3net.data.datamodules.loading import LoadingConfig
 from m3net.data.division import divide
 from m3net.data.images import FileReader
+from m3net.protocol import Protocol
 
 
 class CatalogueDataModule(RetrievalDataModule):
@@ -23,6 +24,7 @@ class CatalogueDataModule(RetrievalDataModule):
         fractions: tuple[float, float, float] = (0.7, 0.1, 0.2),
         query_fraction: float = 0.2,
         split_seed: int = 0,
+        protocol: Protocol = "single",
         loading: LoadingConfig = LoadingConfig(),  # noqa: B008 - frozen
     ) -> None:
         """Say where the catalogue lies and how it is read.
@@ -37,6 +39,8 @@ class CatalogueDataModule(RetrievalDataModule):
             query_fraction: Share of queries in val and test, where the table has no roles; the
                 others are the gallery.
             split_seed: Another seed gives another division.
+            protocol: What a query is: single, an image, for which any class it shares counts;
+                multi, an image and one of its classes, for which that class counts.
             loading: How images become batches.
         """
         super().__init__(loading)
@@ -44,6 +48,12 @@ class CatalogueDataModule(RetrievalDataModule):
         self.root = Path(root) if root is not None else self.file.parent
         self.min_class_images = min_class_images
         self.fractions, self.query_fraction, self.split_seed = fractions, query_fraction, split_seed
+        self._protocol: Protocol = protocol
+
+    @property
+    def protocol(self) -> Protocol:
+        """How the catalogue is evaluated."""
+        return self._protocol
 
     def read(self, findings: Findings) -> Contents:
         """Read the table and divide its images.

@@ -15,6 +15,7 @@ from m3net.data.records import Records
 from m3net.data.samplers import Sampling
 from m3net.data.transforms import Augmentation, Resize, Transform
 from m3net.errors import ConfigError
+from m3net.protocol import Protocol
 
 
 @dataclass(frozen=True)
@@ -69,6 +70,11 @@ class BaseDataModule(L.LightningDataModule):
         self.loading = loading
         # Whoever predicts with the network later has to prepare images in the same way.
         self.save_hyperparameters({"loading": asdict(loading)})
+
+    @property
+    def protocol(self) -> Protocol:
+        """How the data is evaluated; a data set whose published numbers ask by label says so."""
+        return "single"
 
     def class_statistics(self) -> dict[str, Any] | None:
         """Give what a network has to know of its classes, as plain lists and dicts.
