@@ -181,6 +181,48 @@ def test_reader_joins_root_and_path(tmp_path: Path, pixels: NDArray[np.uint8]) -
         reader(Record("none.png", 9, (), ()))
 
 
+@pytest.mark.parametrize(
+    ("margin", "shown"),
+    [
+        (0.0, (10, 5, 30, 45)),
+        (0.2, (6, 0, 34, 48)),  # 0.2 of 20 wide is 4, of 40 high is 8: above and below clipped
+        (9.0, (0, 0, 64, 48)),
+    ],
+)
+def test_a_box_is_cut_out_with_its_margin(
+    tmp_path: Path, pixels: NDArray[np.uint8], margin: float, shown: tuple[int, int, int, int]
+) -> None:
+    write(tmp_path, encode(Image.fromarray(pixels), "PNG"), "a.png")
+    record = Record("a.png", 2, (), (), (10, 5, 30, 45))
+    expected = np.asarray(Image.fromarray(pixels).crop(shown))
+    np.testing.assert_array_equal(FileReader(tmp_path, margin=margin)(record), expected)
+    np.testing.assert_array_equal(FileReader(tmp_path)(record), pixels)
+
+
+@pytest.mark.parametrize(
+    "box", [(10, 5, 10, 45), (30, 5, 10, 45), (-1, 0, 9, 9), (0, 0, 65, 48), (0, 40, 64, 49)]
+)
+def test_a_box_that_is_empty_or_leaves_the_image(
+    tmp_path: Path, pixels: NDArray[np.uint8], box: tuple[int, int, int, int]
+) -> None:
+    write(tmp_path, encode(Image.fromarray(pixels), "PNG"), "a.png")
+    with pytest.raises(ImageReadError) as caught:
+        FileReader(tmp_path, margin=0.1)(Record("a.png", 4, (), (), box))
+    for word in ("a.png", "row 4", str(box), "64 x 48"):
+        assert word in str(caught.value)
+
+
+def test_a_crop_without_a_box_or_with_a_wrong_margin(
+    tmp_path: Path, pixels: NDArray[np.uint8]
+) -> None:
+    write(tmp_path, encode(Image.fromarray(pixels), "PNG"), "a.png")
+    with pytest.raises(ImageReadError, match=r"row 4 .* no box"):
+        FileReader(tmp_path, margin=0.0)(Record("a.png", 4, (), ()))
+    for margin in (-0.1, float("nan"), float("inf")):
+        with pytest.raises(ConfigError, match="margin"):
+            FileReader(tmp_path, margin=margin)
+
+
 def test_images_of_a_folder(tmp_path: Path) -> None:
     for name in ("b.JPG", "a.png", "über/c.webp", "notes.txt", "über/products.csv"):
         file = tmp_path / name

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -24,6 +26,7 @@ def records(labels: list[list[int]]) -> Records:
         annotated=draw.random((n, 3)) < 0.5,
         roles=draw.integers(0, 4, size=(n, 3), dtype=np.uint8),
         num_classes=NUM_CLASSES,
+        boxes=draw.integers(0, 300, size=(n, 4), dtype=np.int32),
     )
 
 
@@ -42,6 +45,8 @@ def test_select_against_a_loop(records: Records, indices: list[int]) -> None:
     assert [selected[place] for place in range(len(selected))] == [records[i] for i in indices]
     for place, index in enumerate(indices):
         np.testing.assert_array_equal(selected.roles[place], records.roles[index])
+    assert selected.boxes is not None
+    assert selected.boxes.shape == (len(indices), 4)
     assert selected.num_classes == NUM_CLASSES
     assert selected.offsets.dtype == np.int64
 
@@ -51,6 +56,14 @@ def test_record_holds_what_was_given(records: Records, labels: list[list[int]]) 
     assert (record.path, record.row) == ("ærme/11.jpg", 13)
     assert list(record.class_ids) == labels[11]
     assert list(record.annotated) == [a for a in range(3) if records.annotated[11, a]]
+    assert records.boxes is not None
+    assert record.box == tuple(int(side) for side in records.boxes[11])
+
+
+def test_without_boxes_no_record_has_one(records: Records) -> None:
+    bare = replace(records, boxes=None)
+    assert bare[11] == replace(records[11], box=None)
+    assert bare.select(np.array([3, 1])).boxes is None
 
 
 def test_images_per_class_against_a_loop(records: Records, labels: list[list[int]]) -> None:

@@ -5,6 +5,7 @@ whatever the file holds: an alpha channel is dropped, not blended, and colour pr
 """
 
 import io
+import math
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,18 +32,41 @@ class FileReader:
 
     Attributes:
         root: Folder that the paths of the records start from.
+        margin: None reads whole images. A number, 0 or more, reads the record's box, widened on
+            each side by this share of its width or height as far as the image reaches.
     """
 
     root: Path
+    margin: float | None = None
 
-    def __call__(self, record: Record) -> NDArray[np.uint8]:
-        """Give an image as (H, W, 3) uint8 RGB.
+    def __post_init__(self) -> None:
+        """Refuse a margin that would cut into the box.
 
         Raises:
-            ImageReadError: The file is missing or no whole image.
+            ConfigError: The margin is negative or no number.
+        """
+        if self.margin is not None and not 0 <= self.margin < math.inf:
+            raise ConfigError(f"the margin around boxes is {self.margin}: set it to 0 or more.")
+
+    def __call__(self, record: Record) -> NDArray[np.uint8]:
+        """Give an image, or what its box shows, as (H, W, 3) uint8 RGB.
+
+        Raises:
+            ImageReadError: The file is missing or no whole image, or the box is not in it.
         """
         # Joining strings: pathlib would take a tenth of the time of decoding a small photo.
-        return read_image(os.path.join(self.root, record.path), record.row)
+        path = os.path.join(self.root, record.path)
+        pixels = read_image(path, record.row)
+        if self.margin is None:
+            return pixels
+        if record.box is None:
+            raise ImageReadError.at(path, record.row, "it has no box to crop to")
+        height, width = pixels.shape[:2]
+        x1, y1, x2, y2 = record.box
+        if not (0 <= x1 < x2 <= width and 0 <= y1 < y2 <= height):
+            problem = f"its box {record.box} is empty or leaves the image of {width} x {height}"
+            raise ImageReadError.at(path, record.row, problem)
+        return pixels[_widened(y1, y2, self.margin, height), _widened(x1, x2, self.margin, width)]
 
 
 def read_image(path: str | Path, row: int | None) -> NDArray[np.uint8]:
@@ -68,6 +92,12 @@ def read_image(path: str | Path, row: int | None) -> NDArray[np.uint8]:
     if pixels is None:
         raise ImageReadError.at(path, row, "not an image, or a damaged one")
     return np.asarray(pixels, dtype=np.uint8)
+
+
+def _widened(start: int, end: int, margin: float, limit: int) -> slice:
+    """Widen one side of a box to whole pixels, inside of 0 to `limit`."""
+    more = round(margin * (end - start))
+    return slice(max(start - more, 0), min(end + more, limit))
 
 
 def list_images(source: Path) -> list[str]:

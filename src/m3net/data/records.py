@@ -29,12 +29,15 @@ class Record:
         row: Line of the annotation file, counted from 1 with the header as line 1.
         class_ids: Class ids (through the whole taxonomy) that the image carries.
         annotated: Ids of the attributes that the image is annotated for.
+        box: Where the garment is, as (x1, y1, x2, y2) in pixels of the upright image, x2 and y2
+            exclusive; None where it is not annotated.
     """
 
     path: str
     row: int
     class_ids: tuple[int, ...]
     annotated: tuple[int, ...]
+    box: tuple[int, int, int, int] | None = None
 
 
 @dataclass(frozen=True)
@@ -50,6 +53,7 @@ class Records:
             annotated for an attribute may carry no class of it.
         roles: (N, A) uint8, a `Role` for each image and attribute.
         num_classes: M, the number of classes in the taxonomy.
+        boxes: (N, 4) int32, the box of each image as `Record.box`; None where there are none.
     """
 
     paths: NDArray[np.str_]
@@ -59,6 +63,7 @@ class Records:
     annotated: NDArray[np.bool_]
     roles: NDArray[np.uint8]
     num_classes: int
+    boxes: NDArray[np.int32] | None = None
 
     @classmethod
     def build(
@@ -69,6 +74,7 @@ class Records:
         annotated: NDArray[np.bool_],
         roles: NDArray[np.uint8],
         num_classes: int,
+        boxes: NDArray[np.int32] | None = None,
     ) -> "Records":
         """Make records from one list of class ids per image.
 
@@ -79,6 +85,7 @@ class Records:
             annotated: (N, A) bool.
             roles: (N, A) uint8.
             num_classes: Number of classes M.
+            boxes: (N, 4) int32, where images have boxes.
 
         Example:
             >>> one = np.ones((2, 1))
@@ -87,7 +94,7 @@ class Records:
             >>> records.targets([1])
             array([[False,  True,  True]])
             >>> records[1]
-            Record(path='b.jpg', row=3, class_ids=(1, 2), annotated=(0,))
+            Record(path='b.jpg', row=3, class_ids=(1, 2), annotated=(0,), box=None)
         """
         return cls(
             paths=np.asarray(paths, dtype=np.str_),
@@ -97,6 +104,7 @@ class Records:
             annotated=annotated,
             roles=roles,
             num_classes=num_classes,
+            boxes=boxes,
         )
 
     def __len__(self) -> int:
@@ -111,6 +119,7 @@ class Records:
             row=int(self.rows[index]),
             class_ids=tuple(carried.tolist()),
             annotated=tuple(np.flatnonzero(self.annotated[index]).tolist()),
+            box=None if self.boxes is None else tuple(self.boxes[index].tolist()),
         )
 
     def targets(self, indices: Sequence[int] | NDArray[np.int64]) -> NDArray[np.bool_]:
@@ -134,6 +143,7 @@ class Records:
             annotated=self.annotated[indices],
             roles=self.roles[indices],
             num_classes=self.num_classes,
+            boxes=None if self.boxes is None else self.boxes[indices],
         )
 
     def images_per_class(self) -> NDArray[np.int64]:
