@@ -15,8 +15,8 @@ FLOW = [
     *("callbacks", "checkpoints", "trainer", "environment", "synthesize", "cli", "__main__"),
 ]
 DATA_FLOW = [
-    *("taxonomy", "records", "batch", "images", "transforms", "samplers", "annotations"),
-    *("synthetic", "division", "dataset", "datamodules"),
+    *("taxonomy", "records", "batch", "image_bytes", "images", "transforms", "samplers"),
+    *("annotations", "synthetic", "division", "dataset", "datamodules"),
 ]
 EACH_FIRST = """
 import importlib, sys
