@@ -147,13 +147,25 @@ def test_a_missing_file_and_a_folder(tmp_path: Path) -> None:
         read_image(tmp_path, None)
 
 
+def chunk(kind: bytes, content: bytes) -> bytes:
+    """Give a part of a PNG file."""
+    check = struct.pack(">I", zlib.crc32(kind + content))
+    return struct.pack(">I", len(content)) + kind + content + check
+
+
+def test_a_header_that_only_opencv_understands(tmp_path: Path, pixels: NDArray[np.uint8]) -> None:
+    """Pillow refuses megabytes of text with an error of another kind than for broken images."""
+    content = encode(Image.fromarray(pixels), "PNG")
+    text = chunk(b"zTXt", b"Comment\0\0" + zlib.compress(bytes(3_000_000)))
+    start = content.index(b"IDAT") - 4
+    file = write(tmp_path, content[:start] + text + content[start:])
+    np.testing.assert_array_equal(read_image(file, None), pixels)
+    with pytest.raises(ImageReadError, match="not an image"):
+        read_image(write(tmp_path, content[:8] + chunk(b"IHDR", b"") + content[-12:]), None)
+
+
 def png_header(width: int, height: int) -> bytes:
     """Give a PNG that promises pixels and holds none."""
-
-    def chunk(kind: bytes, content: bytes) -> bytes:
-        check = struct.pack(">I", zlib.crc32(kind + content))
-        return struct.pack(">I", len(content)) + kind + content + check
-
     header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
     start, end = chunk(b"IHDR", header), chunk(b"IEND", b"")
     return b"\x89PNG\r\n\x1a\n" + start + chunk(b"IDAT", zlib.compress(b"")) + end

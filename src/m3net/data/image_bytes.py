@@ -93,7 +93,7 @@ def _size_problem(data: NDArray[np.uint8]) -> str | None:
             width, height = image.size
     except Image.DecompressionBombError:
         return f"more than {MAX_PIXELS} pixels"
-    except OSError:
+    except (OSError, ValueError):
         return None  # OpenCV has the last word on what an image is.
     if width * height > MAX_PIXELS:
         return f"{width} x {height} are more than {MAX_PIXELS} pixels"
