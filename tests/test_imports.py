@@ -12,11 +12,12 @@ SOURCE = Path(__file__).parents[1] / "src"
 # A part imports from parts before it, never from one behind it.
 FLOW = [
     *("errors", "data", "models", "losses", "metrics", "reports", "optimization", "task", "runs"),
-    *("callbacks", "checkpoints", "trainer", "environment", "synthesize", "cli", "__main__"),
+    *("callbacks", "checkpoints", "trainer", "environment", "commands", "cli", "__main__"),
 ]
 DATA_FLOW = [
-    *("taxonomy", "records", "batch", "image_bytes", "images", "transforms", "samplers"),
-    *("annotations", "synthetic", "division", "dataset", "datamodules"),
+    *("taxonomy", "records", "batch", "journal", "processes", "image_bytes", "images"),
+    *("image_check", "copies", "preparation", "transforms", "samplers", "annotations"),
+    *("synthetic", "division", "dataset", "datamodules"),
 ]
 EACH_FIRST = """
 import importlib, sys

@@ -79,10 +79,43 @@ def read_image(
         ImageReadError: The file is missing, truncated, too large, too narrow to be a photo, of
             another format or no image.
     """
+    return decode_image(read_content(path, row), path, row, formats)
+
+
+def read_content(path: str | Path, row: int | None) -> NDArray[np.uint8]:
+    """Give the bytes of an image file as (n,) uint8.
+
+    Args:
+        path: The file.
+        row: As of `read_image`.
+
+    Raises:
+        ImageReadError: The file cannot be opened.
+    """
     try:
-        data: NDArray[np.uint8] = np.fromfile(path, dtype=np.uint8)
+        return np.fromfile(path, dtype=np.uint8)
     except OSError as error:
         raise ImageReadError.at(path, row, error.strerror or "it cannot be opened") from error
+
+
+def decode_image(
+    data: NDArray[np.uint8],
+    path: str | Path,
+    row: int | None,
+    formats: frozenset[str] | None = None,
+) -> NDArray[np.uint8]:
+    """Give what an image file shows as (H, W, 3) uint8 RGB, upright.
+
+    Args:
+        data: (n,) uint8, the file's bytes.
+        path: Where they come from, for the error.
+        row: As of `read_image`.
+        formats: As of `read_image`.
+
+    Raises:
+        ImageReadError: They are truncated, too large, too narrow to be a photo, of another format
+            or no image.
+    """
     problem = find_problem(data, formats)
     if problem:
         raise ImageReadError.at(path, row, problem)
@@ -113,7 +146,7 @@ def list_images(source: Path) -> list[str]:
     if not source.exists():
         raise DatasetNotFoundError.at("images", source, "--data.images")
     if source.is_dir():
-        files = sorted(f for f in source.rglob("*") if f.suffix.lower() in IMAGE_SUFFIXES)
+        files = images_below(source)
         if not files:
             known = ", ".join(sorted(IMAGE_SUFFIXES))
             raise ConfigError(f"{source} holds no image ({known}). Set --data.images to another.")
@@ -128,6 +161,16 @@ def list_images(source: Path) -> list[str]:
     if not paths:
         raise AnnotationError.at(source, None, "it lists no path", "Write one path on each line")
     return paths
+
+
+def images_below(folder: Path) -> list[Path]:
+    """Give all files with a known suffix in a folder and its subfolders, sorted."""
+    return sorted(
+        Path(below, name)
+        for below, _, names in os.walk(folder)
+        for name in names
+        if os.path.splitext(name)[1].lower() in IMAGE_SUFFIXES
+    )
 
 
 def _crop(
