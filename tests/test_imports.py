@@ -12,11 +12,12 @@ SOURCE = Path(__file__).parents[1] / "src"
 # A part imports from parts before it, never from one behind it.
 FLOW = [
     *("errors", "protocol", "data", "models", "losses", "metrics", "reports", "optimization"),
-    *("task", "runs", "callbacks", "checkpoints", "trainer", "environment", "synthesize", "cli"),
+    *("task", "runs", "callbacks", "checkpoints", "trainer", "environment", "commands", "cli"),
     "__main__",
 ]
 DATA_FLOW = [
-    *("taxonomy", "records", "batch", "images", "transforms", "samplers", "annotations"),
+    *("taxonomy", "records", "batch", "journal", "processes", "image_bytes", "images"),
+    *("image_check", "copies", "preparation", "transforms", "samplers", "annotations"),
     *("presence", "synthetic", "division", "stratification", "dataset", "datamodules"),
 ]
 EACH_FIRST = """

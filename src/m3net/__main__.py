@@ -14,19 +14,23 @@ def main(args: Sequence[str] | None = None) -> int:
         args: Words after `m3net`; by default those of the command line.
 
     Returns:
-        0, or 2 after an error that the user can mend, which is printed.
+        0, or 2 after an error that the user can mend, which is printed; a command may give another
+        number to say that it was not able to do all.
     """
     words = list(sys.argv[1:] if args is None else args)
     try:
         check_installation()
         if words[:1] == ["synthesize"]:
-            from m3net import synthesize
+            from m3net.commands import synthesize
 
-            synthesize.run(words[1:])
-        else:
-            from m3net import cli
+            return synthesize.run(words[1:])
+        if words[:1] == ["data"]:
+            from m3net.commands import data
 
-            cli.run(words)
+            return data.run(words[1:])
+        from m3net import cli
+
+        cli.run(words)
     except M3NetError as error:
         sys.stderr.write(f"m3net: {error}\n")
         return 2

@@ -9,7 +9,8 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
-from m3net.data.images import MAX_PIXELS, FileReader, list_images, read_image
+from m3net.data.image_bytes import MAX_PIXELS
+from m3net.data.images import FileReader, list_images, read_image
 from m3net.data.records import Record
 from m3net.errors import AnnotationError, ConfigError, DatasetNotFoundError, ImageReadError
 
@@ -146,13 +147,25 @@ def test_a_missing_file_and_a_folder(tmp_path: Path) -> None:
         read_image(tmp_path, None)
 
 
+def chunk(kind: bytes, content: bytes) -> bytes:
+    """Give a part of a PNG file."""
+    check = struct.pack(">I", zlib.crc32(kind + content))
+    return struct.pack(">I", len(content)) + kind + content + check
+
+
+def test_a_header_that_only_opencv_understands(tmp_path: Path, pixels: NDArray[np.uint8]) -> None:
+    """Pillow refuses megabytes of text with an error of another kind than for broken images."""
+    content = encode(Image.fromarray(pixels), "PNG")
+    text = chunk(b"zTXt", b"Comment\0\0" + zlib.compress(bytes(3_000_000)))
+    start = content.index(b"IDAT") - 4
+    file = write(tmp_path, content[:start] + text + content[start:])
+    np.testing.assert_array_equal(read_image(file, None), pixels)
+    with pytest.raises(ImageReadError, match="not an image"):
+        read_image(write(tmp_path, content[:8] + chunk(b"IHDR", b"") + content[-12:]), None)
+
+
 def png_header(width: int, height: int) -> bytes:
     """Give a PNG that promises pixels and holds none."""
-
-    def chunk(kind: bytes, content: bytes) -> bytes:
-        check = struct.pack(">I", zlib.crc32(kind + content))
-        return struct.pack(">I", len(content)) + kind + content + check
-
     header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
     start, end = chunk(b"IHDR", header), chunk(b"IEND", b"")
     return b"\x89PNG\r\n\x1a\n" + start + chunk(b"IDAT", zlib.compress(b"")) + end
@@ -164,6 +177,25 @@ def test_too_many_pixels(tmp_path: Path, height: int) -> None:
     file = write(tmp_path, png_header(10_000, height))
     with pytest.raises(ImageReadError, match=f"more than {MAX_PIXELS} pixels"):
         read_image(file, None)
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "BMP", "TIFF", "WEBP", "GIF"])
+def test_a_strip_is_no_photo(tmp_path: Path, kind: str) -> None:
+    for size in ((500, 10), (10, 500)):
+        content = encode(Image.new("RGB", size), kind)
+        assert read_image(write(tmp_path, content), None).shape == (*size[::-1], 3)
+    for size in ((501, 10), (10, 501), (9000, 1)):
+        file = write(tmp_path, encode(Image.new("RGB", size), kind))
+        with pytest.raises(ImageReadError, match=f"{size[0]} x {size[1]}, one side more than 50"):
+            read_image(file, None)
+
+
+def test_a_box_must_not_show_a_strip(tmp_path: Path) -> None:
+    write(tmp_path, encode(Image.new("RGB", (200, 200)), "PNG"), "a.png")
+    reader = FileReader(tmp_path, margin=0.0)
+    assert reader(Record("a.png", 2, (), (), (7, 0, 9, 100))).shape == (100, 2, 3)
+    with pytest.raises(ImageReadError, match=r"box \(7, 0, 9, 101\) shows 2 x 101"):
+        reader(Record("a.png", 2, (), (), (7, 0, 9, 101)))
 
 
 def test_a_large_jpeg_is_read(tmp_path: Path) -> None:
@@ -179,6 +211,30 @@ def test_reader_joins_root_and_path(tmp_path: Path, pixels: NDArray[np.uint8]) -
     np.testing.assert_array_equal(reader(Record("ærmer.png", 2, (), ())), pixels)
     with pytest.raises(ImageReadError, match=r"none\.png \(row 9 of"):
         reader(Record("none.png", 9, (), ()))
+
+
+def test_formats_are_told_by_content_not_by_suffix(
+    tmp_path: Path, pixels: NDArray[np.uint8]
+) -> None:
+    picture = Image.fromarray(pixels)
+    contents = {kind: encode(picture, kind) for kind in ("JPEG", "PNG", "GIF", "WEBP", "BMP")}
+    contents["TIFF"] = encode(picture, "TIFF")
+    contents["HTML"] = b"\xef\xbb\xbf\n <!DOCTYPE HTML>\n<title>404 not found</title>"
+    for kind, content in contents.items():
+        write(tmp_path, content, "a.jpg")
+        for wanted in ("JPEG", "PNG", "WEBP"):
+            reader = FileReader(tmp_path, formats=frozenset({wanted.lower()}))
+            if kind == wanted:
+                assert reader(Record("a.jpg", 7, (), ())).shape == pixels.shape
+                continue
+            with pytest.raises(ImageReadError, match=f"row 7 .*it holds {kind}, not {wanted}"):
+                reader(Record("a.jpg", 7, (), ()))
+    either = FileReader(tmp_path, formats=frozenset({"jpeg", "png"}))
+    with pytest.raises(ImageReadError, match="it holds HTML, not JPEG or PNG"):
+        either(Record("a.jpg", 7, (), ()))
+    write(tmp_path, b"no magic number", "a.jpg")
+    with pytest.raises(ImageReadError, match="it is not JPEG or PNG"):
+        either(Record("a.jpg", 7, (), ()))
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,6 @@ OpenCV decodes, turns the image as its EXIF orientation says and gives 8 bits an
 whatever the file holds: an alpha channel is dropped, not blended, and colour profiles are ignored.
 """
 
-import io
 import math
 import os
 from dataclasses import dataclass
@@ -13,17 +12,13 @@ from pathlib import Path
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
+from m3net.data.image_bytes import FORMAT_OF_SUFFIX, find_problem
 from m3net.data.records import Record
 from m3net.errors import AnnotationError, ConfigError, DatasetNotFoundError, ImageReadError
 
-IMAGE_SUFFIXES = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
-MAX_PIXELS = 80_000_000
-_JPEG, _JPEG_SCAN, _JPEG_END = b"\xff\xd8\xff", b"\xff\xda", b"\xff\xd9"
-_PNG, _PNG_END = b"\x89PNG", b"IEND\xaeB`\x82"
-# A JPEG spends a bit or more on 64 pixels, so that a smaller one cannot exceed MAX_PIXELS.
-_SMALL_JPEG = MAX_PIXELS // 64 // 8
+IMAGE_SUFFIXES = frozenset(FORMAT_OF_SUFFIX)
+MAX_SIDE_RATIO = 50
 
 
 @dataclass(frozen=True)
@@ -34,10 +29,13 @@ class FileReader:
         root: Folder that the paths of the records start from.
         margin: None reads whole images. A number, 0 or more, reads the record's box, widened on
             each side by this share of its width or height as far as the image reaches.
+        formats: Names as "jpeg" and "png", of which every file must be one whatever its suffix
+            says; None takes any. Where all photos are JPEG, another format is a placeholder.
     """
 
     root: Path
     margin: float | None = None
+    formats: frozenset[str] | None = None
 
     def __post_init__(self) -> None:
         """Refuse a margin that would cut into the box.
@@ -52,38 +50,74 @@ class FileReader:
         """Give an image, or what its box shows, as (H, W, 3) uint8 RGB.
 
         Raises:
-            ImageReadError: The file is missing or no whole image, or the box is not in it.
+            ImageReadError: `read_image` refuses the file, or the box is not in the image.
         """
         # Joining strings: pathlib would take a tenth of the time of decoding a small photo.
         path = os.path.join(self.root, record.path)
-        pixels = read_image(path, record.row)
+        pixels = read_image(path, record.row, self.formats)
         if self.margin is None:
             return pixels
         if record.box is None:
             raise ImageReadError.at(path, record.row, "it has no box to crop to")
-        height, width = pixels.shape[:2]
-        x1, y1, x2, y2 = record.box
-        if not (0 <= x1 < x2 <= width and 0 <= y1 < y2 <= height):
-            problem = f"its box {record.box} is empty or leaves the image of {width} x {height}"
-            raise ImageReadError.at(path, record.row, problem)
-        return pixels[_widened(y1, y2, self.margin, height), _widened(x1, x2, self.margin, width)]
+        shown, problem = _crop(pixels, record.box, self.margin)
+        if problem:
+            raise ImageReadError.at(path, record.row, f"its box {record.box} {problem}")
+        return shown
 
 
-def read_image(path: str | Path, row: int | None) -> NDArray[np.uint8]:
+def read_image(
+    path: str | Path, row: int | None, formats: frozenset[str] | None = None
+) -> NDArray[np.uint8]:
     """Give an image file as (H, W, 3) uint8 RGB, upright.
 
     Args:
         path: The file.
         row: Line of the annotation file that lists it, for the error; None where no file does.
+        formats: Of which the file must be one, as "jpeg" and "png"; None for any.
 
     Raises:
-        ImageReadError: The file is missing, truncated, too large or no image.
+        ImageReadError: The file is missing, truncated, too large, too narrow to be a photo, of
+            another format or no image.
+    """
+    return decode_image(read_content(path, row), path, row, formats)
+
+
+def read_content(path: str | Path, row: int | None) -> NDArray[np.uint8]:
+    """Give the bytes of an image file as (n,) uint8.
+
+    Args:
+        path: The file.
+        row: As of `read_image`.
+
+    Raises:
+        ImageReadError: The file cannot be opened.
     """
     try:
-        data: NDArray[np.uint8] = np.fromfile(path, dtype=np.uint8)
+        return np.fromfile(path, dtype=np.uint8)
     except OSError as error:
         raise ImageReadError.at(path, row, error.strerror or "it cannot be opened") from error
-    if problem := _problem(data):
+
+
+def decode_image(
+    data: NDArray[np.uint8],
+    path: str | Path,
+    row: int | None,
+    formats: frozenset[str] | None = None,
+) -> NDArray[np.uint8]:
+    """Give what an image file shows as (H, W, 3) uint8 RGB, upright.
+
+    Args:
+        data: (n,) uint8, the file's bytes.
+        path: Where they come from, for the error.
+        row: As of `read_image`.
+        formats: As of `read_image`.
+
+    Raises:
+        ImageReadError: They are truncated, too large, too narrow to be a photo, of another format
+            or no image.
+    """
+    problem = find_problem(data, formats)
+    if problem:
         raise ImageReadError.at(path, row, problem)
     try:
         pixels = cv2.imdecode(data, cv2.IMREAD_COLOR_RGB)
@@ -91,13 +125,10 @@ def read_image(path: str | Path, row: int | None) -> NDArray[np.uint8]:
         raise ImageReadError.at(path, row, f"OpenCV says {error.err}") from error
     if pixels is None:
         raise ImageReadError.at(path, row, "not an image, or a damaged one")
+    problem = _shape_problem(pixels.shape)
+    if problem:
+        raise ImageReadError.at(path, row, problem)
     return np.asarray(pixels, dtype=np.uint8)
-
-
-def _widened(start: int, end: int, margin: float, limit: int) -> slice:
-    """Widen one side of a box to whole pixels, inside of 0 to `limit`."""
-    more = round(margin * (end - start))
-    return slice(max(start - more, 0), min(end + more, limit))
 
 
 def list_images(source: Path) -> list[str]:
@@ -115,7 +146,7 @@ def list_images(source: Path) -> list[str]:
     if not source.exists():
         raise DatasetNotFoundError.at("images", source, "--data.images")
     if source.is_dir():
-        files = sorted(f for f in source.rglob("*") if f.suffix.lower() in IMAGE_SUFFIXES)
+        files = images_below(source)
         if not files:
             known = ", ".join(sorted(IMAGE_SUFFIXES))
             raise ConfigError(f"{source} holds no image ({known}). Set --data.images to another.")
@@ -132,39 +163,38 @@ def list_images(source: Path) -> list[str]:
     return paths
 
 
-def _problem(data: NDArray[np.uint8]) -> str | None:
-    """Say what is wrong with a file that OpenCV would not complain of, or do harm to decode."""
-    if not data.size:
-        return "the file is empty"
-    head, tail = data[:4].tobytes(), data[-8:].tobytes()
-    is_jpeg = head.startswith(_JPEG)
-    # OpenCV may fill what is missing with grey. Some cameras put more behind the end marker.
-    if is_jpeg and not tail.endswith(_JPEG_END) and not _has_jpeg_end(data.tobytes()):
-        return "the JPEG is truncated"
-    if head == _PNG and tail != _PNG_END and _PNG_END not in data.tobytes():
-        return "the PNG is truncated"
-    if is_jpeg and data.size < _SMALL_JPEG:
-        return None
-    return _size_problem(data)
+def images_below(folder: Path) -> list[Path]:
+    """Give all files with a known suffix in a folder and its subfolders, sorted."""
+    return sorted(
+        Path(below, name)
+        for below, _, names in os.walk(folder)
+        for name in names
+        if os.path.splitext(name)[1].lower() in IMAGE_SUFFIXES
+    )
 
 
-def _has_jpeg_end(data: bytes) -> bool:
-    """Say whether an end marker follows the first scan; that of a thumbnail stands before it."""
-    place = 2
-    while data[place : place + 1] == b"\xff" and data[place : place + 2] != _JPEG_SCAN:
-        place += 2 + int.from_bytes(data[place + 2 : place + 4], "big")
-    return data.find(_JPEG_END, place) >= 0
+def _crop(
+    pixels: NDArray[np.uint8], box: tuple[int, int, int, int], margin: float
+) -> tuple[NDArray[np.uint8], str | None]:
+    """Cut out a box with its margin, and say what is wrong with the box."""
+    height, width = pixels.shape[:2]
+    x1, y1, x2, y2 = box
+    if not (0 <= x1 < x2 <= width and 0 <= y1 < y2 <= height):
+        return pixels, f"is empty or leaves the image of {width} x {height}"
+    shown = pixels[_widened(y1, y2, margin, height), _widened(x1, x2, margin, width)]
+    problem = _shape_problem(shown.shape)
+    return shown, f"shows {problem}" if problem else None
 
 
-def _size_problem(data: NDArray[np.uint8]) -> str | None:
-    """Say that the header promises more than MAX_PIXELS, before memory is asked for them."""
-    try:
-        with Image.open(io.BytesIO(data.tobytes())) as image:
-            width, height = image.size
-    except Image.DecompressionBombError:
-        return f"more than {MAX_PIXELS} pixels"
-    except OSError:
-        return None  # OpenCV has the last word on what an image is.
-    if width * height > MAX_PIXELS:
-        return f"{width} x {height} are more than {MAX_PIXELS} pixels"
+def _shape_problem(shape: tuple[int, ...]) -> str | None:
+    """Say that (H, W, ...) is a strip, of which resizing its shorter side would make a giant."""
+    height, width = shape[:2]
+    if max(height, width) > MAX_SIDE_RATIO * min(height, width):
+        return f"{width} x {height}, one side more than {MAX_SIDE_RATIO} times the other"
     return None
+
+
+def _widened(start: int, end: int, margin: float, limit: int) -> slice:
+    """Widen one side of a box to whole pixels, inside of 0 to `limit`."""
+    more = round(margin * (end - start))
+    return slice(max(start - more, 0), min(end + more, limit))

@@ -1,0 +1,1 @@
+"""Commands that need no trainer: each module's `run` takes the words behind its name."""

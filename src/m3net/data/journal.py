@@ -1,0 +1,110 @@
+"""What is done already, kept in a file through interruptions of long work."""
+
+import json
+import os
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from m3net.errors import ConfigError
+
+
+def stamp_of(file: str | Path) -> tuple[int, int] | None:
+    """Give size (bytes) and time of the last change (ns) of a file; None where there is none."""
+    try:
+        state = os.stat(file)
+    except OSError:
+        return None
+    return state.st_size, state.st_mtime_ns
+
+
+class Journal:
+    """Append-only file of JSON lines, a key and some integers in each; a later line wins.
+
+    Lines are handed to the system in batches, so that a killed process loses at most the last
+    batch. A line that was cut off by it is dropped when the file is opened again.
+
+    Attributes:
+        done: The numbers of each key as they were when the file was opened.
+
+    Example:
+        >>> from tempfile import TemporaryDirectory
+        >>> with TemporaryDirectory() as folder:
+        ...     file = Path(folder) / "journal"
+        ...     with Journal(file, "example") as journal:
+        ...         journal.add("a.jpg", (3, 4))
+        ...     with Journal(file, "example") as journal:
+        ...         journal.done
+        {'a.jpg': (3, 4)}
+    """
+
+    BATCH = 64
+
+    def __init__(self, file: Path, subject: str) -> None:
+        """Read what is there and open the file for more.
+
+        Args:
+            file: Made if it is missing, with its folder.
+            subject: What the keys and numbers mean; stands in the first line.
+
+        Raises:
+            ConfigError: The file is no journal of this subject, is damaged or cannot be written.
+        """
+        header = json.dumps({"journal": subject}).encode() + b"\n"
+        try:
+            file.parent.mkdir(parents=True, exist_ok=True)
+            self._file = file.open("a+b")
+        except OSError as error:
+            raise ConfigError(
+                f"cannot open the journal {file}: {error.strerror}. Choose another place for it."
+            ) from error
+        self._file.seek(0)
+        content = self._file.read()
+        whole = content[: content.rfind(b"\n") + 1]
+        self.done = _parse(file, content, header, whole)
+        self._file.truncate(len(whole))
+        if not whole:
+            self._file.write(header)
+        # Processes that are forked from now on must not inherit lines that are still to be written.
+        self._file.flush()
+        self._waiting = 0
+
+    def add(self, key: str, numbers: tuple[int, ...]) -> None:
+        """Note that something is done."""
+        self._file.write(json.dumps([key, *numbers]).encode() + b"\n")
+        self._waiting += 1
+        if self._waiting == self.BATCH:
+            self._file.flush()
+            self._waiting = 0
+
+    def __enter__(self) -> Self:
+        """Give the journal itself."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Write what is left, also after an interruption."""
+        self._file.close()
+
+
+def _parse(file: Path, content: bytes, header: bytes, whole: bytes) -> dict[str, tuple[int, ...]]:
+    """Read all whole lines; refuse a file that would be spoilt by lines of ours."""
+    if not content.startswith(header[: len(content)]):
+        raise ConfigError(
+            f"{file} is not the journal of this work with these settings. Delete it or name "
+            "another file."
+        )
+    done = {}
+    for number, line in enumerate(whole.splitlines()[1:], start=2):
+        try:
+            key, *numbers = json.loads(line)
+        except ValueError as error:
+            raise ConfigError(
+                f"{file}, line {number}: the journal is damaged. Delete it to start anew."
+            ) from error
+        done[key] = tuple(numbers)
+    return done
