@@ -18,7 +18,7 @@ EXAMPLES = [
     *(kind("a b.jpg: it is broken. Mend it.") for kind in CLASSES),
     AnnotationError.at("a.csv", 7, "no class 'x'", "Name one of 'y'"),
     DatasetNotFoundError.at("image root", "photos", "--data.root"),
-    ImageReadError.at("ærme: 1.jpg", 3, "the file is empty"),
+    ImageReadError.at("ærme: 1.jpg", "ærmer.csv, row 3", "the file is empty"),
 ]
 
 
@@ -74,7 +74,10 @@ def test_a_text_without_words_is_no_failure(text: str) -> None:
 PLACES: list[tuple[M3NetError, tuple[str, ...]]] = [
     (AnnotationError.at(Path("d/a.csv"), 7, "no x", "Add x"), ("d/a.csv", "row 7", "Add x")),
     (AnnotationError.at("a.csv", None, "no x", "Add x"), ("a.csv", "no x", "Add x")),
-    (ImageReadError.at("b.jpg", 9, "it is empty"), ("b.jpg", "row 9", "it is empty")),
+    (
+        ImageReadError.at("b.jpg", "c.csv, row 9", "it is empty"),
+        ("b.jpg", "(c.csv, row 9)", "it is empty"),
+    ),
     (DatasetNotFoundError.at("table", "c.csv", "--o"), (str(Path.cwd() / "c.csv"), "--o")),
 ]
 

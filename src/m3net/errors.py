@@ -65,15 +65,16 @@ class ImageReadError(M3NetError):
     """An image is missing, truncated or not an image."""
 
     @classmethod
-    def at(cls, path: str | Path, row: int | None, problem: str) -> Self:
+    def at(cls, path: str | Path, listed: str | None, problem: str) -> Self:
         """Name the file, the row that asked for it and what is wrong with it.
 
         Args:
             path: The image file.
-            row: Line of the annotation file that lists it; None where no file does.
+            listed: Where an annotation file lists it, as "photos.csv, row 3"; None where none
+                does.
             problem: What is wrong, without a full stop.
         """
-        asked = "" if row is None else f" (row {row} of the annotation file)"
+        asked = "" if listed is None else f" ({listed})"
         return cls(
             f"cannot read image {path}{asked}: {problem}. Replace the file or delete its row."
         )

@@ -74,7 +74,7 @@ def test_a_truncated_image_is_met_while_training(
     assert sentence.startswith(start)
     number = int(sentence.removeprefix(start)[:6])
     assert number >= 60
-    assert f".jpg (row {number + 2} of the annotation file): the JPEG is truncated" in sentence
+    assert f".jpg ({own_shop}, row {number + 2}): the JPEG is truncated" in sentence
 
 
 def test_an_attribute_has_no_column(fit: Command, refusal: Refusal, catalogue: Path) -> None:

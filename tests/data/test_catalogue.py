@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 from m3net.data.annotations.catalogue import (
     Catalogue,
     CatalogueColumns,
-    check_images,
     read_catalogue,
 )
 from m3net.data.annotations.rare_classes import drop_rare_classes
+from m3net.data.presence import missing_images
 from m3net.data.records import Role
 from m3net.errors import AnnotationError, ConfigError, DatasetNotFoundError
 
@@ -271,27 +271,12 @@ def test_a_rule_that_leaves_one_class(tmp_path: Path) -> None:
         drop_rare_classes(catalogue, 3)
 
 
-def test_all_missing_images_are_found_at_once(tmp_path: Path) -> None:
-    catalogue = read_catalogue(write(tmp_path, GOOD), COLUMNS)
-    root = tmp_path / "images"
-    (root / "c").mkdir(parents=True)
-    for path in ("a.jpg", "b.jpg", "c/d.jpg", "e.jpg"):
-        (root / path).touch()
-    check_images(root, catalogue.records, catalogue.file)
-    (root / "b.jpg").unlink()
-    (root / "e.jpg").unlink()
-    with pytest.raises(AnnotationError, match=r"photos\.csv, row 3: no image 'b\.jpg' in .*3, 5\)"):
-        check_images(root, catalogue.records, catalogue.file)
-    with pytest.raises(DatasetNotFoundError, match=r"image root.*--data\.root"):
-        check_images(tmp_path / "elsewhere", catalogue.records, catalogue.file)
-
-
 def test_real_catalogue() -> None:
     folder = os.environ.get("M3NET_FASHION_PRODUCTS")
     if folder is None:
         pytest.skip("M3NET_FASHION_PRODUCTS does not name a folder with products.csv and images/")
     catalogue = read_catalogue(Path(folder) / "products.csv", CatalogueColumns())
-    check_images(Path(folder), catalogue.records, catalogue.file)
+    assert not len(missing_images(Path(folder), catalogue.records))
     with (Path(folder) / "products.csv").open(encoding="utf-8", newline="") as stream:
         rows = list(csv.DictReader(stream))
     assert catalogue.records.paths.tolist() == [row["image"] for row in rows]

@@ -111,7 +111,7 @@ def test_truncated_images_never_give_pixels(
         # A download that was cut off leaves zeros where room was set aside.
         file = write(tmp_path, content[:cut] + bytes(padding))
         with pytest.raises(ImageReadError):
-            read_image(file, 3)
+            read_image(file, "photos.csv, row 3")
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -135,7 +135,7 @@ def test_an_error_names_file_row_and_problem(tmp_path: Path, pixels: NDArray[np.
     for name, (content, problem) in broken.items():
         file = write(tmp_path, content, name)
         with pytest.raises(ImageReadError) as caught:
-            read_image(file, 17)
+            read_image(file, "photos.csv, row 17")
         for word in (str(file), "row 17", problem, "Replace the file or delete its row"):
             assert word in str(caught.value)
 
@@ -209,8 +209,8 @@ def test_reader_joins_root_and_path(tmp_path: Path, pixels: NDArray[np.uint8]) -
     write(tmp_path, encode(Image.fromarray(pixels), "PNG"), "ærmer.png")
     reader = FileReader(tmp_path)
     np.testing.assert_array_equal(reader(Record("ærmer.png", 2, (), ())), pixels)
-    with pytest.raises(ImageReadError, match=r"none\.png \(row 9 of"):
-        reader(Record("none.png", 9, (), ()))
+    with pytest.raises(ImageReadError, match=r"none\.png \(a\.csv, row 9\)"):
+        reader(Record("none.png", 9, (), (), file="a.csv"))
 
 
 def test_formats_are_told_by_content_not_by_suffix(
@@ -225,16 +225,16 @@ def test_formats_are_told_by_content_not_by_suffix(
         for wanted in ("JPEG", "PNG", "WEBP"):
             reader = FileReader(tmp_path, formats=frozenset({wanted.lower()}))
             if kind == wanted:
-                assert reader(Record("a.jpg", 7, (), ())).shape == pixels.shape
+                assert reader(Record("a.jpg", 7, (), (), file="a.csv")).shape == pixels.shape
                 continue
-            with pytest.raises(ImageReadError, match=f"row 7 .*it holds {kind}, not {wanted}"):
-                reader(Record("a.jpg", 7, (), ()))
+            with pytest.raises(ImageReadError, match=f"row 7.*it holds {kind}, not {wanted}"):
+                reader(Record("a.jpg", 7, (), (), file="a.csv"))
     either = FileReader(tmp_path, formats=frozenset({"jpeg", "png"}))
     with pytest.raises(ImageReadError, match="it holds HTML, not JPEG or PNG"):
-        either(Record("a.jpg", 7, (), ()))
+        either(Record("a.jpg", 7, (), (), file="a.csv"))
     write(tmp_path, b"no magic number", "a.jpg")
     with pytest.raises(ImageReadError, match="it is not JPEG or PNG"):
-        either(Record("a.jpg", 7, (), ()))
+        either(Record("a.jpg", 7, (), (), file="a.csv"))
 
 
 @pytest.mark.parametrize(
@@ -263,7 +263,7 @@ def test_a_box_that_is_empty_or_leaves_the_image(
 ) -> None:
     write(tmp_path, encode(Image.fromarray(pixels), "PNG"), "a.png")
     with pytest.raises(ImageReadError) as caught:
-        FileReader(tmp_path, margin=0.1)(Record("a.png", 4, (), (), box))
+        FileReader(tmp_path, margin=0.1)(Record("a.png", 4, (), (), box, "a.csv"))
     for word in ("a.png", "row 4", str(box), "64 x 48"):
         assert word in str(caught.value)
 
@@ -272,8 +272,8 @@ def test_a_crop_without_a_box_or_with_a_wrong_margin(
     tmp_path: Path, pixels: NDArray[np.uint8]
 ) -> None:
     write(tmp_path, encode(Image.fromarray(pixels), "PNG"), "a.png")
-    with pytest.raises(ImageReadError, match=r"row 4 .* no box"):
-        FileReader(tmp_path, margin=0.0)(Record("a.png", 4, (), ()))
+    with pytest.raises(ImageReadError, match=r"row 4.* no box"):
+        FileReader(tmp_path, margin=0.0)(Record("a.png", 4, (), (), file="a.csv"))
     for margin in (-0.1, float("nan"), float("inf")):
         with pytest.raises(ConfigError, match="margin"):
             FileReader(tmp_path, margin=margin)

@@ -54,40 +54,41 @@ class FileReader:
         """
         # Joining strings: pathlib would take a tenth of the time of decoding a small photo.
         path = os.path.join(self.root, record.path)
-        pixels = read_image(path, record.row, self.formats)
+        pixels = read_image(path, record.listed, self.formats)
         if self.margin is None:
             return pixels
         if record.box is None:
-            raise ImageReadError.at(path, record.row, "it has no box to crop to")
+            raise ImageReadError.at(path, record.listed, "it has no box to crop to")
         shown, problem = _crop(pixels, record.box, self.margin)
         if problem:
-            raise ImageReadError.at(path, record.row, f"its box {record.box} {problem}")
+            raise ImageReadError.at(path, record.listed, f"its box {record.box} {problem}")
         return shown
 
 
 def read_image(
-    path: str | Path, row: int | None, formats: frozenset[str] | None = None
+    path: str | Path, listed: str | None, formats: frozenset[str] | None = None
 ) -> NDArray[np.uint8]:
     """Give an image file as (H, W, 3) uint8 RGB, upright.
 
     Args:
         path: The file.
-        row: Line of the annotation file that lists it, for the error; None where no file does.
+        listed: Where an annotation file lists it, for the error, as "photos.csv, row 3"; None
+            where none does.
         formats: Of which the file must be one, as "jpeg" and "png"; None for any.
 
     Raises:
         ImageReadError: The file is missing, truncated, too large, too narrow to be a photo, of
             another format or no image.
     """
-    return decode_image(read_content(path, row), path, row, formats)
+    return decode_image(read_content(path, listed), path, listed, formats)
 
 
-def read_content(path: str | Path, row: int | None) -> NDArray[np.uint8]:
+def read_content(path: str | Path, listed: str | None) -> NDArray[np.uint8]:
     """Give the bytes of an image file as (n,) uint8.
 
     Args:
         path: The file.
-        row: As of `read_image`.
+        listed: As of `read_image`.
 
     Raises:
         ImageReadError: The file cannot be opened.
@@ -95,13 +96,13 @@ def read_content(path: str | Path, row: int | None) -> NDArray[np.uint8]:
     try:
         return np.fromfile(path, dtype=np.uint8)
     except OSError as error:
-        raise ImageReadError.at(path, row, error.strerror or "it cannot be opened") from error
+        raise ImageReadError.at(path, listed, error.strerror or "it cannot be opened") from error
 
 
 def decode_image(
     data: NDArray[np.uint8],
     path: str | Path,
-    row: int | None,
+    listed: str | None,
     formats: frozenset[str] | None = None,
 ) -> NDArray[np.uint8]:
     """Give what an image file shows as (H, W, 3) uint8 RGB, upright.
@@ -109,7 +110,7 @@ def decode_image(
     Args:
         data: (n,) uint8, the file's bytes.
         path: Where they come from, for the error.
-        row: As of `read_image`.
+        listed: As of `read_image`.
         formats: As of `read_image`.
 
     Raises:
@@ -118,16 +119,16 @@ def decode_image(
     """
     problem = find_problem(data, formats)
     if problem:
-        raise ImageReadError.at(path, row, problem)
+        raise ImageReadError.at(path, listed, problem)
     try:
         pixels = cv2.imdecode(data, cv2.IMREAD_COLOR_RGB)
     except cv2.error as error:
-        raise ImageReadError.at(path, row, f"OpenCV says {error.err}") from error
+        raise ImageReadError.at(path, listed, f"OpenCV says {error.err}") from error
     if pixels is None:
-        raise ImageReadError.at(path, row, "not an image, or a damaged one")
+        raise ImageReadError.at(path, listed, "not an image, or a damaged one")
     problem = _shape_problem(pixels.shape)
     if problem:
-        raise ImageReadError.at(path, row, problem)
+        raise ImageReadError.at(path, listed, problem)
     return np.asarray(pixels, dtype=np.uint8)
 
 

@@ -34,7 +34,7 @@ class Record:
         annotated: Ids of the attributes that the image is annotated for.
         box: Where the garment is, as (x1, y1, x2, y2) in pixels of the upright image, x2 and y2
             exclusive; None where it is not annotated.
-        file: The annotation file that `row` counts in.
+        file: The annotation file that `row` counts in; empty where there is none.
     """
 
     path: str
@@ -43,6 +43,11 @@ class Record:
     annotated: tuple[int, ...]
     box: tuple[int, int, int, int] | None = None
     file: str = ""
+
+    @property
+    def listed(self) -> str | None:
+        """Where an annotation file lists the image; None where none does."""
+        return f"{self.file}, row {self.row}" if self.file else None
 
 
 @dataclass(frozen=True)
