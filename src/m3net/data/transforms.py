@@ -90,7 +90,7 @@ class _MirrorCropShade(A.Sequential):  # type: ignore[misc]  # albumentations ha
     """Mirrors, crops and changes the brightness in one call.
 
     Draws and pixels are those of the three steps called in turn. What these do beside their work
-    would cost a small photo a tenth of the time of its decoding.
+    would cost a small photo nearly a tenth of the time of its decoding.
     """
 
     def __call__(self, *, image: MatLike) -> dict[str, MatLike]:
