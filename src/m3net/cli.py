@@ -134,10 +134,7 @@ class M3NetCLI(LightningCLI):
             "data", "model.labels", compute_fn=self._labels, apply_on="instantiate"
         )
         parser.link_arguments(
-            "data",
-            "model.protocol",
-            compute_fn=lambda data: data.protocol,
-            apply_on="instantiate",
+            "data", "model.protocol", compute_fn=lambda data: data.protocol, apply_on="instantiate"
         )
 
     def _labels(self, data: BaseDataModule) -> dict[str, Any]:
