@@ -1,6 +1,7 @@
 """Transforms: what stays of a picture, what chance may change, and where chance comes from."""
 
 import colorsys
+import copy
 import pickle
 import warnings
 from itertools import product
@@ -183,6 +184,29 @@ def test_light_augmentation_mirrors_half_of_the_pictures_and_never_turns_them() 
     assert abs(mirrored - 100) < 4 * 50**0.5
 
 
+@pytest.mark.parametrize("size", [32, 45])
+def test_light_augmentation_is_that_of_three_plain_steps(size: int) -> None:
+    transform = Transform(size, "letterbox", "light")
+    torch.manual_seed(0)
+    transform.restart()
+    plain = [
+        A.HorizontalFlip(p=0.5),
+        A.RandomResizedCrop(size=(size, size), scale=(0.75, 1.0), ratio=(0.85, 1.18), p=0.5),
+        A.RandomBrightnessContrast(brightness_limit=0.15, contrast_limit=0.15, p=0.5),
+    ]
+    generators = copy.deepcopy((transform._numpy, transform._python))
+    for step in plain:
+        step.set_random_state(*generators)
+    met = set()
+    for seed in range(100):
+        expected = noise(size, seed)
+        for step in plain:
+            expected = step(image=expected)["image"]
+        assert np.array_equal(transform(noise(size, seed)), expected)
+        met.add(tuple(bool(step.get_applied_params()) for step in plain))
+    assert met == set(product([False, True], repeat=3))
+
+
 def test_light_augmentation_leaves_many_pictures_whole() -> None:
     # Lengths need the hem: the last rows, a thirtieth of the picture, survive in most.
     picture = np.full((60, 60, 3), 60, dtype=np.uint8)
@@ -218,9 +242,11 @@ def test_a_misspelt_argument_would_be_refused() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         misspelt = A.HorizontalFlip(probability=0.5)
+    at_once = type(transform._augment.transforms[0])
     for steps in (transform._resize, transform._augment):
-        with pytest.raises(ValueError, match="probability"):
-            A.Compose([misspelt], strict=steps.strict)
+        for step in (misspelt, at_once([misspelt], p=1)):
+            with pytest.raises(ValueError, match="probability"):
+                A.Compose([step], strict=steps.strict)
 
 
 def test_opencv_agrees_on_area_interpolation() -> None:

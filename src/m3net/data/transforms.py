@@ -11,6 +11,7 @@ import albumentations as A
 import cv2
 import numpy as np
 import torch
+from cv2.typing import MatLike
 from numpy.typing import NDArray
 
 Resize = Literal["letterbox", "crop", "stretch"]
@@ -85,6 +86,29 @@ def _resize_steps(size: int, resize: Resize) -> list[Any]:
     return [longer, A.PadIfNeeded(min_height=size, min_width=size, fill=_WHITE)]
 
 
+class _MirrorCropShade(A.Sequential):  # type: ignore[misc]  # albumentations has no types
+    """Mirrors, crops and changes the brightness in one call.
+
+    Draws and pixels are those of the three steps called in turn. What these do beside their work
+    would cost a small photo nearly a tenth of the time of its decoding.
+    """
+
+    def __call__(self, *, image: MatLike) -> dict[str, MatLike]:
+        """Change (H, W, 3) uint8 pixels."""
+        mirror, crop, shade = self.transforms
+        if mirror.should_apply():
+            image = cv2.flip(image, 1)
+        if crop.should_apply():
+            drawn = crop.get_params_dependent_on_data({"shape": image.shape}, {})
+            left, top, right, bottom = drawn["crop_coords"]
+            part = image[top:bottom, left:right]
+            image = cv2.resize(part, crop.size[::-1], interpolation=crop.interpolation)
+        if shade.should_apply():
+            drawn = shade.get_params_dependent_on_data({}, {"image": image})
+            image = shade.apply(image, **drawn)
+        return {"image": image}
+
+
 def _augment_steps(size: int, augmentation: Augmentation) -> list[Any]:
     """Change what a camera and a model would change, never what a label names."""
     light = [
@@ -112,4 +136,5 @@ def _augment_steps(size: int, augmentation: Augmentation) -> list[Any]:
             p=0.3,
         ),
     ]
-    return {"none": [], "light": light, "strong": light + strong}[augmentation]
+    at_once = _MirrorCropShade(light, p=1)
+    return {"none": [], "light": [at_once], "strong": [at_once, *strong]}[augmentation]
