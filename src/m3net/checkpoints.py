@@ -72,22 +72,24 @@ def evaluation_defaults(
         run: The run folder it lies in, which knows the data; None if it lies outside of any.
 
     Returns:
-        Settings of "model", and of "data" where they are known.
+        Settings of "model", and of "data" and the precision where they are known.
     """
     # Classes and protocol are the data's to say.
     given = checkpoint["hyper_parameters"].items()
     model = {key: value for key, value in given if key not in ("labels", "protocol")}
     # Weights come from the checkpoint, so that pretrained ones are never fetched.
     model["network"] |= {"pretrained": False, "weights_file": None}
+    defaults: dict[str, Any] = {"model": model}
+    if run is not None:
+        config = yaml.safe_load((run / "config.yaml").read_text(encoding="utf-8"))
+        # Another precision gives other scores than the training's own test.
+        precision = config["trainer"]["precision"]
+        defaults |= {"data": config["data"], "trainer": {"precision": precision}}
     if command == "predict":
         loading = checkpoint["datamodule_hyper_parameters"]["loading"]
         path = f"{ImagesDataModule.__module__}.{ImagesDataModule.__name__}"
-        data = {"class_path": path, "init_args": {"loading": loading}}
-        return {"model": model, "data": data}
-    if run is None:
-        return {"model": model}
-    config = yaml.safe_load((run / "config.yaml").read_text(encoding="utf-8"))
-    return {"model": model, "data": config["data"]}
+        defaults["data"] = {"class_path": path, "init_args": {"loading": loading}}
+    return defaults
 
 
 def check_same_classes(trained: list[dict[str, Any]], given: list[dict[str, Any]]) -> None:
