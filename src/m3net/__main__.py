@@ -14,8 +14,8 @@ def main(args: Sequence[str] | None = None) -> int:
         args: Words after `m3net`; by default those of the command line.
 
     Returns:
-        0, or 2 after an error that the user can mend, which is printed; a command may give another
-        number to say that it was not able to do all.
+        0, or 2 after an error that the user can mend, which is printed, or 130 where the user
+        stopped it; a command may give another number to say that it was not able to do all.
     """
     words = list(sys.argv[1:] if args is None else args)
     try:
@@ -34,6 +34,9 @@ def main(args: Sequence[str] | None = None) -> int:
     except M3NetError as error:
         sys.stderr.write(f"m3net: {error}\n")
         return 2
+    except KeyboardInterrupt:
+        sys.stderr.write("\nm3net: stopped\n")
+        return 130
     return 0
 
 

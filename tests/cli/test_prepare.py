@@ -39,7 +39,7 @@ def start(*words: object) -> subprocess.Popen[bytes]:
         [sys.executable, "-m", "m3net", "data", "prepare", *map(str, words)],
         env=os.environ | {"OMP_NUM_THREADS": "1"},
         stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
         start_new_session=True,
     )
 
@@ -103,6 +103,21 @@ def test_killed_at_any_moment_it_leaves_whole_copies_and_goes_on(
     found = {str(file.relative_to(target)): file.read_bytes() for file in copies(target)}
     assert found == {str(file.relative_to(whole)): file.read_bytes() for file in copies(whole)}
     assert len(found) == 100
+
+
+def test_stopped_by_the_user_it_says_so_and_no_more(photos: Path, tmp_path: Path) -> None:
+    running = start(photos, tmp_path / "target", "--side=700", "--workers=2")
+    deadline = time.monotonic() + 120
+    while not copies(tmp_path / "target"):
+        assert time.monotonic() < deadline
+        assert running.poll() is None
+        time.sleep(0.01)
+    # As a terminal does it: the command and its processes get the signal.
+    os.killpg(running.pid, signal.SIGINT)
+    _, said = running.communicate(timeout=60)
+    assert running.returncode == 130
+    assert said.decode().endswith("\nm3net: stopped\n")
+    assert "Traceback" not in said.decode()
 
 
 def test_its_processes_end_with_it(photos: Path, tmp_path: Path) -> None:
