@@ -4,6 +4,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,18 +12,27 @@ import pytest
 from PIL import Image
 
 from m3net.data.image_check import find_unreadable
+from m3net.data.images import FileReader
 from m3net.data.journal import Journal
+from m3net.data.records import Records
 from m3net.errors import ConfigError
 
 SCRIPT = """
 import sys
 from pathlib import Path
+
+import numpy as np
+
 from m3net.data.image_check import find_unreadable
+from m3net.data.images import FileReader
+from m3net.data.records import Records
 
 if __name__ == "__main__":
     folder, journal = map(Path, sys.argv[1:])
-    paths = sorted(str(file) for file in folder.iterdir())
-    for found in find_unreadable(paths, workers=2, journal=journal):
+    paths = sorted(file.name for file in folder.iterdir())
+    none = np.zeros((len(paths), 0), dtype=np.uint8)
+    records = Records.build(paths, range(len(paths)), [()] * len(paths), none, none, 0)
+    for found in find_unreadable(records, FileReader(folder), workers=2, journal=journal):
         print(found)
 """
 
@@ -55,9 +65,18 @@ def journal(tmp_path: Path) -> Path:
     return tmp_path / "journal"
 
 
+def listed(photos: list[str]) -> Records:
+    """Give records of photos, whose rows are their places in the list."""
+    none = np.zeros((len(photos), 0), dtype=np.uint8)
+    rows = range(len(photos))
+    labels = [()] * len(photos)
+    return Records.build(photos, rows, labels, none.astype(bool), none, 0, file="list.txt")
+
+
 def bad(photos: list[str], journal: Path | None = None, workers: int = 0) -> list[int]:
     """Give the places of the unreadable photos in the list."""
-    return [photos.index(path) for path, _ in find_unreadable(photos, workers, None, journal)]
+    found = find_unreadable(listed(photos), FileReader(Path()), workers, journal)
+    return [record.row for record, _ in found]
 
 
 def spoil_unseen(file: str) -> None:
@@ -70,18 +89,31 @@ def spoil_unseen(file: str) -> None:
 @pytest.mark.parametrize("workers", [0, 1, 2])
 def test_all_bad_images_are_found_in_order(photos: list[str], workers: int) -> None:
     seen: list[int] = []
-    found = list(find_unreadable(photos, workers, progress=seen.append))
-    assert [path for path, _ in found] == [photos[number] for number in (7, 30, 31, 64)]
+    reader = FileReader(Path())
+    found = list(find_unreadable(listed(photos), reader, workers, progress=seen.append))
+    assert [record.path for record, _ in found] == [photos[number] for number in (7, 30, 31, 64)]
     problems = ["No such file", "the JPEG is truncated", "the file is empty", "not an image"]
-    for (path, sentence), problem in zip(found, problems, strict=True):
-        assert sentence.startswith(f"cannot read image {path}: {problem}")
+    for (record, sentence), problem in zip(found, problems, strict=True):
+        place = f"{record.path} (list.txt, row {record.row})"
+        assert sentence.startswith(f"cannot read image {place}: {problem}")
     assert seen == list(range(1, 81))
 
 
 def test_another_format_is_bad_where_one_is_asked_for(photos: list[str]) -> None:
-    found = dict(find_unreadable(photos, 2, frozenset({"jpeg"})))
-    assert len(found) == 5
-    assert "it holds PNG, not JPEG" in found[photos[79]]
+    reader = FileReader(Path(), formats=frozenset({"jpeg"}))
+    found = [(record.row, text) for record, text in find_unreadable(listed(photos), reader, 2)]
+    assert [row for row, _ in found] == [7, 30, 31, 64, 79]
+    assert "it holds PNG, not JPEG" in found[-1][1]
+
+
+def test_boxes_are_read_as_a_training_reads_them(photos: list[str], journal: Path) -> None:
+    boxes = np.tile(np.array([[2, 3, 20, 30]], dtype=np.int32), (80, 1))
+    boxes[5] = (2, 3, 31, 30)  # the photos are 30 wide
+    cropped = replace(listed(photos), boxes=boxes)
+    reader = FileReader(Path(), margin=0.1)
+    assert bad(photos, journal) == [7, 30, 31, 64]
+    found = find_unreadable(cropped, reader, 0, journal)
+    assert [record.row for record, _ in found] == [5, 7, 30, 31, 64]
 
 
 def test_good_images_are_not_read_again(photos: list[str], journal: Path) -> None:
@@ -115,8 +147,9 @@ def test_a_path_may_be_given_in_another_way(
 
 def test_a_journal_serves_one_question(photos: list[str], journal: Path) -> None:
     bad(photos, journal)
+    reader = FileReader(Path(), formats=frozenset({"jpeg"}))
     with pytest.raises(ConfigError, match="is not the journal"):
-        list(find_unreadable(photos, 0, frozenset({"jpeg"}), journal))
+        list(find_unreadable(listed(photos), reader, 0, journal))
 
 
 def test_stopped_midway_what_is_done_is_kept(photos: list[str], journal: Path) -> None:
@@ -125,7 +158,7 @@ def test_stopped_midway_what_is_done_is_kept(photos: list[str], journal: Path) -
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        list(find_unreadable(photos, 2, None, journal, stop))
+        list(find_unreadable(listed(photos), FileReader(Path()), 2, journal, stop))
     spoil_unseen(photos[18])
     spoil_unseen(photos[20])
     assert bad(photos, journal) == [7, 20, 30, 31, 64]

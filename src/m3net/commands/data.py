@@ -10,8 +10,18 @@ from jsonargparse import auto_cli
 from rich.console import Console
 from rich.progress import track
 
+from m3net.commands import stats, verify
 from m3net.data.copies import CopySettings
 from m3net.data.preparation import Preparation
+from m3net.errors import ConfigError
+
+_HELP = """usage: m3net data COMMAND ... (m3net data COMMAND --help explains each)
+
+  verify DATASET          check annotation files, published counts and every image
+  stats DATASET           count classes, images and labels; chance and the best possible
+  prepare SOURCE TARGET   make small copies of all images below a folder
+
+DATASET is fashionai, darn, deepfashion or catalogue."""
 
 
 def prepare(
@@ -53,6 +63,19 @@ def run(words: Sequence[str]) -> int:
 
     Args:
         words: What stands after `m3net data`.
+
+    Raises:
+        M3NetError: Something the user gave cannot be used.
     """
-    code: int = auto_cli({"prepare": prepare}, args=list(words), prog="m3net data")
+    commands = {"verify": verify.run, "stats": stats.run, "prepare": _prepare}
+    if words and words[0] in commands:
+        return commands[words[0]](words[1:])
+    if words and words[0] not in ("-h", "--help"):
+        raise ConfigError(f"there is no command 'm3net data {words[0]}': see m3net data --help.")
+    print(_HELP)  # noqa: T201 - a command speaks
+    return 0
+
+
+def _prepare(words: Sequence[str]) -> int:
+    code: int = auto_cli(prepare, args=list(words), prog="m3net data prepare")
     return code

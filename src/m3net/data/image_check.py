@@ -1,57 +1,58 @@
 """Which images cannot be read, found before a training stumbles over the first of them."""
 
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
-from m3net.data.images import read_image
+from m3net.data.images import FileReader
 from m3net.data.journal import Journal, stamp_of
 from m3net.data.processes import map_in_order
+from m3net.data.records import Record, Records
 from m3net.errors import ImageReadError
 
 
 def find_unreadable(
-    paths: Sequence[str],
+    records: Records,
+    reader: FileReader,
     workers: int,
-    formats: frozenset[str] | None = None,
     journal: Path | None = None,
     progress: Callable[[int], None] | None = None,
-) -> Iterator[tuple[str, str]]:
-    """Decode all images as a training would and give those that are missing or unreadable.
+) -> Iterator[tuple[Record, str]]:
+    """Read all images as a training would and give those that are missing or unreadable.
 
     Args:
-        paths: The files, absolute or relative to the current folder.
+        records: The images.
+        reader: Reads one of them.
         workers: Number of processes; 0 works in this one. The results do not depend on it.
-        formats: As of `read_image`.
         journal: File that remembers readable images by path, size and time of change, so that a
             check that was interrupted goes on; an image that changed or was unreadable is read
             again. None remembers nothing.
         progress: Called after each image with the number of images checked so far.
 
     Yields:
-        Path, as given, and one sentence that says what is wrong, in the order of `paths`.
+        Record, and one sentence that says what is wrong, in the order of `records`.
 
     Raises:
         ConfigError: `workers` is negative, or `journal` is another file.
     """
-    with _open(journal, formats) as known:
-        check = _Check(known.done if known else {}, formats)
-        for number, checked in enumerate(map_in_order(check, paths, workers), start=1):
+    with _open(journal, reader) as known:
+        check = _Check(known.done if known else {}, reader)
+        for number, checked in enumerate(map_in_order(check, records, workers), start=1):
             if known and checked.stamp is not None:
-                known.add(os.path.abspath(checked.path), checked.stamp)
+                known.add(_key(reader, checked.record), checked.stamp)
             if progress is not None:
                 progress(number)
             if checked.problem is not None:
-                yield checked.path, checked.problem
+                yield checked.record, checked.problem
 
 
 @dataclass(frozen=True)
 class _Checked:
     """One image; `stamp` is set where it was read and found good."""
 
-    path: str
+    record: Record
     problem: str | None = None
     stamp: tuple[int, int] | None = None
 
@@ -61,23 +62,30 @@ class _Check:
     """Reads one image, unless it is known to be good."""
 
     known: Mapping[str, tuple[int, ...]]
-    formats: frozenset[str] | None
+    reader: FileReader
 
-    def __call__(self, path: str) -> _Checked:
+    def __call__(self, record: Record) -> _Checked:
+        key = _key(self.reader, record)
         # Before the file is read: what changes while it is read will be seen by the next check.
-        stamp = stamp_of(path)
-        if stamp is not None and self.known.get(os.path.abspath(path)) == stamp:
-            return _Checked(path)
+        stamp = stamp_of(os.path.join(self.reader.root, record.path))
+        if stamp is not None and self.known.get(key) == stamp:
+            return _Checked(record)
         try:
-            read_image(path, None, self.formats)
+            self.reader(record)
         except ImageReadError as error:
-            return _Checked(path, problem=str(error))
-        return _Checked(path, stamp=stamp)
+            return _Checked(record, problem=str(error))
+        return _Checked(record, stamp=stamp)
 
 
-def _open(journal: Path | None, formats: frozenset[str] | None) -> Journal | nullcontext[None]:
+def _key(reader: FileReader, record: Record) -> str:
+    """Name what was read: a file, and the box in it where it is cropped."""
+    path = os.path.abspath(os.path.join(reader.root, record.path))
+    return path if reader.margin is None else f"{path} {record.box}"
+
+
+def _open(journal: Path | None, reader: FileReader) -> Journal | nullcontext[None]:
     """Open the journal; an image that is good in one format is not so where another is asked."""
     if journal is None:
         return nullcontext()
-    kinds = "any format" if formats is None else ", ".join(sorted(formats))
+    kinds = "any format" if reader.formats is None else ", ".join(sorted(reader.formats))
     return Journal(journal, f"readable images: {kinds}")

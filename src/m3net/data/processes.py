@@ -1,7 +1,7 @@
 """One function over many items in several processes."""
 
-from collections.abc import Callable, Iterator, Sequence
-from typing import Generic, TypeVar
+from collections.abc import Callable, Iterator
+from typing import Generic, Protocol, TypeVar
 
 import cv2
 import torch
@@ -11,12 +11,23 @@ from m3net.errors import ConfigError
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
+Item_co = TypeVar("Item_co", covariant=True)
 
 _BATCH = 16
 
 
+class Items(Protocol[Item_co]):
+    """Anything that has a length and gives an item for each place: a list, or records."""
+
+    def __len__(self) -> int:
+        """Give the number of items."""
+
+    def __getitem__(self, index: int, /) -> Item_co:
+        """Give one item."""
+
+
 def map_in_order(
-    function: Callable[[Item], Result], items: Sequence[Item], workers: int
+    function: Callable[[Item], Result], items: Items[Item], workers: int
 ) -> Iterator[Result]:
     """Give a function's results in the order of the items, whatever the number of processes.
 
@@ -50,7 +61,7 @@ def map_in_order(
 class _Results(Dataset[Result], Generic[Item, Result]):
     """The results as a data set, made when they are asked for."""
 
-    def __init__(self, function: Callable[[Item], Result], items: Sequence[Item]) -> None:
+    def __init__(self, function: Callable[[Item], Result], items: Items[Item]) -> None:
         self.function, self.items = function, items
 
     def __len__(self) -> int:

@@ -67,6 +67,10 @@ class RetrievalDataModule(BaseDataModule, ABC):
             M3NetError: A file is missing or wrong, and the first problem stops.
         """
 
+    def expected_files(self) -> list[Path]:
+        """Give the annotation files that `read` will ask for; none where images are no files."""
+        return []
+
     @cached_property
     def contents(self) -> Contents:
         """The data set, read and checked at first use."""

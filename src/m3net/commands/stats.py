@@ -1,0 +1,70 @@
+"""`m3net data stats`: what a data set holds, what chance gives and what is possible at best."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from jsonargparse import ArgumentParser
+from rich.console import Console
+
+from m3net.commands.datasets import as_typed, parse_dataset
+from m3net.data.annotations.findings import Findings
+from m3net.data.records import SplitName
+from m3net.data.statistics import AttributeCounts, count_attributes
+from m3net.reports.statistics import (
+    StatisticsRow,
+    draw_statistics,
+    render_bounds,
+    render_classes,
+    summarize,
+    write_statistics,
+)
+
+ABOUT = (
+    "Count classes, images per class and labels per image, and give the MAP of a random order and "
+    "the highest Recall@100 that is possible; images are not looked at. Writes FOLDER/stats.csv "
+    "and FOLDER/stats.png. Exit code 1 says that a part could not be read and is left out."
+)
+
+
+def run(words: Sequence[str]) -> int:
+    """Run the command and give its exit code: 0, or 1 where a part of the annotations is wrong.
+
+    Args:
+        words: What stands after `m3net data stats`.
+
+    Raises:
+        M3NetError: The settings contradict one another, or nothing can be read.
+    """
+    name, module, config = parse_dataset("stats", ABOUT, _add_options, words)
+    folder: Path = config["out"]
+    findings = Findings(keep_going=True)
+    contents = module.read(findings)
+    splits: dict[SplitName, list[AttributeCounts]] = {
+        split: count_attributes(part, contents.taxonomy, module.protocol)
+        for split, part in contents.splits.named().items()
+        if len(part)
+    }
+    sizes = {split: len(part) for split, part in contents.splits.named().items()}
+    console = Console()
+    rows: list[StatisticsRow] = []
+    for split, counts in splits.items():
+        own = summarize(split, counts)
+        console.print(render_classes(own, f"{name} {split}: {sizes[split]:,} images"))
+        if own[-1].num_queries:
+            title = f"{name} {split}, protocol {module.protocol}, in percent"
+            console.print(render_bounds(own, title))
+        rows += own
+    for sentence in (*map(str, findings.problems), *findings.notes):
+        words = f"m3net: {as_typed(sentence)}"
+        console.print(words, highlight=False, markup=False, soft_wrap=True)
+    if rows:
+        folder.mkdir(parents=True, exist_ok=True)
+        write_statistics(rows, module.protocol, folder / "stats.csv")
+        draw_statistics(splits, folder / "stats.png")
+        written = f"table and picture: {folder / 'stats.csv'}, {folder / 'stats.png'}"
+        console.print(written, highlight=False, markup=False, soft_wrap=True)
+    return 1 if findings.problems else 0
+
+
+def _add_options(parser: ArgumentParser) -> None:
+    """There are none but the data set's."""
