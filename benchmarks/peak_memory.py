@@ -28,6 +28,7 @@ def peak_memory(name: str) -> float:
 def main(name: str) -> None:
     """Run a step a few times, so that the optimizer has its state, and print the peak."""
     device = "cuda" if torch.cuda.is_available() else "cpu"
+    torch.manual_seed(0)
     imports = _mark(device)
     step = STEPS[name](device)
     for _ in range(ROUNDS):

@@ -38,7 +38,7 @@ def fashionai(device: str) -> Step:
 
 
 def deepfashion(device: str) -> Step:
-    """Give a step with 5 attributes and 1,000 classes: 3.3 classes of any attribute per image."""
+    """Give a step with 5 attributes and 1,000 classes: about 3.3 classes per image."""
     targets = _classes_twice(DEEPFASHION)
     targets |= torch.rand(targets.shape) < 2.3 / sum(DEEPFASHION)
     return _m3net(device, DEEPFASHION, targets, torch.ones(BATCH, len(DEEPFASHION)).bool())
