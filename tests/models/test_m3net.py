@@ -49,24 +49,49 @@ def normalise(states: Tensor, net: M3Net) -> Tensor:
     return centred / (centred.square().mean() + 1e-5).sqrt() * net.norm.weight + net.norm.bias
 
 
+def loop_over_classes(net: M3Net, images: Tensor) -> tuple[Tensor, Tensor]:
+    """Phi and logits, one class of one image at a time."""
+    features = net.backbone(images)
+    keys = net.keys(features)
+    attributes = classes = None
+    if net.config.attribute_attention:
+        attributes = net.attribute_net(features, keys)[0]
+    if net.config.class_attention:
+        queries = net.prior if attributes is None else net.attribute_net.queries()
+        classes = net.class_net(features, keys, queries)[0]
+    phi, logits = [], []
+    for b in range(len(images)):
+        for m, a in enumerate(ATTRIBUTE_OF_CLASS):
+            state = torch.zeros(8)
+            if attributes is not None:
+                state = state + net.refine.weight @ attributes[b, a] + net.refine.bias
+            if classes is not None:
+                state = state + classes[b, m]
+            state = normalise(state, net)
+            phi.append(state @ net.transform[m])
+            logits.append((state * net.classifier[m]).sum() + net.bias[m])
+    return torch.stack(phi).view(len(images), 6, 6), torch.stack(logits).view(len(images), 6)
+
+
 @pytest.mark.parametrize("form", FORMS)
 def test_phi_and_logits_equal_a_loop_over_classes(form: str, images: Tensor) -> None:
     net = build(form)
     outputs: Outputs = net(images)
-    features = net.backbone(images)
-    keys = net.keys(features)
-    for m, a in enumerate(ATTRIBUTE_OF_CLASS):
-        states = torch.zeros(3, 8)
-        if outputs.attributes is not None:
-            states = states + outputs.attributes[:, a] @ net.refine.weight.T + net.refine.bias
-        if net.config.class_attention:
-            queries = net.attribute_net.queries() if form == "M3-Net" else net.prior
-            states = states + net.class_net(features, keys, queries)[0][:, m]
-        for b in range(3):
-            state = normalise(states[b], net)
-            torch.testing.assert_close(outputs.phi[b, m], state @ net.transform[m])
-            expected = (state * net.classifier[m]).sum() + net.bias[m]
-            torch.testing.assert_close(outputs.logits[b, m], expected)
+    phi, logits = loop_over_classes(net, images)
+    torch.testing.assert_close(outputs.phi, phi)
+    torch.testing.assert_close(outputs.logits, logits)
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_gradients_equal_those_of_a_loop_over_classes(form: str, images: Tensor) -> None:
+    net = build(form)
+    heads = [p for name, p in net.named_parameters() if not name.startswith("backbone")]
+    generator = torch.Generator().manual_seed(0)
+    weights = [torch.randn(shape, generator=generator) for shape in ((3, 6, 6), (3, 6))]
+    outputs: Outputs = net(images)
+    found = torch.autograd.grad((outputs.phi, outputs.logits), heads, weights)
+    expected = torch.autograd.grad(loop_over_classes(net, images), heads, weights)
+    torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize("form", FORMS)

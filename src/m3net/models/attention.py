@@ -41,9 +41,11 @@ def attend(queries: Tensor, keys: Tensor) -> Tensor:
         >>> attend(torch.ones(2, 4), torch.zeros(1, 4, 5))[0, 0]
         tensor([0.2000, 0.2000, 0.2000, 0.2000, 0.2000])
     """
+    # The few queries are scaled, not the many scores.
+    scaled = queries / queries.shape[1] ** 0.5
     # (K, D) x (B, D, P) -> (B, K, P)
-    scores = torch.matmul(queries.to(keys.dtype), keys)
-    return torch.softmax(scores.float() / queries.shape[1] ** 0.5, dim=-1)
+    scores = torch.matmul(scaled.to(keys.dtype), keys)
+    return torch.softmax(scores.float(), dim=-1)
 
 
 def pool(attention: Tensor, values: Tensor) -> Tensor:

@@ -1,0 +1,47 @@
+"""`python -m benchmarks.peak_memory STEP`: prints the peak memory of a training step in GiB.
+
+The high-water mark of a process never falls, so that each step needs a process of its own. What the
+imports take is left out: it is the same for every step and would hide their difference.
+"""
+
+import resource
+import subprocess
+import sys
+
+import torch
+
+from benchmarks.steps import STEPS
+
+ROUNDS = 3
+
+
+def peak_memory(name: str) -> float:
+    """Measure a step in a new process, in GiB.
+
+    On Linux a new process starts with its parent's mark: call this before the parent has grown.
+    """
+    command = [sys.executable, "-m", "benchmarks.peak_memory", name]
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
+    return float(done.stdout)
+
+
+def main(name: str) -> None:
+    """Run a step a few times, so that the optimizer has its state, and print the peak."""
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    torch.manual_seed(0)
+    imports = _mark(device)
+    step = STEPS[name](device)
+    for _ in range(ROUNDS):
+        step()
+    print(_mark(device) - imports)
+
+
+def _mark(device: str) -> float:
+    if device == "cuda":
+        return torch.cuda.max_memory_allocated() / 2**30
+    unit = 1 if sys.platform == "darwin" else 2**10
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 2**30
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])
