@@ -5,7 +5,7 @@ import sys
 from collections.abc import Iterator
 from typing import NamedTuple
 
-NAMES = ("train_step", "loader", "prepare")
+NAMES = ("train_step", "loader", "prepare", "annotations")
 
 
 class Figure(NamedTuple):

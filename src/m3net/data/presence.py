@@ -1,5 +1,6 @@
 """Are the images there that the annotation files list? Asked before the first is read."""
 
+import errno
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,6 +11,8 @@ from numpy.typing import NDArray
 from m3net.data.annotations.table import rows_error
 from m3net.data.records import Records
 from m3net.errors import AnnotationError, DatasetNotFoundError
+
+_NO_FOLDER = {errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG, errno.ELOOP}
 
 
 def missing_images(root: Path, records: Records) -> NDArray[np.int64]:
@@ -23,7 +26,7 @@ def missing_images(root: Path, records: Records) -> NDArray[np.int64]:
         records: The images.
 
     Raises:
-        DatasetNotFoundError: There is no such folder.
+        DatasetNotFoundError: There is no such folder, or one inside cannot be listed.
     """
     if not root.is_dir():
         raise DatasetNotFoundError.at("image root", root, "--data.root")
@@ -56,9 +59,16 @@ def missing_error(root: Path, missing: Sequence[Records], remedy: str) -> Annota
 
 
 def _files(folder: str) -> set[str]:
-    """Give the names of a folder's files, none where there is no folder."""
+    """Give the names of a folder's files, none where there is no folder.
+
+    Raises:
+        DatasetNotFoundError: There is one that cannot be listed.
+    """
     try:
         with os.scandir(folder) as entries:
             return {entry.name for entry in entries if entry.is_file()}
-    except (FileNotFoundError, NotADirectoryError):
-        return set()
+    except OSError as error:
+        if error.errno in _NO_FOLDER:
+            return set()
+        what = f"image folder that can be listed ({error.strerror})"
+        raise DatasetNotFoundError.at(what, folder, "--data.root") from error

@@ -5,6 +5,7 @@ per attribute, 1 (yes), -1 (no) or 0 (unknown), with blanks between. Only the ye
 per image. The text is read in blocks that fit a processor's cache, and each byte of it is checked.
 """
 
+import codecs
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -85,10 +86,11 @@ def read_head(file: Path, stream: BinaryIO) -> int:
     Raises:
         AnnotationError: The first is no number, or the second does not name the columns.
     """
-    count, names = stream.readline(100).strip(), stream.readline(1000).split()
+    count = stream.readline(100).removeprefix(codecs.BOM_UTF8).strip()
+    names = stream.readline(1000).split()
     if not count.isdigit():
         problem = f"{count[:40].decode(errors='replace')!r} is not the number of rows"
-        raise AnnotationError.at(file, 1, problem, "Write it into line 1")
+        raise AnnotationError.at(file, 1, problem, "Write it into line 1, in plain text")
     if len(names) < 2 or not names[0].endswith(b"_name"):
         problem = "it does not name the columns"
         raise AnnotationError.at(file, 2, problem, "Write 'image_name' and the others into line 2")
@@ -146,6 +148,8 @@ def _parse(text: bytes, num_attributes: int) -> _Block:
         except UnicodeDecodeError:
             problems[line] = "its path is not UTF-8"
             paths.append("")
+        if "\0" in paths[-1]:
+            problems[line] = "its path holds a zero byte"
     good = np.ones(len(ends), dtype=np.bool_)
     good[list(problems)] = False
     yes = np.flatnonzero(ones & after_blank)

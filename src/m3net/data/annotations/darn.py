@@ -72,11 +72,11 @@ def read_names(file: Path) -> Taxonomy:
     try:
         content: Any = json.loads(file.read_text(encoding="utf-8"))
     except ValueError as error:
-        raise AnnotationError.at(file, None, f"not JSON: {error}", "Mend it") from error
+        raise AnnotationError.at(file, None, f"not JSON: {error}", "Write JSON") from error
     if not isinstance(content, dict):
         raise AnnotationError.at(file, None, "no object of lists", "Write one list per attribute")
     if unknown := [name for name in content if name not in SIZES]:
-        known = f"The attributes are {', '.join(SIZES)}"
+        known = f"Write one of {', '.join(SIZES)}"
         raise AnnotationError.at(file, None, f"unknown attribute {unknown[0]!r}", known)
     names = {name: _checked_names(file, name, own) for name, own in content.items()}
     classes = {name: names.get(name, _numbers(size)) for name, size in SIZES.items()}
@@ -87,7 +87,7 @@ def _checked_names(file: Path, attribute: str, names: object) -> tuple[str, ...]
     own = [str(name) for name in names if isinstance(name, str)] if isinstance(names, list) else []
     if len(own) != SIZES[attribute] or len(set(own)) < len(own):
         problem = f"{attribute!r} does not have {SIZES[attribute]} distinct names"
-        raise AnnotationError.at(file, None, problem, "List one for each class, in their order")
+        raise AnnotationError.at(file, None, problem, "Write one for each class, in their order")
     return tuple(own)
 
 

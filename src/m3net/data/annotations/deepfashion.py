@@ -11,7 +11,6 @@ License:
     For non-commercial research, by agreement; images may not be passed on.
 """
 
-import re
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -26,12 +25,14 @@ from m3net.data.annotations.index_files import (
     Evaluated,
     index_file,
     labelled_only,
+    note_twice,
     read_label_pairs,
+    read_listed_paths,
+    refuse_idle,
 )
 from m3net.data.annotations.labels import Labels, check_labels, join_labels
 from m3net.data.annotations.published import Counts
-from m3net.data.annotations.table import rows_error
-from m3net.data.annotations.text import OUTSIDE, read_paths
+from m3net.data.annotations.text import refuse_outside
 from m3net.data.records import Records, Role
 from m3net.data.taxonomy import Attribute, Taxonomy
 from m3net.errors import AnnotationError
@@ -88,12 +89,18 @@ def numbered_classes() -> Classes:
 def read_classes(file: Path, findings: Findings) -> Classes:
     """Read `list_attr_cloth.txt`; a name that its type has already gets its row appended.
 
+    Args:
+        file: The file.
+        findings: Takes such names. A wrong row stops at once: without it, all that follow would
+            have other numbers.
+
     Raises:
         M3NetError: The file is missing or wrong.
     """
-    rows = read_padded(file, ("name", "type"), findings)
-    known = ~rows["type"].isin([str(number) for number in range(1, len(SIZES) + 1)])
-    rows.refuse(known, "type", f"not a number from 1 to {len(SIZES)}", "Mend the row")
+    rows = read_padded(file, ("name", "type"), Findings())
+    numbers = [str(number) for number in range(1, len(SIZES) + 1)]
+    remedy = f"Write a number from 1 to {len(SIZES)}"
+    rows.refuse(~rows["type"].isin(numbers), "type", "there is no such type", remedy)
     attribute = rows["type"].to_numpy(dtype=np.int64) - 1
     names: list[list[str]] = [[] for _ in SIZES]
     value = np.zeros_like(attribute)
@@ -129,9 +136,10 @@ def read_labels(folder: Path, split: Evaluated, classes: Classes, findings: Find
         M3NetError: A file is missing or wrong.
     """
     names = index_file(folder, "filenames", split)
-    paths = read_paths(names, OPTION, findings)
+    paths = read_listed_paths(names, findings)
     labels = _read_typed_pairs(index_file(folder, "label", split), classes, findings)
     labels = check_labels(labels, names.name, len(paths), classes.taxonomy, findings)
+    refuse_idle(names, paths, labels, "without a label", findings)
     roles = labels.roles(len(paths), classes.taxonomy, Role.QUERY | Role.GALLERY)
     return join_labels(names, paths, labels, roles, classes.taxonomy)
 
@@ -149,10 +157,8 @@ def read_all(folder: Path, classes: Classes, findings: Findings) -> Records:
     """
     file = find_file(folder, "list_attr_img.txt")
     matrix = read_attribute_matrix(file, len(classes), OPTION, findings)
-    leaves = re.compile(OUTSIDE)
-    if bad := [place for place, path in enumerate(matrix.paths) if leaves.search(path)]:
-        problem = f"path {matrix.paths[bad[0]]!r} leaves the image root"
-        findings.problem(rows_error(file, matrix.rows[bad].tolist(), problem, "Mend the row"))
+    refuse_outside(file, matrix.rows.tolist(), matrix.paths, findings)
+    note_twice(file, matrix.paths, findings)
     labels = Labels(
         file,
         matrix.rows[matrix.image],

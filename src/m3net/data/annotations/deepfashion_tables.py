@@ -1,7 +1,7 @@
 """The small tables of DeepFashion's download: which split an image is in, where its garment is.
 
 Each file has the number of rows in line 1 and names of columns in line 2; then come rows padded
-with blanks. A name may hold blanks, so that the other columns are counted from the end.
+with blanks.
 """
 
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ from m3net.data.annotations.attribute_matrix import check_count, read_head
 from m3net.data.annotations.findings import Findings
 from m3net.data.annotations.index_files import OPTION
 from m3net.data.annotations.rows import Rows
-from m3net.data.annotations.text import OUTSIDE, read_lines
+from m3net.data.annotations.text import read_lines
 from m3net.errors import AnnotationError, DatasetNotFoundError
 
 _FOLDERS = ("", "Anno", "Anno_coarse", "Eval")
@@ -33,7 +33,12 @@ def find_file(folder: Path, name: str) -> Path:
 
 
 def read_padded(file: Path, columns: Sequence[str], findings: Findings) -> Rows:
-    """Read a file of the form above; the first column may hold blanks.
+    """Read a file of the form above.
+
+    Args:
+        file: The file.
+        columns: What they hold; a first column other than "path" may hold blanks.
+        findings: Takes problems.
 
     Raises:
         M3NetError: The file is missing or wrong.
@@ -41,12 +46,13 @@ def read_padded(file: Path, columns: Sequence[str], findings: Findings) -> Rows:
     lines = read_lines(file, OPTION)
     with file.open("rb") as stream:
         expected = read_head(file, stream)
-    cells = [line.rsplit(maxsplit=len(columns) - 1) for line in lines[2:]]
+    # Names of attributes hold blanks, paths none: there, one more is a wrong row.
+    most = -1 if columns[0] == "path" else len(columns) - 1
+    cells = [line.rsplit(maxsplit=most) for line in lines[2:]]
     check_count(file, expected, len(cells), findings)
     rows = Rows(file, cells, columns, findings, first_row=3)
     if columns[0] == "path":
-        leaves = rows["path"].str.contains(OUTSIDE)
-        rows.refuse(leaves, "path", "leaves the image root", "Mend the row")
+        rows.refuse_paths()
     return rows
 
 
@@ -59,7 +65,7 @@ def read_partition(folder: Path, findings: Findings) -> dict[str, str]:
     rows = read_padded(find_file(folder, "list_eval_partition.txt"), ("path", "split"), findings)
     unknown = ~rows["split"].isin(["train", "val", "test"])
     rows.refuse(unknown, "split", "unknown", "Write train, val or test")
-    rows.refuse(rows["path"].duplicated(), "path", "listed again", "Leave one row")
+    rows.refuse_other_rows()
     return dict(zip(rows["path"], rows["split"], strict=True))
 
 
@@ -79,10 +85,12 @@ def read_boxes(folder: Path, paths: Sequence[str], findings: Findings) -> NDArra
     rows = read_padded(file, ("path", *sides), findings)
     for side in sides:
         bad = ~rows[side].str.fullmatch(r"\d{1,6}")
-        rows.refuse(bad, side, "not a number of pixels", "Mend the row")
+        rows.refuse(bad, side, "not a number of pixels", "Write whole numbers from 0")
+    rows.refuse_other_rows()
     numbers = rows.table[[*sides]].astype(np.int32)
     empty = (numbers["x2"] <= numbers["x1"]) | (numbers["y2"] <= numbers["y1"])
-    rows.refuse(empty, "path", "its box is empty", "Mend the row")
+    remedy = "Write x1 below x2 and y1 below y2"
+    rows.refuse(empty, "path", "its box is empty", remedy)
     boxes = dict(zip(rows["path"], numbers[~empty].to_numpy(), strict=True))
     lacking = [path for path in paths if path not in boxes]
     if lacking:

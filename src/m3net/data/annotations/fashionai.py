@@ -25,7 +25,7 @@ from m3net.data.annotations.index_files import OPTION
 from m3net.data.annotations.labels import Labels, join_labels
 from m3net.data.annotations.published import Counts
 from m3net.data.annotations.rows import Rows
-from m3net.data.annotations.text import OUTSIDE, read_lines
+from m3net.data.annotations.text import read_lines
 from m3net.data.records import Records
 from m3net.data.taxonomy import Attribute, Taxonomy
 from m3net.errors import DatasetNotFoundError
@@ -104,7 +104,12 @@ def read_raw(root: Path, folders: Sequence[str], maybe: Maybe, findings: Finding
     Raises:
         M3NetError: A file is missing or wrong.
     """
-    tables = [_read_labels(root, folder, maybe, findings) for folder in folders]
+    tables = []
+    for folder in folders:
+        own = pd.DataFrame(columns=["path", "attribute", "marks"], dtype=object)
+        with findings.part():
+            own = _read_labels(root, folder, maybe, findings)
+        tables.append(own)
     table = pd.concat(tables)
     columns = [np.arange(len(table)), table["attribute"].map(_IDS), table["marks"].str.find("y")]
     labels = Labels(root / LABEL_FILE, table.index.to_numpy(), *np.asarray(columns, dtype=np.int64))
@@ -123,9 +128,9 @@ def _read_labels(root: Path, folder: str, maybe: Maybe, findings: Findings) -> p
     file = root / folder / LABEL_FILE
     lines = read_lines(file, OPTION)
     rows = Rows(file, [line.split(",") for line in lines], ("path", "attribute", "marks"), findings)
-    known = ", ".join(_IDS)
-    rows.refuse(~rows["attribute"].isin(list(_IDS)), "attribute", "unknown", f"Known are {known}")
-    rows.refuse(rows["path"].str.contains(OUTSIDE), "path", "leaves the folder", "Mend the path")
+    known = f"Write one of {', '.join(_IDS)}"
+    rows.refuse(~rows["attribute"].isin(list(_IDS)), "attribute", "unknown", known)
+    rows.refuse_paths()
     rows.refuse(rows["path"].duplicated(), "path", "listed again", "Leave one row for each image")
     right = rows["marks"].str.fullmatch("[nm]*y[nm]*")
     right &= rows["marks"].str.len() == rows["attribute"].map(_SIZES)

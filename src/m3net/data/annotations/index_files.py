@@ -9,6 +9,7 @@ Embedding Network", AAAI 2020. All numbers count from 0:
   be found, for the attributes that are listed here and no others.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -44,7 +45,7 @@ def read_train(folder: Path, taxonomy: Taxonomy, findings: Findings) -> Records:
         M3NetError: A file is missing or wrong.
     """
     names = index_file(folder, "filenames", "train")
-    paths = read_paths(names, OPTION, findings)
+    paths = read_listed_paths(names, findings)
     labels = read_label_pairs(index_file(folder, "label", "train"), findings)
     labels = check_labels(labels, names.name, len(paths), taxonomy, findings)
     roles = np.zeros((len(paths), len(taxonomy)), dtype=np.uint8)
@@ -67,7 +68,7 @@ def read_evaluation(
         M3NetError: A file is missing or wrong.
     """
     names = index_file(folder, "filenames", split)
-    paths = read_paths(names, OPTION, findings)
+    paths = read_listed_paths(names, findings)
     asked, listed = (
         check_labels(
             _read_label_triples(index_file(folder, kind, split), findings),
@@ -80,14 +81,50 @@ def read_evaluation(
     both = np.isin(listed.image, asked.image)
     listed = listed.without(both, problem, remedy, findings)
     labels = _join(asked, listed)
-    idle = np.setdiff1d(np.arange(len(paths)), labels.image)
-    if len(idle):
-        problem = f"image {paths[idle[0]]!r} is neither query nor candidate"
-        remedy = "Fetch the three files from one source, or delete the line and count anew"
-        findings.problem(rows_error(names, (idle + 1).tolist(), problem, remedy))
+    refuse_idle(names, paths, labels, "neither query nor candidate", findings)
     roles = asked.roles(len(paths), taxonomy, Role.QUERY)
     roles |= listed.roles(len(paths), taxonomy, Role.GALLERY)
     return join_labels(names, paths, labels, roles, taxonomy)
+
+
+def read_listed_paths(names: Path, findings: Findings) -> list[str]:
+    """Give the image paths of `filenames_<split>.txt`; a wrong one becomes "".
+
+    The published lists of DeepFashion name an image twice, with other labels each time: both lines
+    stay, as in the published numbers, and a note says how many there are.
+
+    Raises:
+        M3NetError: The file is missing, or a path is wrong and the first problem stops.
+    """
+    paths = read_paths(names, OPTION, findings)
+    note_twice(names, paths, findings)
+    return paths
+
+
+def note_twice(file: Path, paths: Sequence[str], findings: Findings) -> None:
+    """Note how many lines name an image that an earlier line names."""
+    again = len(paths) - len(set(paths))
+    if again:
+        findings.note(f"{file.name}: {again:,} of its lines name an image that stands there before")
+
+
+def refuse_idle(
+    names: Path, paths: Sequence[str], labels: Labels, problem: str, findings: Findings
+) -> None:
+    """Name the images of an evaluated split that have no label.
+
+    Args:
+        names: Lists the images.
+        paths: N paths.
+        labels: All labels of the split.
+        problem: What an image without a label is, without a full stop.
+        findings: Takes the problem.
+    """
+    idle = np.setdiff1d(np.arange(len(paths)), labels.image)
+    if len(idle):
+        problem = f"image {paths[idle[0]]!r} is {problem}"
+        remedy = "Fetch all files of the split from one source"
+        findings.problem(rows_error(names, (idle + 1).tolist(), problem, remedy))
 
 
 def labelled_only(records: Records, file: str, findings: Findings) -> Records:

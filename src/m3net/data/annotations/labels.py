@@ -83,7 +83,7 @@ def check_labels(
         taxonomy: Attributes and classes.
         findings: Takes what is wrong.
     """
-    remedy = "Indices count from 0; fetch both files from one source"
+    remedy = "Fetch both files from one source; indices count from 0"
     problem = f"label '{{}}': its index is beyond the {num_images:,} images of {images}"
     labels = labels.without(labels.image >= num_images, problem, remedy, findings)
     problem = f"label '{{}}': there are {len(taxonomy)} attributes, numbered from 0"
@@ -91,8 +91,10 @@ def check_labels(
     labels = labels.without(labels.attribute >= len(taxonomy), problem, remedy, findings)
     sizes = np.asarray(taxonomy.sizes)[labels.attribute]
     problem = "label '{}': its value is out of the range of the attribute"
-    ranges = ", ".join(f"{a} to {size - 1}" for a, size in enumerate(taxonomy.sizes))
-    remedy = f"Values count from 0, for attribute {ranges.replace(' to', ' up to')}"
+    tops = ", ".join(
+        f"{size - 1} ({name})" for name, size in zip(taxonomy.names, taxonomy.sizes, strict=True)
+    )
+    remedy = f"Write values from 0 up to {tops}"
     labels = labels.without(labels.value >= sizes, problem, remedy, findings)
     again = _again(labels.image, labels.class_ids(taxonomy))
     labels = labels.without(again, "label '{}' stands here again", "Leave it once", findings)

@@ -7,6 +7,7 @@ import pandas as pd
 
 from m3net.data.annotations.findings import Findings
 from m3net.data.annotations.table import rows_error
+from m3net.data.annotations.text import OUTSIDE
 
 
 class Rows:
@@ -81,3 +82,19 @@ class Rows:
             shown = f"{column} {self.table[column][rows[0]]!r}: {problem}"
             self._findings.problem(rows_error(self.file, rows, shown, remedy))
             self.table = self.table.drop(index=rows)
+
+    def refuse_paths(self) -> None:
+        """Name the rows whose "path" is empty or leaves the image root; go on without them."""
+        path = self["path"]
+        bad = path.str.contains(OUTSIDE) | (path == "")
+        remedy = "Write paths relative to the image root"
+        self.refuse(bad, "path", "empty, or leaves the image root", remedy)
+
+    def refuse_other_rows(self) -> None:
+        """Name the rows whose "path" has had a row with other cells; go on without them.
+
+        A row that says the same again does no harm.
+        """
+        again = self["path"].duplicated() & ~self.table.duplicated()
+        problem = "listed before with other cells"
+        self.refuse(again, "path", problem, "Leave one row for each image, and count anew")

@@ -1,6 +1,7 @@
 """Text files to lines and numbers; every row that is wrong is named."""
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -67,15 +68,29 @@ def read_paths(file: Path, option: str, findings: Findings) -> list[str]:
         M3NetError: As `read_lines`, or a path is wrong and the first problem stops.
     """
     paths = [line.strip() for line in read_lines(file, option)]
-    leaves = re.compile(OUTSIDE)
-    bad = [row for row, path in enumerate(paths, 1) if leaves.search(path)]
-    if bad:
-        problem = f"path {paths[bad[0] - 1]!r} leaves the image root"
-        remedy = "Write paths relative to the image root"
-        findings.problem(rows_error(file, bad, problem, remedy))
-    for row in bad:
-        paths[row - 1] = ""
+    for place in refuse_outside(file, range(1, len(paths) + 1), paths, findings):
+        paths[place] = ""
     return paths
+
+
+def refuse_outside(
+    file: Path, rows: Sequence[int], paths: Sequence[str], findings: Findings
+) -> list[int]:
+    """Name the paths that leave the image root, and give their places.
+
+    Args:
+        file: Lists the paths.
+        rows: The line of each.
+        paths: As written.
+        findings: Takes those that are absolute, on any system, or climb.
+    """
+    leaves = re.compile(OUTSIDE)
+    bad = [place for place, path in enumerate(paths) if leaves.search(path)]
+    if bad:
+        problem = f"path {paths[bad[0]]!r} leaves the image root"
+        remedy = "Write paths relative to the image root"
+        findings.problem(rows_error(file, [rows[place] for place in bad], problem, remedy))
+    return bad
 
 
 def read_numbers(file: Path, option: str, findings: Findings) -> dict[int, list[int]]:

@@ -154,9 +154,8 @@ def read_parts(
     Raises:
         M3NetError: A split failed, and the first problem stops.
     """
-    parts: dict[SplitName, Records] = {}
-    for name in ("train", "val", "test"):
-        parts[name] = _no_records(taxonomy)
+    parts = no_splits(taxonomy).named()
+    for name in parts:
         with findings.part():
             parts[name] = read(name, findings)
     return Splits(**parts)
@@ -198,7 +197,9 @@ def present_only(root: Path, missing: Missing | None, findings: Findings, splits
     )
 
 
-def _no_records(taxonomy: Taxonomy) -> Records:
+def no_splits(taxonomy: Taxonomy) -> Splits:
+    """Give three empty splits, for what could not be read where all problems are wanted."""
     shape = (0, len(taxonomy))
     annotated, roles = np.zeros(shape, dtype=np.bool_), np.zeros(shape, dtype=np.uint8)
-    return Records.build([], [], [], annotated, roles, taxonomy.num_classes)
+    none = Records.build([], [], [], annotated, roles, taxonomy.num_classes)
+    return Splits(none, none, none)

@@ -6,7 +6,7 @@ from pathlib import Path
 from m3net.data.annotations.darn import PUBLISHED, numbered_taxonomy, read_names
 from m3net.data.annotations.findings import Findings
 from m3net.data.datamodules.base import Contents, Missing, RetrievalDataModule, read_parts
-from m3net.data.datamodules.index import read_index_split
+from m3net.data.datamodules.index import JPEG, read_index_split
 from m3net.data.datamodules.loading import LoadingConfig
 from m3net.data.images import FileReader
 
@@ -52,9 +52,11 @@ class DARNDataModule(RetrievalDataModule):
         Raises:
             M3NetError: A file is missing or wrong.
         """
-        names = self.names_file
-        taxonomy = numbered_taxonomy() if names is None else read_names(names)
+        taxonomy = numbered_taxonomy()
+        if self.names_file is not None:
+            with findings.part():
+                taxonomy = read_names(self.names_file)
         counts = PUBLISHED if self.published else {}
         read = partial(read_index_split, "DARN", self.annotations, taxonomy, counts)
         splits = read_parts(read, taxonomy, findings)
-        return Contents(taxonomy, splits, FileReader(self.root), self.root)
+        return Contents(taxonomy, splits, FileReader(self.root, formats=JPEG), self.root)

@@ -13,11 +13,14 @@ from m3net.data.annotations.deepfashion_tables import find_file, read_boxes, rea
 from m3net.data.annotations.findings import Findings
 from m3net.data.annotations.index_files import OPTION, index_file, read_evaluation, read_train
 from m3net.data.annotations.published import check_counts
+from m3net.data.annotations.table import rows_error
 from m3net.data.annotations.text import read_paths
-from m3net.data.datamodules.base import Contents, RetrievalDataModule, read_parts
+from m3net.data.datamodules.base import Contents, RetrievalDataModule, no_splits, read_parts
+from m3net.data.datamodules.index import JPEG
 from m3net.data.datamodules.loading import LoadingConfig
 from m3net.data.images import FileReader
-from m3net.data.records import Records, Role, SplitName
+from m3net.data.preparation import is_prepared
+from m3net.data.records import Records, Role, SplitName, Splits
 from m3net.errors import AnnotationError, ConfigError, DatasetNotFoundError
 from m3net.protocol import Protocol
 
@@ -86,18 +89,17 @@ class DeepFashionDataModule(RetrievalDataModule):
         Raises:
             M3NetError: A file is missing or wrong.
         """
-        classes = self._read_classes(findings)
-        if self.layout == "index":
-            read = partial(self._read_index_split, classes)
-        else:
-            images = deepfashion.read_all(self.annotations, classes, findings)
-            split_of = self._read_partition(images, findings)
-            read = partial(_raw_split, images, split_of)
-        splits = read_parts(read, classes.taxonomy, findings)
+        taxonomy = deepfashion.numbered_classes().taxonomy
+        splits = no_splits(taxonomy)
+        # Without its classes, no label of an image can be understood.
+        with findings.part():
+            classes = self._read_classes(findings)
+            taxonomy, splits = classes.taxonomy, self._read_splits(classes, findings)
         if self.crop_margin is not None:
-            splits = splits.map(partial(self._with_boxes, findings))
-        reader = FileReader(self.root, margin=self.crop_margin)
-        return Contents(classes.taxonomy, splits, reader, self.root)
+            with findings.part():
+                splits = self._with_boxes(splits, findings)
+        reader = FileReader(self.root, self.crop_margin, JPEG)
+        return Contents(taxonomy, splits, reader, self.root)
 
     def _read_classes(self, findings: Findings) -> Classes:
         """Read the names of the classes; numbers will do where no file is in need of the names."""
@@ -114,6 +116,14 @@ class DeepFashionDataModule(RetrievalDataModule):
             problem = f"{found} attributes of the types, but the published file has {published}"
             findings.problem(AnnotationError.at(file, None, problem, "Fetch it anew"))
         return classes
+
+    def _read_splits(self, classes: Classes, findings: Findings) -> Splits:
+        if self.layout == "index":
+            read = partial(self._read_index_split, classes)
+        else:
+            images = deepfashion.read_all(self.annotations, classes, findings)
+            read = partial(_raw_split, images, self._read_partition(images, findings))
+        return read_parts(read, classes.taxonomy, findings)
 
     def _read_index_split(self, classes: Classes, split: SplitName, findings: Findings) -> Records:
         taxonomy, folder = classes.taxonomy, self.annotations
@@ -144,15 +154,24 @@ class DeepFashionDataModule(RetrievalDataModule):
         partition = read_partition(self.annotations, findings)
         split_of = [partition.get(path, "") for path in images.paths.tolist()]
         if lacking := [place for place, split in enumerate(split_of) if not split]:
-            path = str(images.paths[lacking[0]])
-            problem = f"no split for {len(lacking):,} labelled images, as {path!r}"
-            file = find_file(self.annotations, "list_eval_partition.txt")
-            findings.problem(AnnotationError.at(file, None, problem, "Fetch the file anew"))
+            problem = f"no split for image {images[lacking[0]].path!r} in list_eval_partition.txt"
+            remedy = "Fetch both files from one source"
+            rows = images.rows[lacking].tolist()
+            findings.problem(rows_error(Path(images.files[0]), rows, problem, remedy))
         return split_of
 
-    def _with_boxes(self, findings: Findings, records: Records) -> Records:
-        boxes = read_boxes(self.annotations, records.paths.tolist(), findings)
-        return replace(records, boxes=boxes)
+    def _with_boxes(self, splits: Splits, findings: Findings) -> Splits:
+        """Give each image its box."""
+        if is_prepared(self.root):
+            raise ConfigError(
+                f"{self.root} holds small copies, but boxes are in pixels of the originals. Set "
+                "--data.root to the folder of the originals, or --data.crop_margin to null."
+            )
+        parts = [splits.train, splits.val, splits.test]
+        paths = [path for part in parts for path in part.paths.tolist()]
+        boxes = read_boxes(self.annotations, paths, findings)
+        shares = np.split(boxes, np.cumsum([len(part) for part in parts])[:-1])
+        return Splits(*(replace(part, boxes=own) for part, own in zip(parts, shares, strict=True)))
 
 
 def _raw_split(

@@ -15,8 +15,8 @@ from m3net.data.annotations.fashionai import (
     read_raw,
 )
 from m3net.data.annotations.findings import Findings
-from m3net.data.datamodules.base import Contents, RetrievalDataModule, read_parts
-from m3net.data.datamodules.index import read_index_split
+from m3net.data.datamodules.base import Contents, RetrievalDataModule, no_splits, read_parts
+from m3net.data.datamodules.index import JPEG, read_index_split
 from m3net.data.datamodules.loading import LoadingConfig
 from m3net.data.images import FileReader
 from m3net.data.records import Records, Splits
@@ -84,13 +84,15 @@ class FashionAIDataModule(RetrievalDataModule):
         Raises:
             M3NetError: A file is missing or wrong.
         """
+        splits = no_splits(TAXONOMY)
         if self.layout == "index":
             counts = PUBLISHED if self.published else {}
             read = partial(read_index_split, "FashionAI", self.annotations, TAXONOMY, counts)
             splits = read_parts(read, TAXONOMY, findings)
         else:
-            splits = self._divide(findings)
-        return Contents(TAXONOMY, splits, FileReader(self.root), self.root)
+            with findings.part():
+                splits = self._divide(findings)
+        return Contents(TAXONOMY, splits, FileReader(self.root, formats=JPEG), self.root)
 
     def _divide(self, findings: Findings) -> Splits:
         """Read the competition's files and divide their images."""

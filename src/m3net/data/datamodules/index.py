@@ -1,4 +1,4 @@
-"""One split of the index files, held against the published counts."""
+"""What the data sets with index files share: one split, held against the published counts."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -8,6 +8,9 @@ from m3net.data.annotations.index_files import read_evaluation, read_train
 from m3net.data.annotations.published import Counts, check_counts
 from m3net.data.records import Records, SplitName
 from m3net.data.taxonomy import Taxonomy
+
+JPEG = frozenset({"jpeg"})
+"""The format of all photos of these data sets; a file of another is a placeholder."""
 
 
 def read_index_split(
