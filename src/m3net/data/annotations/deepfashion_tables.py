@@ -26,10 +26,16 @@ def find_file(folder: Path, name: str) -> Path:
     Raises:
         DatasetNotFoundError: It is in none of them.
     """
-    for inner in _FOLDERS:
-        if (folder / inner / name).is_file():
-            return folder / inner / name
-    raise DatasetNotFoundError.at("annotation file", folder / "Anno" / name, OPTION)
+    file = place_file(folder, name)
+    if not file.is_file():
+        raise DatasetNotFoundError.at("annotation file", file, OPTION)
+    return file
+
+
+def place_file(folder: Path, name: str) -> Path:
+    """Give the place of a file of the download; in Anno where it is in none of the folders."""
+    places = [folder / inner / name for inner in _FOLDERS]
+    return next((place for place in places if place.is_file()), folder / "Anno" / name)
 
 
 def read_padded(file: Path, columns: Sequence[str], findings: Findings) -> Rows:

@@ -33,6 +33,13 @@ def index_file(folder: Path, kind: str, split: str) -> Path:
     return folder / f"{kind}_{_SUFFIXES[split]}.txt"
 
 
+def index_files(folder: Path) -> list[Path]:
+    """Give the places of all index files, whether they are there or not."""
+    train = [index_file(folder, kind, "train") for kind in ("filenames", "label")]
+    kinds = ("filenames", "query", "candidate")
+    return train + [index_file(folder, kind, split) for split in ("val", "test") for kind in kinds]
+
+
 def read_train(folder: Path, taxonomy: Taxonomy, findings: Findings) -> Records:
     """Give the training images; those without a label are left out and counted in a note.
 

@@ -55,6 +55,10 @@ class CatalogueDataModule(RetrievalDataModule):
         """How the catalogue is evaluated."""
         return self._protocol
 
+    def expected_files(self) -> list[Path]:
+        """Give the table."""
+        return [self.file]
+
     def read(self, findings: Findings) -> Contents:
         """Read the table and divide its images.
 

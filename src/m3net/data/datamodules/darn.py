@@ -5,6 +5,7 @@ from pathlib import Path
 
 from m3net.data.annotations.darn import PUBLISHED, numbered_taxonomy, read_names
 from m3net.data.annotations.findings import Findings
+from m3net.data.annotations.index_files import index_files
 from m3net.data.datamodules.base import Contents, Missing, RetrievalDataModule, read_parts
 from m3net.data.datamodules.index import JPEG, read_index_split
 from m3net.data.datamodules.loading import LoadingConfig
@@ -42,6 +43,11 @@ class DARNDataModule(RetrievalDataModule):
         self.annotations = self.root if annotations is None else Path(annotations)
         self.names_file = None if names_file is None else Path(names_file)
         self.missing, self.published = missing, published
+
+    def expected_files(self) -> list[Path]:
+        """Give the annotation files that `read` will ask for."""
+        named = [] if self.names_file is None else [self.names_file]
+        return [*named, *index_files(self.annotations)]
 
     def read(self, findings: Findings) -> Contents:
         """Read the annotation files.

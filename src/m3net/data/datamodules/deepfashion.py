@@ -9,7 +9,12 @@ import numpy as np
 
 from m3net.data.annotations import deepfashion
 from m3net.data.annotations.deepfashion import Classes
-from m3net.data.annotations.deepfashion_tables import find_file, read_boxes, read_partition
+from m3net.data.annotations.deepfashion_tables import (
+    find_file,
+    place_file,
+    read_boxes,
+    read_partition,
+)
 from m3net.data.annotations.findings import Findings
 from m3net.data.annotations.index_files import OPTION, index_file, read_evaluation, read_train
 from m3net.data.annotations.published import check_counts
@@ -79,6 +84,25 @@ class DeepFashionDataModule(RetrievalDataModule):
     def protocol(self) -> Protocol:
         """What a query is."""
         return self._protocol
+
+    def expected_files(self) -> list[Path]:
+        """Give the annotation files that `read` will ask for."""
+        folder = self.annotations
+        names = ["list_attr_cloth.txt"]
+        if self.layout == "raw":
+            names += ["list_attr_img.txt", "list_eval_partition.txt"]
+        elif self.train_list == "rebuilt":
+            names += ["list_attr_img.txt"]
+        if self.crop_margin is not None:
+            names += ["list_bbox.txt"]
+        files = [place_file(folder, name) for name in names]
+        if self.layout == "index":
+            kinds = ("query", "candidate") if self.protocol == "single" else ("label",)
+            train = ("filenames", "label") if self.train_list == "index" else ()
+            files += [index_file(folder, kind, "train") for kind in train]
+            for split in ("val", "test"):
+                files += [index_file(folder, kind, split) for kind in ("filenames", *kinds)]
+        return files
 
     def read(self, findings: Findings) -> Contents:
         """Read the annotation files.

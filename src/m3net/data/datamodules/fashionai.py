@@ -8,6 +8,7 @@ from typing import Literal
 import numpy as np
 
 from m3net.data.annotations.fashionai import (
+    LABEL_FILE,
     PUBLISHED,
     TAXONOMY,
     Maybe,
@@ -15,6 +16,7 @@ from m3net.data.annotations.fashionai import (
     read_raw,
 )
 from m3net.data.annotations.findings import Findings
+from m3net.data.annotations.index_files import index_files
 from m3net.data.datamodules.base import Contents, RetrievalDataModule, no_splits, read_parts
 from m3net.data.datamodules.index import JPEG, read_index_split
 from m3net.data.datamodules.loading import LoadingConfig
@@ -74,6 +76,13 @@ class FashionAIDataModule(RetrievalDataModule):
         self.layout, self.published = layout, published
         self.maybe, self.test_folders = maybe, test_folders
         self.fractions, self.query_fraction, self.split_seed = fractions, query_fraction, split_seed
+
+    def expected_files(self) -> list[Path]:
+        """Give the annotation files that `read` will ask for."""
+        if self.layout == "index":
+            return index_files(self.annotations)
+        found = sorted(self.annotations.glob(f"*/{LABEL_FILE}"))
+        return found or [self.annotations / "*" / LABEL_FILE]
 
     def read(self, findings: Findings) -> Contents:
         """Read the annotation files.
