@@ -223,8 +223,8 @@ def test_lost_queries_against_a_loop(protocol: Protocol) -> None:
 def by_hand(train: list[list[int]], val: list[list[int]], test: list[list[int]]) -> Splits:
     """Give splits whose images are queries and gallery at once."""
     parts = []
-    for labels in (train, val, test):
-        records = make_catalogue(list(range(len(labels))), labels).records
+    for first, labels in zip((0, 100, 200), (train, val, test), strict=True):
+        records = make_catalogue([first + place for place in range(len(labels))], labels).records
         parts.append(replace(records, roles=records.annotated * np.uint8(3)))
     return Splits(*parts)
 
@@ -241,6 +241,21 @@ def test_classes_that_training_never_sees_are_reported() -> None:
 
 def test_nothing_to_report() -> None:
     assert check_splits(by_hand([[0, 3]], [[0, 3]] * 2, [[0, 3]] * 2), TAXONOMY) == []
+
+
+def test_images_that_are_listed_again_are_reported() -> None:
+    splits = by_hand([[0, 3]] * 3, [[0, 3]] * 2, [[0, 3]] * 2)
+    shown = splits.test.paths.copy()
+    shown[0] = splits.train.paths[2]
+    broken = replace(
+        splits,
+        train=splits.train.select(np.array([0, 1, 1, 1, 2])),
+        test=replace(splits.test, paths=shown),
+    )
+    assert check_splits(broken, TAXONOMY) == [
+        "train: 2 images are listed again, and count again",
+        "1 images stand in train and in test",
+    ]
 
 
 @pytest.mark.parametrize("empty", ["train", "val", "test"])
@@ -263,7 +278,7 @@ def test_a_split_without_one_of_the_roles(role: Role, word: str) -> None:
 
 def test_a_query_without_a_class_asks_for_no_label() -> None:
     splits = by_hand([[0, 3]], [[0, 3]] * 2, [[0, 3]] * 2)
-    records = make_catalogue([0, 1, 2], [[0, 3], [0, 3], [0]]).records
+    records = make_catalogue([200, 201, 202], [[0, 3], [0, 3], [0]]).records
     # Of the details, only the image without any is a query.
     roles = np.array([[3, 2], [3, 2], [3, 1]], dtype=np.uint8)
     broken = replace(splits, test=replace(records, roles=roles))

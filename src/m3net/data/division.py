@@ -7,6 +7,7 @@ holds and in whatever order: a photo that was trained on never turns up in a lat
 from collections.abc import Iterable
 from dataclasses import replace
 from hashlib import blake2b
+from itertools import combinations
 
 import numpy as np
 from numpy.typing import NDArray
@@ -82,7 +83,7 @@ def check_splits(splits: Splits, taxonomy: Taxonomy, protocol: Protocol = "singl
         if not len(records):
             remedy = "Add images to it, or set --data.fractions or --data.split_seed."
             raise ConfigError(f"The {name} split is empty. {remedy}")
-    report = _unseen_classes(splits, taxonomy)
+    report = [*_repeated_images(splits), *_unseen_classes(splits, taxonomy)]
     for name, records in (("val", splits.val), ("test", splits.test)):
         queries, lost = _lost_queries(records, taxonomy, protocol)
         gallery = np.any(records.roles & Role.GALLERY, axis=0)
@@ -133,6 +134,19 @@ def _check_roles(catalogue: Catalogue, split: NDArray[np.str_]) -> None:
         problem = f"no role in column {catalogue.columns.role!r} for an image of val or test"
         remedy = "Write query, gallery or both"
         raise rows_error(catalogue.file, records.rows[without].tolist(), problem, remedy)
+
+
+def _repeated_images(splits: Splits) -> list[str]:
+    """Say how many images stand in a split twice, or in two of them."""
+    report = []
+    paths = {name: part.paths for name, part in splits.named().items()}
+    for name, own in paths.items():
+        if again := len(own) - len(np.unique(own)):
+            report.append(f"{name}: {again:,} images are listed again, and count again")
+    for first, second in combinations(paths, 2):
+        if shared := len(np.intersect1d(paths[first], paths[second])):
+            report.append(f"{shared:,} images stand in {first} and in {second}")
+    return report
 
 
 def _unseen_classes(splits: Splits, taxonomy: Taxonomy) -> list[str]:
