@@ -11,9 +11,9 @@ import pytest
 SOURCE = Path(__file__).parents[1] / "src"
 # A part imports from parts before it, never from one behind it.
 FLOW = [
-    *("errors", "protocol", "data", "models", "losses", "metrics", "reports", "optimization"),
-    *("task", "runs", "callbacks", "checkpoints", "trainer", "environment", "commands", "cli"),
-    "__main__",
+    *("errors", "protocol", "data", "embeddings", "models", "losses", "metrics", "reports"),
+    *("optimization", "task", "runs", "speech", "callbacks", "checkpoints", "trainer"),
+    *("environment", "commands", "cli", "__main__"),
 ]
 DATA_FLOW = [
     *("taxonomy", "records", "batch", "journal", "processes", "image_bytes", "images"),

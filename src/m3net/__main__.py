@@ -28,6 +28,10 @@ def main(args: Sequence[str] | None = None) -> int:
             from m3net.commands import data
 
             return data.run(words[1:])
+        if words[:1] == ["evaluate"]:
+            from m3net.commands import evaluate
+
+            return evaluate.run(words[1:])
         from m3net import cli
 
         cli.run(words)

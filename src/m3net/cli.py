@@ -2,8 +2,6 @@
 
 import argparse
 import json
-import logging
-import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -26,9 +24,10 @@ from m3net.checkpoints import (
     run_of,
 )
 from m3net.data.datamodules import BaseDataModule
-from m3net.errors import CheckpointError, ConfigError, M3NetError
+from m3net.errors import CheckpointError, ConfigError, own_cause
 from m3net.reports.farewell import render_farewell
 from m3net.runs import is_first_process, new_run
+from m3net.speech import set_up_speech
 from m3net.task import M3NetTask
 from m3net.trainer import M3NetTrainer, best_precision
 
@@ -83,7 +82,8 @@ class M3NetCLI(LightningCLI):
                 "description": "Attribute-specific fashion retrieval: train, test, predict.",
                 "version": m3net.__version__,
                 "epilog": "'m3net synthesize FOLDER' writes a drawn catalogue to try these on; "
-                "'m3net data prepare' makes small copies of large photos.",
+                "'m3net data prepare' makes small copies of large photos; "
+                "'m3net evaluate' scores vectors of any model.",
             },
             trainer_defaults={"enable_model_summary": False, "log_every_n_steps": 10},
         )
@@ -220,32 +220,13 @@ def run(words: Sequence[str]) -> None:
     Raises:
         M3NetError: Something the user gave cannot be used.
     """
-    _set_up_speech()
+    set_up_speech()
     try:
         cli = M3NetCLI(words)
     except ValueError as error:
-        raise (_wrapped(error) or error) from None
+        raise (own_cause(error) or error) from None
     if is_first_process():
         cli.say_farewell()
-
-
-def _wrapped(error: BaseException) -> M3NetError | None:
-    """Give the error of ours that jsonargparse met while it built data or model, if it was one."""
-    cause = error.__cause__
-    return cause if cause is None or isinstance(cause, M3NetError) else _wrapped(cause)
-
-
-def _set_up_speech() -> None:
-    """Let m3net report on the first process, and Lightning speak only of what went wrong."""
-    reports = logging.getLogger("m3net")
-    reports.setLevel(logging.INFO if is_first_process() else logging.ERROR)
-    if not reports.handlers:
-        handler = logging.StreamHandler()
-        handler.setFormatter(logging.Formatter("m3net: %(message)s"))
-        reports.addHandler(handler)
-    logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
-    # Lightning itself still uses what torch calls outdated; users can do nothing about it.
-    warnings.filterwarnings("ignore", message=".*LeafSpec.*is deprecated")
 
 
 def _csv_logger(folder: Path) -> Namespace:

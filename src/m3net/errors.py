@@ -80,9 +80,33 @@ class ImageReadError(M3NetError):
         )
 
 
+class EmbeddingError(M3NetError):
+    """A file of embeddings contradicts its format or the data that it is evaluated on."""
+
+    @classmethod
+    def at(cls, file: str | Path, problem: str, remedy: str) -> Self:
+        """Name the file, the problem and the remedy.
+
+        Args:
+            file: The file, or the folder of its parts.
+            problem: What is wrong and where, without a full stop.
+            remedy: What to do about it, without a full stop.
+        """
+        return cls(f"{file}: {problem}. {remedy}.")
+
+
 class CheckpointError(M3NetError):
     """A checkpoint or run folder cannot serve what was asked."""
 
 
 class WeightsError(M3NetError):
     """Pretrained backbone weights cannot be had."""
+
+
+def own_cause(error: BaseException) -> M3NetError | None:
+    """Give the error of ours that another library met and raised as its own, if it was one.
+
+    jsonargparse does so with whatever stops it from building an argument.
+    """
+    cause = error.__cause__
+    return cause if cause is None or isinstance(cause, M3NetError) else own_cause(cause)

@@ -35,7 +35,7 @@ def render_farewell(folder: Path, command: str) -> Text:
     }
     place = shlex.quote(str(folder))
     predict = f"m3net predict --ckpt_path {place} --data.images FOLDER_OF_PHOTOS"
-    if command != "predict":
+    if command not in ("predict", "evaluate"):
         tested = command in ("train", "test")
         lines["next"] = predict if tested else f"m3net test --ckpt_path {place}"
     width = max(map(len, lines), default=0)

@@ -1,0 +1,19 @@
+"""What m3net and its libraries say while they work: reports, but not on every process."""
+
+import logging
+import warnings
+
+from m3net.runs import is_first_process
+
+
+def set_up_speech() -> None:
+    """Let m3net report on the first process, and Lightning speak only of what went wrong."""
+    reports = logging.getLogger("m3net")
+    reports.setLevel(logging.INFO if is_first_process() else logging.ERROR)
+    if not reports.handlers:
+        handler = logging.StreamHandler()
+        handler.setFormatter(logging.Formatter("m3net: %(message)s"))
+        reports.addHandler(handler)
+    logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
+    # Lightning itself still uses what torch calls outdated; users can do nothing about it.
+    warnings.filterwarnings("ignore", message=".*LeafSpec.*is deprecated")
