@@ -25,7 +25,7 @@ def test_attributes_and_sizes() -> None:
 
 def test_each_image_has_the_class_of_its_y(tmp_path: Path) -> None:
     photos = in_file_order(write_raw(tmp_path, per_class=2))
-    records = read_raw(tmp_path, label_folders(tmp_path), "keep", Findings())
+    records = read_raw(tmp_path, label_folders(tmp_path, Findings()), "keep", Findings())
     names, first = list(CLASSES), np.cumsum([0, *CLASSES.values()])
     assert records.paths.tolist() == [photo.path for photo in photos]
     for place, photo in enumerate(photos):
@@ -69,8 +69,8 @@ def test_dropping_keeps_the_rows_of_the_others(tmp_path: Path) -> None:
 def test_a_folder_may_be_the_root_itself(tmp_path: Path) -> None:
     photos = write_raw(tmp_path, per_class=1)
     folder = tmp_path / FOLDERS[0]
-    assert label_folders(tmp_path) == sorted(FOLDERS)
-    assert label_folders(folder) == [""]
+    assert label_folders(tmp_path, Findings()) == sorted(FOLDERS)
+    assert label_folders(folder, Findings()) == [""]
     records = read_raw(folder, [""], "keep", Findings())
     own = [photo.path for photo in photos if photo.path.startswith(FOLDERS[0])]
     assert [f"{FOLDERS[0]}/{path}" for path in records.paths.tolist()] == own
@@ -87,4 +87,13 @@ def test_a_broken_folder_does_not_hide_the_other(tmp_path: Path) -> None:
 
 def test_no_folder_has_labels(tmp_path: Path) -> None:
     with pytest.raises(DatasetNotFoundError, match=r"label\.csv.*--data\.annotations"):
-        label_folders(tmp_path)
+        label_folders(tmp_path, Findings())
+
+
+def test_folders_of_images_alone_are_noted(tmp_path: Path) -> None:
+    write_raw(tmp_path, per_class=1)
+    (tmp_path / "fashionAI_attributes_test" / "Images").mkdir(parents=True)
+    findings = Findings()
+    assert label_folders(tmp_path, findings) == sorted(FOLDERS)
+    [note] = findings.notes
+    assert note.endswith("Annotations/label.csv: fashionAI_attributes_test")
