@@ -59,14 +59,15 @@ def read_attribute_matrix(
     if not file.is_file():
         raise DatasetNotFoundError.at("annotation file", file, option)
     paths: list[str] = []
-    rows, images, columns = [], [], []
+    none = np.arange(0)
+    rows, images, columns = [none], [none], [none]
     number = 2
     problems: dict[str, list[int]] = {}
     with file.open("rb") as stream:
         expected = read_head(file, stream)
         for text in _blocks(stream):
             block = _parse(text, num_attributes)
-            for row, problem in block.problems.items():
+            for row, problem in sorted(block.problems.items()):
                 problems.setdefault(problem, []).append(number + 1 + row)
             images.append(block.image + len(paths))
             columns.append(block.column)
@@ -119,12 +120,14 @@ class _Block:
 
 def _blocks(stream: BinaryIO) -> Iterator[bytes]:
     """Give the rest of a file in blocks of whole lines, without blank lines at its end."""
+    held = b""
     while block := stream.read(_BLOCK) + stream.readline():
-        if len(block) < _BLOCK or not stream.peek(1):  # type: ignore[attr-defined]  # buffered
-            block = block.rstrip()
-            if not block:
-                return
-        yield block if block.endswith(b"\n") else block + b"\n"
+        # Blank lines wait until another line shows that they are not the end.
+        block = held + block
+        lines = block.rstrip(_BLANKS)
+        held = block[len(lines) :].partition(b"\n")[2] if lines else block
+        if lines:
+            yield lines + b"\n"
 
 
 def _parse(text: bytes, num_attributes: int) -> _Block:
@@ -137,24 +140,21 @@ def _parse(text: bytes, num_attributes: int) -> _Block:
     ones = data == _ONE
     word_starts = ~blank & after_blank
     words = np.cumsum(word_starts, dtype=np.int32)
-    problems = _wrong_lines(data, blank, after_blank, ones, starts)
     before = words[starts] - word_starts[starts]
-    for line in np.flatnonzero(words[ends] - before != num_attributes + 1).tolist():
-        problems[line] = f"{max(int(words[ends[line]] - before[line]) - 1, 0):,} values"
-    paths = []
-    for line, (start, end) in enumerate(zip(starts.tolist(), ends.tolist(), strict=True)):
-        try:
-            paths.append(text[start:end].split(None, 1)[0].decode() if line not in problems else "")
-        except UnicodeDecodeError:
-            problems[line] = "its path is not UTF-8"
-            paths.append("")
-        if "\0" in paths[-1]:
-            problems[line] = "its path holds a zero byte"
+    strange = np.flatnonzero(~_fits_a_value(data, blank, after_blank, ones))
+    line_of_strange = np.searchsorted(starts, strange, side="right") - 1
+    # Of the path, which is the first word of its line, any byte is right.
+    wrong = line_of_strange[words[strange] - before[line_of_strange] > 1]
+    problems = dict.fromkeys(wrong.tolist(), "a value is not 1, -1 or 0")
+    num_values = words[ends] - before - 1
+    for line in np.flatnonzero(num_values != num_attributes).tolist():
+        problems[line] = f"{max(int(num_values[line]), 0):,} values"
+    paths = _read_paths(text, starts, ends, problems)
     good = np.ones(len(ends), dtype=np.bool_)
     good[list(problems)] = False
     yes = np.flatnonzero(ones & after_blank)
     line_of_yes = np.searchsorted(ends, yes)
-    # The path is the first word of its line; one that starts with "1" is no value.
+    # A path may start with "1" as well.
     column = words[yes] - before[line_of_yes] - 2
     kept = good[line_of_yes] & (column >= 0)
     place = np.cumsum(good) - 1
@@ -168,14 +168,31 @@ def _parse(text: bytes, num_attributes: int) -> _Block:
     )
 
 
-def _wrong_lines(
+def _read_paths(
+    text: bytes, starts: NDArray[np.int64], ends: NDArray[np.int64], problems: dict[int, str]
+) -> list[str]:
+    """Give the first word of each line, "" where it has a problem; wrong paths are added."""
+    paths = [""] * len(starts)
+    for line, (start, end) in enumerate(zip(starts.tolist(), ends.tolist(), strict=True)):
+        if line in problems:
+            continue
+        path = text[start:end].split(None, 1)[0]
+        try:
+            paths[line] = path.decode()
+        except UnicodeDecodeError:
+            problems[line] = "its path is not UTF-8"
+        if b"\0" in path:
+            problems[line] = "its path holds a zero byte"
+    return paths
+
+
+def _fits_a_value(
     data: NDArray[np.uint8],
     blank: NDArray[np.bool_],
     after_blank: NDArray[np.bool_],
     ones: NDArray[np.bool_],
-    starts: NDArray[np.int64],
-) -> dict[int, str]:
-    """Find the lines in which a word behind the first is not 1, -1 or 0."""
+) -> NDArray[np.bool_]:
+    """Say of each byte whether it is a blank or at its place in a word that is 1, -1 or 0."""
     before_blank = np.concatenate([blank[1:], [True]])
     minus = (data == _MINUS) & after_blank
     minus[:-1] &= ones[1:]
@@ -183,16 +200,5 @@ def _wrong_lines(
     signed = ones & before_blank
     signed[1:] &= minus[:-1]
     signed[0] = False
-    right = blank | minus | (digit & after_blank) | signed
-    others = np.flatnonzero(~right)
-    line = np.searchsorted(starts, others, side="right") - 1
-    first_blank = _first_blanks(blank, starts)
-    return dict.fromkeys(line[others > first_blank[line]].tolist(), "a value is not 1, -1 or 0")
-
-
-def _first_blanks(blank: NDArray[np.bool_], starts: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Give the place of the first blank of each line; each line ends with one."""
-    found = np.empty_like(starts)
-    for line, start in enumerate(starts.tolist()):
-        found[line] = start + blank[start:].argmax()
-    return found
+    fits: NDArray[np.bool_] = blank | minus | (digit & after_blank) | signed
+    return fits

@@ -77,8 +77,13 @@ PUBLISHED = {
 }
 
 
-def label_folders(root: Path) -> list[str]:
+def label_folders(root: Path, findings: Findings) -> list[str]:
     """Give the folders below `root` that hold `Annotations/label.csv`, sorted; "" for itself.
+
+    Args:
+        root: Where to look.
+        findings: Takes a note of folders that hold images alone, as those of the competition's
+            tests without their answers.
 
     Raises:
         DatasetNotFoundError: There is none.
@@ -89,6 +94,9 @@ def label_folders(root: Path) -> list[str]:
         folders = ["", *folders]
     if not folders:
         raise DatasetNotFoundError.at("annotation file", root / "*" / LABEL_FILE, OPTION)
+    images = sorted(folder.parent.name for folder in root.glob("*/Images"))
+    if bare := [name for name in images if name not in folders]:
+        findings.note(f"not read, for want of {LABEL_FILE}: {', '.join(bare)}")
     return folders
 
 

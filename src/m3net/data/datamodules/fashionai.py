@@ -105,7 +105,7 @@ class FashionAIDataModule(RetrievalDataModule):
 
     def _divide(self, findings: Findings) -> Splits:
         """Read the competition's files and divide their images."""
-        folders = label_folders(self.annotations)
+        folders = label_folders(self.annotations, findings)
         if lacking := [name for name in self.test_folders if name not in folders]:
             there = ", ".join(map(repr, folders))
             raise ConfigError(

@@ -1,0 +1,1 @@
+"""Annotation files broken in every way that was thought of."""
