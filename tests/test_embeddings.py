@@ -145,6 +145,18 @@ def test_files_longer_than_a_block(tmp_path: Path, suffix: str) -> None:
     assert np.array_equal(found.batch(images), values)
 
 
+@pytest.mark.parametrize("row_group_size", [2000, 16_000])
+def test_memory_does_not_grow_with_a_table(tmp_path: Path, row_group_size: int) -> None:
+    values = np.random.default_rng(2).random((16_000, 256), dtype=np.float32)
+    columns = {"image": "a.jpg", "attribute": "collar", "vector": list(values)}
+    file = tmp_path / "a.parquet"
+    pd.DataFrame(columns).to_parquet(file, row_group_size=row_group_size)
+    before = pa.total_allocated_bytes()
+    held = [pa.total_allocated_bytes() - before for _ in read_parquet(file)]
+    assert len(held) >= 16
+    assert 0 < max(held) < file.stat().st_size / 2
+
+
 @pytest.mark.parametrize(
     "spell",
     [
