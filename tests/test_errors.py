@@ -7,7 +7,14 @@ import pytest
 from torch.utils.data import DataLoader, Dataset
 
 from m3net import errors
-from m3net.errors import AnnotationError, DatasetNotFoundError, ImageReadError, M3NetError
+from m3net.errors import (
+    AnnotationError,
+    DatasetNotFoundError,
+    EmbeddingError,
+    ImageReadError,
+    M3NetError,
+    own_cause,
+)
 
 CLASSES = [
     kind
@@ -79,6 +86,7 @@ PLACES: list[tuple[M3NetError, tuple[str, ...]]] = [
         ("b.jpg", "(c.csv, row 9)", "it is empty"),
     ),
     (DatasetNotFoundError.at("table", "c.csv", "--o"), (str(Path.cwd() / "c.csv"), "--o")),
+    (EmbeddingError.at("v.parquet", "no x", "Add x"), ("v.parquet", "no x", "Add x")),
 ]
 
 
@@ -90,3 +98,12 @@ def test_text_names_place_problem_and_remedy(error: M3NetError, words: tuple[str
 def test_no_row_is_named_where_no_file_lists_the_image() -> None:
     assert "row" not in str(AnnotationError.at("a.csv", None, "no x", "Add x"))
     assert "(row" not in str(ImageReadError.at("b.jpg", None, "it is empty"))
+
+
+def test_an_error_of_ours_is_found_behind_others() -> None:
+    own = M3NetError("a.csv: no x. Add x.")
+    outer, inner = ValueError("data"), TypeError("init_args")
+    outer.__cause__, inner.__cause__ = inner, own
+    assert own_cause(outer) is own
+    inner.__cause__ = None
+    assert own_cause(outer) is None

@@ -51,6 +51,15 @@ def test_each_argument_of_the_data_is_explained(m3net: Command, data: str) -> No
     assert [name for name, words in found.items() if len(words.split()) < 3] == []
 
 
+def test_each_argument_of_an_evaluation_of_vectors_is_explained(m3net: Command) -> None:
+    done = m3net("evaluate", "--help")
+    assert done.returncode == 0
+    found = explained(done.stdout)
+    assert {"--embeddings", "--data", "--split", "--runs", "--experiment"} <= {*found}
+    assert [name for name, words in found.items() if len(words.split()) < 3] == []
+    assert all(name in done.stdout for name in ("CatalogueDataModule", "SyntheticDataModule"))
+
+
 def test_the_help_names_commands_and_kinds_of_data(m3net: Command) -> None:
     done = m3net("--help")
     assert done.returncode == 0

@@ -42,3 +42,10 @@ def test_after_a_prediction_nothing_is_left_to_do(tmp_path: Path) -> None:
     (tmp_path / "predict").mkdir()
     [line] = lines(tmp_path, "predict")
     assert line.endswith(str(tmp_path / "predict"))
+
+
+def test_after_an_evaluation_of_vectors_there_is_no_checkpoint_to_name(tmp_path: Path) -> None:
+    (tmp_path / "test").mkdir()
+    (tmp_path / "test" / "scores.csv").touch()
+    [line] = lines(tmp_path, "evaluate")
+    assert line.endswith(str(tmp_path / "test" / "scores.csv"))

@@ -76,11 +76,10 @@ def _check_complete(place: Path, vectors: Mapping[str, AttributeVectors]) -> Non
         return
     attribute, images = next(iter(missing.items()))
     count, more = len(images), sum(map(len, missing.values())) - len(images)
+    number = f"{count:,} of {len(vectors[attribute]):,} images that take part"
     listed = ", ".join(map(repr, images[:5])) + (", ..." if count > 5 else "")
-    problem = (
-        f"{count:,} images that take part have no vector for attribute {attribute!r}: {listed}"
-    )
-    problem += f"; {more:,} vectors of other attributes are missing too" if more else ""
+    problem = f"no vector for attribute {attribute!r} of {number}: {listed}"
+    problem += f"; and {more:,} vectors of other attributes are missing" if more else ""
     unused = [own.unused for own in vectors.values() if own.unused is not None]
     named = f", not as {unused[0]!r}" if unused else ""
     remedy = f"Add them, and name images as the data does, or by their path{named}"

@@ -19,6 +19,7 @@ _SCHEMA = pa.schema(
         ("vector", pa.large_list(pa.float32())),
     ]
 )
+_BUFFER = 2**20
 _NOT_PARQUET = "Write it anew with the columns image, attribute and vector"
 
 
@@ -35,7 +36,8 @@ def read_parquet(file: Path) -> Iterator[Block]:
     """
     row = 0
     try:
-        with pq.ParquetFile(file) as content:
+        # By default Arrow would fetch all row groups at once, however large the file is.
+        with pq.ParquetFile(file, pre_buffer=False, buffer_size=_BUFFER) as content:
             _check_columns(file, content.schema_arrow)
             for batch in content.iter_batches(BLOCK_SIZE, columns=_SCHEMA.names):
                 rows = batch.select(_SCHEMA.names).cast(_SCHEMA)

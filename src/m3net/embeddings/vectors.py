@@ -43,6 +43,10 @@ class AttributeVectors:
         self._found = np.zeros(len(self._rows), dtype=np.bool_)
         self._values: NDArray[np.float32] | None = None
 
+    def __len__(self) -> int:
+        """Give the number of images that take part, each counted once."""
+        return len(self._rows)
+
     @property
     def missing(self) -> list[str]:
         """Names of the images that take part and have no vector so far."""
