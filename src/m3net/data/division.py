@@ -83,7 +83,7 @@ def check_splits(splits: Splits, taxonomy: Taxonomy, protocol: Protocol = "singl
         if not len(records):
             remedy = "Add images to it, or set --data.fractions or --data.split_seed."
             raise ConfigError(f"The {name} split is empty. {remedy}")
-    report = [*_repeated_images(splits), *_unseen_classes(splits, taxonomy)]
+    report = [*_shared_images(splits), *_unseen_classes(splits, taxonomy)]
     for name, records in (("val", splits.val), ("test", splits.test)):
         queries, lost = _lost_queries(records, taxonomy, protocol)
         gallery = np.any(records.roles & Role.GALLERY, axis=0)
@@ -136,16 +136,12 @@ def _check_roles(catalogue: Catalogue, split: NDArray[np.str_]) -> None:
         raise rows_error(catalogue.file, records.rows[without].tolist(), problem, remedy)
 
 
-def _repeated_images(splits: Splits) -> list[str]:
-    """Say how many images stand in a split twice, or in two of them."""
+def _shared_images(splits: Splits) -> list[str]:
+    """Say how many images stand in two splits."""
     report = []
-    paths = {name: part.paths for name, part in splits.named().items()}
-    for name, own in paths.items():
-        if again := len(own) - len(np.unique(own)):
-            report.append(f"{name}: {again:,} images are listed again, and count again")
-    for first, second in combinations(paths, 2):
-        if shared := len(np.intersect1d(paths[first], paths[second])):
-            report.append(f"{shared:,} images stand in {first} and in {second}")
+    for (first, one), (second, other) in combinations(splits.named().items(), 2):
+        if shared := len(np.intersect1d(one.paths, other.paths)):
+            report.append(f"{shared:,} images of {first} stand in {second} too")
     return report
 
 
