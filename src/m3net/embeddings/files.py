@@ -41,9 +41,8 @@ def read_embeddings(
             raise EmbeddingError.at(block.file, problem, remedy)
         vectors[block.attribute].add(block)
         given.add(block.attribute)
-    if lacking := [
-        attribute for attribute in images if images[attribute] and attribute not in given
-    ]:
+    lacking = [name for name, own in images.items() if own and name not in given]
+    if lacking:
         problem = f"no vectors for attribute {', '.join(map(repr, lacking))}"
         raise EmbeddingError.at(place, problem, "Add them, or leave the attribute out of the data")
     _check_complete(place, vectors)
