@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shutil
 import os
 import pickle
 from collections.abc import Callable
@@ -174,6 +175,20 @@ def test_tensors_score_as_tables_and_runs_are_numbered(
     written = {str(file.relative_to(runs / "1")) for file in (runs / "1").rglob("*.*")}
     pictures = {f"test/galleries/{name}.png" for name in ATTRIBUTES}
     assert written == {"test/scores.csv", "test/scores.json", "test/gallery.png", *pictures}
+
+
+def test_scores_need_no_photos(
+    evaluate: Command, refusal: Refusal, frame: pd.DataFrame, catalogue: Path, tmp_path: Path
+) -> None:
+    frame.to_parquet(tmp_path / "a.parquet")
+    table = shutil.copy(catalogue, tmp_path)
+    alone = (tmp_path / "a.parquet", "--data.file", table)
+    assert "no image" in refusal(evaluate(*alone))
+    assert evaluate(*alone, "--photos=false").returncode == 0
+    assert evaluate(tmp_path / "a.parquet").returncode == 0
+    without, beside = (tmp_path / "runs" / "evaluate" / number / "test" for number in "01")
+    assert rows_in(without) == rows_in(beside)
+    assert sorted(file.name for file in without.iterdir()) == ["scores.csv", "scores.json"]
 
 
 def test_perfect_vectors_have_a_perfect_score_in_a_process(

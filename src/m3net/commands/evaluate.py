@@ -35,6 +35,7 @@ def evaluate(
     split: Literal["test", "val"] = "test",
     runs: Path = Path("runs"),
     experiment: str = "evaluate",
+    photos: bool = True,
 ) -> None:
     """Score vectors of any model as `m3net test` scores its own.
 
@@ -48,11 +49,13 @@ def evaluate(
         split: Which part of the data, test or val.
         runs: Folder of all experiments.
         experiment: Name of the experiment; runs are numbered in it.
+        photos: Whether the photos are at hand; false reads annotation files alone, so that no
+            image is looked for and no gallery is drawn.
 
     Raises:
         M3NetError: The data or the vectors cannot be used.
     """
-    contents = data.contents
+    contents = data.load(photos=photos)
     taxonomy, records = contents.taxonomy, contents.splits.named()[split]
     vectors = read_embeddings(embeddings, images_taking_part(records, taxonomy), contents.root)
     metrics = score(vectors, records, taxonomy, data.protocol)
@@ -61,9 +64,10 @@ def evaluate(
     folder = run / _FOLDERS[split]
     folder.mkdir()
     write_scores(scores, data.protocol, folder)
-    transform = Transform(data.loading.image_size, data.loading.resize)
-    dataset = RetrievalDataset(records, contents.reader, transform)
-    GalleryMaker(dataset, taxonomy, queries=5, results=10).draw_all(results, folder)
+    if photos:
+        transform = Transform(data.loading.image_size, data.loading.resize)
+        dataset = RetrievalDataset(records, contents.reader, transform)
+        GalleryMaker(dataset, taxonomy, queries=5, results=10).draw_all(results, folder)
     console = Console(soft_wrap=True)
     console.print(render_scores(scores, folder.name, data.protocol, len(records)))
     if unused := sum(own.num_unused for own in vectors.values()):

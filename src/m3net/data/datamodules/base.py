@@ -74,10 +74,23 @@ class RetrievalDataModule(BaseDataModule, ABC):
     @cached_property
     def contents(self) -> Contents:
         """The data set, read and checked at first use."""
+        return self.load()
+
+    def load(self, *, photos: bool = True) -> Contents:
+        """Read the data set, check its splits, and report what should be known of it.
+
+        Args:
+            photos: Whether every image must be there; without, annotations alone are read.
+
+        Raises:
+            M3NetError: An annotation file is missing or wrong, or an image is not there.
+        """
         findings = Findings()
         contents = self.read(findings)
         if contents.root is not None:
-            splits = present_only(contents.root, self.missing, findings, contents.splits)
+            splits = contents.splits
+            if photos:
+                splits = present_only(contents.root, self.missing, findings, splits)
             findings.notes += check_splits(splits, contents.taxonomy, self.protocol)
             contents = replace(contents, splits=splits)
         for sentence in findings.notes:
