@@ -28,10 +28,10 @@ def divide(
 ) -> Splits:
     """Give the three parts of a catalogue, with the role of each image.
 
-    Splits and roles that the file gives are used. Where its splits lack val, images of train are
-    given to val, so many that the two stand in the proportion that `fractions` asks for. An image
-    has the same role for all attributes that it is annotated for, and none for the others; but
-    where it carries no class of an attribute, it is never a query.
+    Splits and roles that the file gives are used; training images have no role. Where its splits
+    lack val, images of train are given to val, so many that the two stand in the proportion that
+    `fractions` asks for. An image has the same role for all attributes that it is annotated for,
+    and none for the others; but where it carries no class of an attribute, it is never a query.
 
     Args:
         catalogue: What was read.
@@ -64,7 +64,8 @@ def divide(
     train, val, test = (
         records.select(np.flatnonzero(split == name)) for name in ("train", "val", "test")
     )
-    return Splits(train=train, val=val, test=test)
+    # Nothing is asked of training images, whatever the file says of them.
+    return Splits(train=replace(train, roles=np.zeros_like(train.roles)), val=val, test=test)
 
 
 def check_splits(splits: Splits, taxonomy: Taxonomy, protocol: Protocol = "single") -> list[str]:

@@ -184,7 +184,7 @@ class Records:
 
 @dataclass(frozen=True)
 class Splits:
-    """The three parts of a data set; `roles` count in `val` and `test` only."""
+    """The three parts of a data set; images of `train` have no role."""
 
     train: Records
     val: Records

@@ -114,10 +114,12 @@ class FashionAIDataModule(RetrievalDataModule):
             )
         train = [name for name in folders if name not in self.test_folders]
         records = read_raw(self.annotations, train, self.maybe, findings)
-        if not self.test_folders:
-            return Splits(*(self._with_roles(part) for part in self._parts(records, 3)))
-        test = read_raw(self.annotations, self.test_folders, self.maybe, findings)
-        return Splits(*(self._with_roles(part) for part in (*self._parts(records, 2), test)))
+        if self.test_folders:
+            test = read_raw(self.annotations, self.test_folders, self.maybe, findings)
+            parts = [*self._parts(records, 2), test]
+        else:
+            parts = self._parts(records, 3)
+        return Splits(parts[0], *(self._with_roles(part) for part in parts[1:]))
 
     def _parts(self, records: Records, number: int) -> list[Records]:
         """Divide images into train and val, and test as well if there are to be three parts."""
