@@ -21,7 +21,7 @@ from benchmarks.__main__ import Figure
 from m3net.data.batch import Batch
 from m3net.data.datamodules import ImagesDataModule, LoadingConfig
 from m3net.data.dataset import RetrievalDataset
-from m3net.data.images import FileReader
+from m3net.data.photos.reader import FileReader
 from m3net.data.samplers import ShuffleSampler
 from m3net.data.synthetic import draw, sample_garment
 from m3net.data.transforms import Transform

@@ -16,9 +16,8 @@ FLOW = [
     *("environment", "commands", "cli", "__main__"),
 ]
 DATA_FLOW = [
-    *("taxonomy", "records", "batch", "journal", "processes", "image_bytes", "images"),
-    *("image_check", "copies", "preparation", "transforms", "samplers", "annotations"),
-    *("presence", "synthetic", "division", "stratification", "dataset", "datamodules"),
+    *("taxonomy", "records", "batch", "annotations", "photos", "transforms", "samplers"),
+    *("synthetic", "division", "stratification", "statistics", "dataset", "datamodules"),
 ]
 EACH_FIRST = """
 import importlib, sys

@@ -11,8 +11,8 @@ from rich.console import Console
 from rich.progress import track
 
 from m3net.commands import stats, verify
-from m3net.data.copies import CopySettings
-from m3net.data.preparation import Preparation
+from m3net.data.photos.copies import CopySettings
+from m3net.data.photos.preparation import Preparation
 from m3net.errors import ConfigError
 
 _HELP = """usage: m3net data COMMAND ... (m3net data COMMAND --help explains each)

@@ -15,8 +15,8 @@ from m3net.data.annotations.findings import Findings
 from m3net.data.datamodules import RetrievalDataModule
 from m3net.data.datamodules.base import Contents
 from m3net.data.division import check_splits
-from m3net.data.image_check import find_unreadable
-from m3net.data.images import FileReader, images_below
+from m3net.data.photos.check import find_unreadable
+from m3net.data.photos.reader import FileReader, images_below
 from m3net.data.records import Records
 from m3net.data.statistics import count_attributes
 from m3net.errors import M3NetError

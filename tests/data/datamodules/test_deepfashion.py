@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from m3net.data.annotations.findings import Findings
-from m3net.data.copies import CopySettings
 from m3net.data.datamodules import DeepFashionDataModule, LoadingConfig
-from m3net.data.preparation import Preparation
+from m3net.data.photos.copies import CopySettings
+from m3net.data.photos.preparation import Preparation
 from m3net.data.records import Records, Role
 from m3net.errors import AnnotationError, ConfigError, DatasetNotFoundError
 from m3net.protocol import Protocol

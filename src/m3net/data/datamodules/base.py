@@ -16,7 +16,7 @@ from m3net.data.batch import Batch
 from m3net.data.datamodules.loading import BaseDataModule, check_size
 from m3net.data.dataset import Reader, RetrievalDataset
 from m3net.data.division import check_splits
-from m3net.data.presence import missing_error, missing_images
+from m3net.data.photos.presence import missing_error, missing_images
 from m3net.data.records import Records, Role, SplitName, Splits
 from m3net.data.samplers import BalancedSampler, ShuffleSampler, members_by_class
 from m3net.data.taxonomy import Taxonomy

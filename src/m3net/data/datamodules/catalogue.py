@@ -8,7 +8,7 @@ from m3net.data.annotations.rare_classes import drop_rare_classes
 from m3net.data.datamodules.base import Contents, RetrievalDataModule
 from m3net.data.datamodules.loading import LoadingConfig
 from m3net.data.division import divide
-from m3net.data.images import FileReader
+from m3net.data.photos.reader import FileReader
 from m3net.protocol import Protocol
 
 

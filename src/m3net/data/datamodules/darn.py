@@ -9,7 +9,7 @@ from m3net.data.annotations.index_files import index_files
 from m3net.data.datamodules.base import Contents, Missing, RetrievalDataModule, read_parts
 from m3net.data.datamodules.index import JPEG, read_index_split
 from m3net.data.datamodules.loading import LoadingConfig
-from m3net.data.images import FileReader
+from m3net.data.photos.reader import FileReader
 
 
 class DARNDataModule(RetrievalDataModule):

@@ -23,8 +23,8 @@ from m3net.data.annotations.text import read_paths
 from m3net.data.datamodules.base import Contents, RetrievalDataModule, no_splits, read_parts
 from m3net.data.datamodules.index import JPEG
 from m3net.data.datamodules.loading import LoadingConfig
-from m3net.data.images import FileReader
-from m3net.data.preparation import is_prepared
+from m3net.data.photos.preparation import is_prepared
+from m3net.data.photos.reader import FileReader
 from m3net.data.records import Records, Role, SplitName, Splits
 from m3net.errors import AnnotationError, ConfigError, DatasetNotFoundError
 from m3net.protocol import Protocol

@@ -20,7 +20,7 @@ from m3net.data.annotations.index_files import index_files
 from m3net.data.datamodules.base import Contents, RetrievalDataModule, no_splits, read_parts
 from m3net.data.datamodules.index import JPEG, read_index_split
 from m3net.data.datamodules.loading import LoadingConfig
-from m3net.data.images import FileReader
+from m3net.data.photos.reader import FileReader
 from m3net.data.records import Records, Splits
 from m3net.data.stratification import ask_strata, split_strata
 from m3net.errors import ConfigError

@@ -7,7 +7,7 @@ from torch.utils.data import DataLoader
 
 from m3net.data.batch import Batch
 from m3net.data.datamodules.loading import BaseDataModule, LoadingConfig, check_size
-from m3net.data.images import FileReader, list_images
+from m3net.data.photos.reader import FileReader, list_images
 from m3net.data.records import Records
 
 

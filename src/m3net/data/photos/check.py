@@ -6,9 +6,9 @@ from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
-from m3net.data.images import FileReader
-from m3net.data.journal import Journal, stamp_of
-from m3net.data.processes import map_in_order
+from m3net.data.photos.journal import Journal, stamp_of
+from m3net.data.photos.processes import map_in_order
+from m3net.data.photos.reader import FileReader
 from m3net.data.records import Record, Records
 from m3net.errors import ImageReadError
 

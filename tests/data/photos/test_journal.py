@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from m3net.data.journal import Journal, stamp_of
+from m3net.data.photos.journal import Journal, stamp_of
 from m3net.errors import ConfigError
 
 

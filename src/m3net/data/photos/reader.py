@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from m3net.data.image_bytes import FORMAT_OF_SUFFIX, find_problem
+from m3net.data.photos.content import FORMAT_OF_SUFFIX, find_problem
 from m3net.data.records import Record
 from m3net.errors import AnnotationError, ConfigError, DatasetNotFoundError, ImageReadError
 

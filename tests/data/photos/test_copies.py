@@ -6,8 +6,8 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
-from m3net.data.copies import CopySettings, small_copy
-from m3net.data.images import read_image
+from m3net.data.photos.copies import CopySettings, small_copy
+from m3net.data.photos.reader import read_image
 from m3net.errors import ConfigError
 
 ORIENTATION = 0x0112

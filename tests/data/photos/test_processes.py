@@ -4,7 +4,7 @@ import time
 import pytest
 import torch
 
-from m3net.data.processes import map_in_order
+from m3net.data.photos.processes import map_in_order
 from m3net.errors import ConfigError, ImageReadError
 
 

@@ -9,8 +9,8 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
-from m3net.data.image_bytes import MAX_PIXELS
-from m3net.data.images import FileReader, list_images, read_image
+from m3net.data.photos.content import MAX_PIXELS
+from m3net.data.photos.reader import FileReader, list_images, read_image
 from m3net.data.records import Record
 from m3net.errors import AnnotationError, ConfigError, DatasetNotFoundError, ImageReadError
 

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from m3net.data.image_bytes import FORMAT_OF_SUFFIX, format_of
+from m3net.data.photos.content import FORMAT_OF_SUFFIX, format_of
 from m3net.errors import ConfigError
 
 _ORIENTATION = 0x0112

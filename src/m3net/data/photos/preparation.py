@@ -7,11 +7,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
 
-from m3net.data.copies import CopyAction, CopySettings, small_copy
-from m3net.data.image_bytes import FORMAT_OF_SUFFIX, format_of
-from m3net.data.images import decode_image, images_below, read_content
-from m3net.data.journal import Journal, stamp_of
-from m3net.data.processes import map_in_order
+from m3net.data.photos.content import FORMAT_OF_SUFFIX, format_of
+from m3net.data.photos.copies import CopyAction, CopySettings, small_copy
+from m3net.data.photos.journal import Journal, stamp_of
+from m3net.data.photos.processes import map_in_order
+from m3net.data.photos.reader import decode_image, images_below, read_content
 from m3net.errors import ConfigError, DatasetNotFoundError, ImageReadError
 
 _SETTINGS = "prepared.json"

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from m3net.data.image_check import find_unreadable
-from m3net.data.images import FileReader
-from m3net.data.journal import Journal
+from m3net.data.photos.check import find_unreadable
+from m3net.data.photos.journal import Journal
+from m3net.data.photos.reader import FileReader
 from m3net.data.records import Records
 from m3net.errors import ConfigError
 
@@ -23,8 +23,8 @@ from pathlib import Path
 
 import numpy as np
 
-from m3net.data.image_check import find_unreadable
-from m3net.data.images import FileReader
+from m3net.data.photos.check import find_unreadable
+from m3net.data.photos.reader import FileReader
 from m3net.data.records import Records
 
 if __name__ == "__main__":

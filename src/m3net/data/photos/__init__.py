@@ -1,0 +1,1 @@
+"""Photos on disk: how one is read, whether all are there and whole, and small copies of them."""
