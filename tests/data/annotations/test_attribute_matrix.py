@@ -78,7 +78,8 @@ def test_the_end_of_the_file_in_every_size_of_block(tmp_path: Path, last: str) -
 
 PATHS = st.sampled_from(["img/a.jpg", "1", "-1", "0.jpg", "é", "2-1", "11"])
 RIGHT = st.sampled_from(["1", "-1", "0"])
-WRONG = st.sampled_from(["2", "-2", "11", "1-1", "-1-1", "-", "--1", "+1", "-0", "01", "x", "1.0"])
+WORDS = ["2", "-2", "11", "1-1", "-1-1", "-", "--1", "+1", "-0", "01", "x", "1.0"]
+WRONG = st.sampled_from(WORDS)
 BLANK = st.sampled_from([" ", "  ", "\t", " \t"])
 
 
@@ -104,6 +105,26 @@ def test_it_reads_and_refuses_what_the_naive_parser_does(
     if expected.bad:
         first = min(int(str(p).split(", row ")[1].split(":")[0]) for p in findings.problems)
         assert first == expected.bad[0]
+
+
+@pytest.mark.parametrize("place", range(WIDTH))
+@pytest.mark.parametrize("word", WORDS)
+def test_each_wrong_word_is_refused_in_each_column(tmp_path: Path, word: str, place: int) -> None:
+    values = ["1", "-1", "0", "1"]
+    values[place] = word
+    with pytest.raises(AnnotationError, match="row 4: a value is not 1, -1 or 0"):
+        read(tmp_path, text_of(["1.jpg 1 1 1 1", f"b.jpg {' '.join(values)}"]), Findings())
+
+
+def test_blank_lines_between_rows_count_in_every_size_of_block(tmp_path: Path) -> None:
+    text = text_of([ROWS[0], "", "", ROWS[1], "  ", ROWS[2]])
+    expected = naive(text)
+    assert [row for row, _, _ in expected.good] == [3, 6, 8]
+    for block in range(1, len(text) + 2):
+        findings = Findings(keep_going=True)
+        assert unfolded(read(tmp_path, text, findings, block)) == expected.good
+        [problem] = findings.problems
+        assert "row 4: 0 values (3 rows: 4, 5, 7)" in str(problem)
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """Images that are not there are found all at once, whatever part they belong to."""
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -45,6 +46,24 @@ def test_a_link_counts_if_it_leads_to_a_file(root: Path) -> None:
     (root / "good.jpg").symlink_to(root / "a.jpg")
     (root / "bad.jpg").symlink_to(root / "nowhere.jpg")
     assert missing_images(root, records_of(["good.jpg", "bad.jpg"])).tolist() == [1]
+
+
+def test_a_line_of_something_else_is_no_image_and_no_bug(root: Path) -> None:
+    """As where a page of a web site was saved in the place of a list."""
+    long = "x" * 300
+    (root / "round").symlink_to(root / "round")
+    paths = [f"<p>{long}</p>", f"{long}/a.jpg", "round/a.jpg", "a.jpg"]
+    assert missing_images(root, records_of(paths)).tolist() == [0, 1, 2]
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may list every folder")
+def test_a_folder_that_cannot_be_listed_is_no_missing_image(root: Path) -> None:
+    (root / "c").chmod(0o000)
+    try:
+        with pytest.raises(DatasetNotFoundError, match=r"can be listed.*/c"):
+            missing_images(root, records_of(PATHS))
+    finally:
+        (root / "c").chmod(0o700)
 
 
 def test_the_folder_is_not_there(tmp_path: Path) -> None:

@@ -196,9 +196,7 @@ def _fits_a_value(
     before_blank = np.concatenate([blank[1:], [True]])
     minus = (data == _MINUS) & after_blank
     minus[:-1] &= ones[1:]
+    # Whatever stands before the last digit of a word fits only if it is a minus, before a 1.
     digit = (ones | (data == _ZERO)) & before_blank
-    signed = ones & before_blank
-    signed[1:] &= minus[:-1]
-    signed[0] = False
-    fits: NDArray[np.bool_] = blank | minus | (digit & after_blank) | signed
+    fits: NDArray[np.bool_] = blank | minus | digit
     return fits

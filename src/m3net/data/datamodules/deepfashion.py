@@ -138,7 +138,8 @@ class DeepFashionDataModule(RetrievalDataModule):
         found, published = classes.taxonomy.sizes, tuple(deepfashion.SIZES.values())
         if self.published and found != published:
             problem = f"{found} attributes of the types, but the published file has {published}"
-            findings.problem(AnnotationError.at(file, None, problem, "Fetch it anew"))
+            remedy = "Fetch it anew, or set --data.published=false if it is a file of your own"
+            findings.problem(AnnotationError.at(file, None, problem, remedy))
         return classes
 
     def _read_splits(self, classes: Classes, findings: Findings) -> Splits:

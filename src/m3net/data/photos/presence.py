@@ -66,9 +66,16 @@ def _files(folder: str) -> set[str]:
     """
     try:
         with os.scandir(folder) as entries:
-            return {entry.name for entry in entries if entry.is_file()}
+            return {entry.name for entry in entries if _is_file(entry)}
     except OSError as error:
         if error.errno in _NO_FOLDER:
             return set()
         what = f"image folder that can be listed ({error.strerror})"
         raise DatasetNotFoundError.at(what, folder, "--data.root") from error
+
+
+def _is_file(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_file()
+    except OSError:
+        return False  # a link that leads in a circle
