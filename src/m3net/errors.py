@@ -76,7 +76,8 @@ class ImageReadError(M3NetError):
         """
         asked = "" if listed is None else f" ({listed})"
         return cls(
-            f"cannot read image {path}{asked}: {problem}. Replace the file or delete its row."
+            f"cannot read image {path}{asked}: {problem}. Replace the file or take it out of the "
+            "annotations."
         )
 
 

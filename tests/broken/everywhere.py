@@ -6,11 +6,13 @@ from pathlib import Path
 from tests.broken.deepfashion import BOXES, CLOTH, MATRIX, PARTITION
 from tests.broken.fashionai import LABELS, OTHER_LABELS
 from tests.broken.spoiling import (
+    UNREADABLE,
     Broken,
     content,
     edited,
     inserted,
     made_a_folder,
+    made_unreadable,
     removed,
     replaced,
 )
@@ -61,6 +63,9 @@ def texts() -> dict[str, dict[str, Broken]]:
         for file in files:
             folder = Broken(made_a_folder(file), file, None, "Put")
             found[data][f"{Path(file).name} is a folder"] = folder
+            if UNREADABLE.exists():
+                secret = Broken(made_unreadable(file), file, None, "Mend")
+                found[data][f"{Path(file).name} cannot be read"] = secret
             if file != OTHER_LABELS:  # a folder without labels is noted and passed over
                 gone = Broken(removed(file), file, None, "Put")
                 found[data][f"{Path(file).name} is missing"] = gone

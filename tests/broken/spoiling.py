@@ -21,6 +21,10 @@ class Broken(NamedTuple):
     remedy: str
 
 
+UNREADABLE = Path("/proc/self/mem")
+"""A file that is there but cannot be read, even by an administrator; on Linux alone."""
+
+
 def content(name: str, change: Callable[[bytes], bytes]) -> Spoil:
     """Change all bytes of a file."""
 
@@ -93,6 +97,16 @@ def made_a_folder(name: str) -> Spoil:
     def spoil(root: Path) -> None:
         (root / name).unlink()
         (root / name).mkdir()
+
+    return spoil
+
+
+def made_unreadable(name: str) -> Spoil:
+    """Put a file in its place that the system lets nobody read from its start."""
+
+    def spoil(root: Path) -> None:
+        (root / name).unlink()
+        (root / name).symlink_to(UNREADABLE)
 
     return spoil
 

@@ -121,7 +121,7 @@ def test_an_image_that_turns_out_to_be_broken(
         contents.reader(record)
     listed = f"{tmp_path / 'filenames_test.txt'}, row {PLACE + 1}"
     start = f"cannot read image {tmp_path / record.path} ({listed}): {told}"
-    assert str(caught.value) == f"{start}. Replace the file or delete its row."
+    assert str(caught.value) == f"{start}. Replace the file or take it out of the annotations."
 
 
 @pytest.mark.parametrize("name", SHOPS)

@@ -136,7 +136,12 @@ def test_an_error_names_file_row_and_problem(tmp_path: Path, pixels: NDArray[np.
         file = write(tmp_path, content, name)
         with pytest.raises(ImageReadError) as caught:
             read_image(file, "photos.csv, row 17")
-        for word in (str(file), "row 17", problem, "Replace the file or delete its row"):
+        for word in (
+            str(file),
+            "row 17",
+            problem,
+            "Replace the file or take it out",
+        ):
             assert word in str(caught.value)
 
 

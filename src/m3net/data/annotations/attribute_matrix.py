@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from m3net.data.annotations.findings import Findings
-from m3net.data.annotations.table import rows_error
+from m3net.data.annotations.table import reading, rows_error
 from m3net.errors import AnnotationError, DatasetNotFoundError
 
 _BLOCK = 1 << 22
@@ -63,7 +63,7 @@ def read_attribute_matrix(
     rows, images, columns = [none], [none], [none]
     number = 2
     problems: dict[str, list[int]] = {}
-    with file.open("rb") as stream:
+    with reading(file), file.open("rb") as stream:
         expected = read_head(file, stream)
         for text in _blocks(stream):
             block = _parse(text, num_attributes)

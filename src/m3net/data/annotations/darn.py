@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from m3net.data.annotations.published import Counts
+from m3net.data.annotations.table import reading
 from m3net.data.taxonomy import Attribute, Taxonomy
 from m3net.errors import AnnotationError, DatasetNotFoundError
 
@@ -70,7 +71,8 @@ def read_names(file: Path) -> Taxonomy:
     if not file.is_file():
         raise DatasetNotFoundError.at("names file", file, "--data.names_file")
     try:
-        content: Any = json.loads(file.read_text(encoding="utf-8"))
+        with reading(file):
+            content: Any = json.loads(file.read_text(encoding="utf-8"))
     except ValueError as error:
         raise AnnotationError.at(file, None, f"not JSON: {error}", "Write JSON") from error
     if not isinstance(content, dict):

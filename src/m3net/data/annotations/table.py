@@ -2,7 +2,8 @@
 
 import csv
 import io
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pandas as pd
@@ -28,6 +29,20 @@ def rows_error(
     listed = ", ".join(map(str, lines[:5])) + (", ..." if len(lines) > 5 else "")
     several = f" ({len(lines)} rows: {listed})" if len(lines) > 1 else ""
     return AnnotationError.at(file, lines[0], problem + several + more, remedy)
+
+
+@contextmanager
+def reading(file: Path) -> Iterator[None]:
+    """Turn the system's refusal to read a file that is there into a sentence.
+
+    Raises:
+        AnnotationError: The system does not let it be read.
+    """
+    try:
+        yield
+    except OSError as error:
+        problem = f"it cannot be read: {error.strerror}"
+        raise AnnotationError.at(file, None, problem, "Mend its permissions or its disk") from error
 
 
 def read_table(file: Path) -> pd.DataFrame:
@@ -78,7 +93,8 @@ def _read_csv(file: Path) -> pd.DataFrame:
 
 def _text(file: Path) -> str:
     """Give the text of a UTF-8 file, without the byte order mark that spreadsheets put first."""
-    content = file.read_bytes()
+    with reading(file):
+        content = file.read_bytes()
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:

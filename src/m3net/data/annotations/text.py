@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from m3net.data.annotations.findings import Findings
-from m3net.data.annotations.table import rows_error
+from m3net.data.annotations.table import reading, rows_error
 from m3net.errors import AnnotationError, DatasetNotFoundError
 
 # An absolute path, on any system, or one that climbs.
@@ -33,7 +33,9 @@ def read_lines(file: Path, option: str) -> list[str]:
     """
     if not file.is_file():
         raise DatasetNotFoundError.at("annotation file", file, option)
-    text = _decode(file, file.read_bytes())
+    with reading(file):
+        content = file.read_bytes()
+    text = _decode(file, content)
     for sign, name in (("\r", "a carriage return without a line feed"), ("\0", "a zero byte")):
         if (place := text.find(sign)) >= 0:
             row = text.count("\n", 0, place) + 1

@@ -190,7 +190,7 @@ def present_only(root: Path, missing: Missing | None, findings: Findings, splits
     absent = {name: missing_images(root, part) for name, part in splits.named().items()}
     lost = {name: part.select(absent[name]) for name, part in splits.named().items()}
     if missing != "drop" and any(map(len, lost.values())):
-        remedy = "Put the images there, delete their rows, or set --data.root"
+        remedy = "Put the images there, take them out of the annotations, or set --data.root"
         remedy += "" if missing is None else "; or leave them out by --data.missing=drop"
         raise missing_error(root, [*lost.values()], remedy)
     for name, part in lost.items():
