@@ -145,8 +145,9 @@ def test_a_data_set_that_is_not_known(m3net: Command) -> None:
 def test_a_command_that_is_not_known(m3net: Command) -> None:
     done = m3net("data", "download")
     assert done.returncode == 2
-    assert "m3net data download" in done.stderr
-    assert "verify DATASET" in m3net("data").stdout
+    assert "'download'" in done.stderr
+    assert "verify, stats and prepare" in done.stderr
+    assert "verify DATASET" in m3net("data", "--help").stdout
 
 
 def test_in_a_process_of_its_own(

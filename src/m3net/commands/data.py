@@ -70,10 +70,13 @@ def run(words: Sequence[str]) -> int:
     commands = {"verify": verify.run, "stats": stats.run, "prepare": _prepare}
     if words and words[0] in commands:
         return commands[words[0]](words[1:])
-    if words and words[0] not in ("-h", "--help"):
-        raise ConfigError(f"there is no command 'm3net data {words[0]}': see m3net data --help.")
-    print(_HELP)  # noqa: T201 - a command speaks
-    return 0
+    if words and words[0] in ("-h", "--help"):
+        print(_HELP)  # noqa: T201 - a command speaks
+        return 0
+    known = "there are verify, stats and prepare; see m3net data --help"
+    if not words:
+        raise ConfigError(f"m3net data needs a command: {known}.")
+    raise ConfigError(f"m3net data knows no command {words[0]!r}: {known}.")
 
 
 def _prepare(words: Sequence[str]) -> int:
