@@ -3,7 +3,6 @@
 The file is made up: 289,222 rows of a path and 1,000 values, three or four of them yes.
 """
 
-import resource
 import subprocess
 import sys
 import tempfile
@@ -15,6 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.__main__ import Figure
+from benchmarks.resident import peak_gib
 from m3net.data.annotations.deepfashion import numbered_classes, read_all
 from m3net.data.annotations.findings import Findings
 
@@ -63,10 +63,9 @@ def _read(folder: Path, labels: int) -> str:
     seconds = time.perf_counter() - start
     if len(records.class_ids) != labels:
         raise RuntimeError(f"{len(records.class_ids)} labels read, {labels} written")
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
     columns = [getattr(records, field.name) for field in fields(records)]
     kept = sum(column.nbytes for column in columns if isinstance(column, np.ndarray)) / 2**20
-    return f"{seconds} {peak} {kept}"
+    return f"{seconds} {peak_gib()} {kept}"
 
 
 if __name__ == "__main__":

@@ -4,12 +4,12 @@ The high-water mark of a process never falls, so that each step needs a process 
 imports take is left out: it is the same for every step and would hide their difference.
 """
 
-import resource
 import subprocess
 import sys
 
 import torch
 
+from benchmarks.resident import peak_gib
 from benchmarks.steps import STEPS
 
 ROUNDS = 3
@@ -39,8 +39,7 @@ def main(name: str) -> None:
 def _mark(device: str) -> float:
     if device == "cuda":
         return torch.cuda.max_memory_allocated() / 2**30
-    unit = 1 if sys.platform == "darwin" else 2**10
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 2**30
+    return peak_gib()
 
 
 if __name__ == "__main__":
