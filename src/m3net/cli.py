@@ -82,7 +82,7 @@ class M3NetCLI(LightningCLI):
                 "description": "Attribute-specific fashion retrieval: train, test, predict.",
                 "version": m3net.__version__,
                 "epilog": "'m3net synthesize FOLDER' writes a drawn catalogue to try these on; "
-                "'m3net data prepare' makes small copies of large photos; "
+                "'m3net data' checks, counts and prepares data sets; "
                 "'m3net evaluate' scores vectors of any model.",
             },
             trainer_defaults={"enable_model_summary": False, "log_every_n_steps": 10},

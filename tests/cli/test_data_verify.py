@@ -95,6 +95,21 @@ def test_an_image_of_another_format_is_found(
     assert "it holds HTML, not JPEG" in sentence
 
 
+def test_missing_images_are_no_problem_where_they_are_left_out(
+    verify: Command, tmp_path: Path, photos: dict[str, list[Photo]]
+) -> None:
+    for split in ("train", "val"):
+        (tmp_path / "darn" / photos[split][5].path).unlink()
+    assert verify().returncode == 1
+    assert len(report(tmp_path)["unreadable"]) == 2
+    done = verify("--missing=drop")
+    assert done.returncode == 0, done.stdout
+    assert "train: 1 images are not there and left out" in done.stdout
+    sizes = {split["name"]: split["images"] for split in report(tmp_path)["splits"]}
+    expected = {name: len(own) - (name != "test") for name, own in photos.items()}
+    assert sizes == expected
+
+
 def test_json_goes_to_standard_output(verify: Command, tmp_path: Path) -> None:
     done = verify("--json")
     assert json.loads(done.stdout) == report(tmp_path)

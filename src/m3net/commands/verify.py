@@ -3,6 +3,7 @@
 import json
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from rich.progress import Progress, TaskID
 from m3net.commands.datasets import as_typed, parse_dataset
 from m3net.data.annotations.findings import Findings
 from m3net.data.datamodules import RetrievalDataModule
-from m3net.data.datamodules.base import Contents
+from m3net.data.datamodules.base import Contents, present_only
 from m3net.data.division import check_splits
 from m3net.data.photos.check import find_unreadable
 from m3net.data.photos.reader import FileReader, images_below
@@ -79,6 +80,11 @@ def _verify(
         findings.problem(error)
         problems = [as_typed(str(problem)) for problem in findings.problems]
         return Verification(name, module.protocol, files, None, 0, 0, problems=problems)
+    if module.missing == "drop" and contents.root is not None:
+        # What the user wants left out is no problem.
+        with findings.part():
+            splits = present_only(contents.root, module.missing, findings, contents.splits)
+            contents = replace(contents, splits=splits)
     with findings.part():
         findings.notes += check_splits(contents.splits, contents.taxonomy, module.protocol)
     unreadable = _read_images(contents, workers, journal) if images else {}
