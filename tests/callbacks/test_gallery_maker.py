@@ -11,7 +11,7 @@ from m3net.data.dataset import RetrievalDataset
 from m3net.data.records import Record, Records
 from m3net.data.taxonomy import Attribute, Taxonomy
 from m3net.data.transforms import Transform
-from m3net.metrics.ranking import Images, rank
+from m3net.metrics import Images, rank
 from m3net.metrics.results import QueryResults
 from m3net.protocol import Protocol
 

@@ -7,7 +7,8 @@ embeddings of an evaluation for them.
 
 from m3net.metrics.attribute import GALLERY, QUERY, AttributeRetrieval
 from m3net.metrics.functional import average_precision, recall
-from m3net.metrics.ranking import Images, rank
+from m3net.metrics.images import Images
+from m3net.metrics.ranking import rank
 from m3net.metrics.results import METRICS, QueryResults
 from m3net.metrics.retrieval import RetrievalMetrics
 from m3net.metrics.scores import (

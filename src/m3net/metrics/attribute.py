@@ -11,7 +11,8 @@ from torch import Tensor
 from torchmetrics import Metric
 from torchmetrics.utilities import dim_zero_cat
 
-from m3net.metrics.ranking import Images, rank
+from m3net.metrics.images import Images
+from m3net.metrics.ranking import MEMORY_LIMIT, rank
 from m3net.metrics.results import QueryResults
 from m3net.metrics.scores import COUNTS
 from m3net.protocol import Protocol
@@ -50,8 +51,9 @@ class AttributeRetrieval(Metric):
         num_classes: int,
         *,
         protocol: Protocol = "single",
-        block_size: int = 256,
+        block_size: int | None = None,
         top_k: int = 100,
+        memory_limit: int = MEMORY_LIMIT,
     ) -> None:
         """Start without images.
 
@@ -60,12 +62,14 @@ class AttributeRetrieval(Metric):
             protocol: What a query is.
             block_size: How many images are scored at once; see `rank`.
             top_k: How many of the best gallery images `results` keeps for each query.
+            memory_limit: Bytes for the scores of a block; see `rank`.
         """
         super().__init__()
         self.num_classes = num_classes
         self.protocol = protocol
         self.block_size = block_size
         self.top_k = top_k
+        self.memory_limit = memory_limit
         self._results: QueryResults | None = None
         for state in ("embeddings", "targets", "roles", "index"):
             self.add_state(state, default=[], dist_reduce_fx="cat")
@@ -112,6 +116,7 @@ class AttributeRetrieval(Metric):
             protocol=self.protocol,
             block_size=self.block_size,
             top_k=self.top_k,
+            memory_limit=self.memory_limit,
         )
         self._results = results
         counts = (len(results), len(gallery), results.num_without_relevant)

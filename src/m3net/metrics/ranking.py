@@ -1,40 +1,18 @@
 """Embeddings to rankings: each image ranks the gallery of one attribute, block by block."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from math import ceil
 from typing import get_args
 
-import torch
-from torch import Tensor
-from torch.nn.functional import pad
-
-from m3net.errors import M3NetError
-from m3net.metrics.functional import average_precision, recall
+from m3net.metrics.fast import SCORES_AT_ONCE, FastRanking
+from m3net.metrics.images import Images
+from m3net.metrics.plain import rank_plainly
 from m3net.metrics.results import QueryResults
 from m3net.protocol import Protocol
 
-
-@dataclass(frozen=True)
-class Images:
-    """What the ranking knows of n images, for one attribute with K classes.
-
-    Attributes:
-        embeddings: (n, D) float; an inner product is a score, higher is closer.
-        targets: (n, K) bool, True where an image carries a class.
-        index: (n,) int64, the image's place in its split; no two rows share one.
-    """
-
-    embeddings: Tensor
-    targets: Tensor
-    index: Tensor
-
-    def __len__(self) -> int:
-        """Give the number of images n."""
-        return len(self.index)
-
-    def select(self, rows: Tensor) -> "Images":
-        """Give some of the images: `rows` is a bool mask (n,), or int64 row numbers."""
-        return Images(self.embeddings[rows], self.targets[rows], self.index[rows])
+MEMORY_LIMIT = 2**27
+_MOST_IMAGES = 512  # more make the product no faster
+# A score; and two numbers and some bytes for each of those that are sorted at once.
+_BYTES, _SORTED_BYTES = 4, 32
 
 
 def rank(
@@ -42,8 +20,9 @@ def rank(
     gallery: Images,
     *,
     protocol: Protocol = "single",
-    block_size: int = 256,
+    block_size: int | None = None,
     top_k: int = 100,
+    memory_limit: int = MEMORY_LIMIT,
 ) -> QueryResults:
     """Rank the gallery for each image that asks and say how well.
 
@@ -60,9 +39,10 @@ def rank(
         queries: The images that ask; Q of them under "single".
         gallery: G images, with embeddings of the same length and the same classes.
         protocol: What a query is.
-        block_size: How many images are scored, and then how many of their queries are judged, at
-            once. Memory grows with block_size * G.
+        block_size: How many images are scored at once. Memory grows with block_size * G. None takes
+            as many as `memory_limit` allows.
         top_k: How many of the best gallery images to keep for each query.
+        memory_limit: Bytes that scores and orders of a block may take.
 
     Raises:
         M3NetError: An embedding is not finite; names the images.
@@ -70,6 +50,7 @@ def rank(
             such protocol.
 
     Example:
+        >>> import torch
         >>> classes = torch.eye(2, dtype=torch.bool)
         >>> images = Images(torch.tensor([[1.0], [0.2], [0.9], [0.5]]), classes[[0, 0, 1, 0]],
         ...                 torch.arange(4))
@@ -87,100 +68,29 @@ def rank(
     """
     if protocol not in get_args(Protocol):
         raise ValueError(f"no protocol {protocol!r}: choose one of {', '.join(get_args(Protocol))}")
-    if block_size < 1 or top_k < 1:
-        raise ValueError(f"block_size {block_size} and top_k {top_k} must be at least 1")
+    if min(top_k, memory_limit, 1 if block_size is None else block_size) < 1:
+        raise ValueError(
+            f"block_size {block_size}, top_k {top_k} and memory_limit {memory_limit} "
+            "must be at least 1"
+        )
     for name in ("embeddings", "targets"):
         ours, theirs = getattr(queries, name).shape[1], getattr(gallery, name).shape[1]
         if ours != theirs:
             raise ValueError(f"{name} of the queries have {ours} columns, of the gallery {theirs}")
-    gallery = _scorable(gallery.select(gallery.index.argsort()))
-    queries = _scorable(queries)
-    blocks = torch.split(torch.arange(len(queries), device=queries.index.device), block_size)
-    return QueryResults.concatenate(
-        [
-            results
-            for block in blocks
-            for results in _rank_block(queries.select(block), gallery, protocol, block_size, top_k)
-        ]
-    )
+    if (gallery.index.diff() < 0).any():
+        gallery = gallery.select(gallery.index.argsort())
+    gallery, queries = gallery.scorable(), queries.scorable()
+    size = block_size or _block_size(len(gallery), memory_limit)
+    blocks = queries.split(max(ceil(len(queries) / size), 1))
+    if gallery.embeddings.device.type == "cpu":
+        ranking = FastRanking(gallery, protocol, top_k)
+        ranked = [ranking.rank(block) for block in blocks]
+    else:
+        ranked = [rank_plainly(block, gallery, protocol, top_k) for block in blocks]
+    return QueryResults.concatenate([results for own in ranked for results in own])
 
 
-def _scorable(images: Images) -> Images:
-    """Give the images with embeddings of float32 precision that cannot overflow, in float64.
-
-    A float32 product depends in its last bits on the shape of the block, which would break ties
-    differently for each block size. In float64 those bits lie far below the score's own.
-    """
-    embeddings = images.embeddings.float()
-    # Finite squared lengths are more than finite embeddings: they bound every inner product.
-    bad = images.index[~embeddings.square().sum(dim=1).isfinite()].tolist()
-    if bad:
-        more = f" and {len(bad) - 10} more" if len(bad) > 10 else ""
-        raise M3NetError(
-            f"embeddings of images {', '.join(map(str, bad[:10]))}{more} are not finite. "
-            "The network diverged: lower the learning rate or train in 32 bits."
-        )
-    return Images(embeddings.double(), images.targets, images.index)
-
-
-def _rank_block(
-    queries: Images, gallery: Images, protocol: Protocol, block_size: int, top_k: int
-) -> Iterator[QueryResults]:
-    """Rank the gallery, sorted by index, for one block of images, and judge their queries."""
-    # (q, D), (G, D) -> (q, G)
-    scores = (queries.embeddings @ gallery.embeddings.T).float()
-    scores = scores.masked_fill(queries.index[:, None] == gallery.index, -torch.inf)
-    scores, order = scores.sort(dim=1, descending=True, stable=True)
-    if protocol == "single":
-        # (q, K), (G, K) -> (q, G): the number of classes that both carry
-        shared = queries.targets.float() @ gallery.targets.float().T
-        no_class = torch.full_like(queries.index, -1)
-        yield _judge(queries.index, no_class, shared > 0, gallery.index, scores, order, top_k)
-        return
-    rows, classes = queries.targets.nonzero(as_tuple=True)
-    # Images that carry many classes must not make the block larger than it was meant to be.
-    parts = (torch.split(labels, block_size) for labels in (rows, classes))
-    for own, asked in zip(*parts, strict=True):
-        carries = gallery.targets.T[asked]
-        yield _judge(
-            queries.index[own], asked, carries, gallery.index, scores[own], order[own], top_k
-        )
-
-
-def _judge(
-    query_index: Tensor,
-    query_class: Tensor,
-    relevant: Tensor,
-    gallery_index: Tensor,
-    scores: Tensor,
-    order: Tensor,
-    top_k: int,
-) -> QueryResults:
-    """Say how well queries ranked a gallery.
-
-    Args:
-        query_index: (q,) int64.
-        query_class: (q,) int64.
-        relevant: (q, G) bool, in the order of the gallery.
-        gallery_index: (G,) int64.
-        scores: (q, G) float32 from the best on; -inf is the query itself.
-        order: (q, G) int64, the place in the gallery of each score.
-        top_k: How many of the best gallery images to keep.
-    """
-    ranked = relevant.gather(1, order) & (scores != -torch.inf)
-    num_relevant = ranked.sum(dim=1)
-    top_score = scores[:, :top_k]
-    top_index = gallery_index[order[:, :top_k]].masked_fill(top_score == -torch.inf, -1)
-    missing = (0, top_k - top_index.shape[1])
-    return QueryResults(
-        query_index=query_index,
-        query_class=query_class,
-        num_relevant=num_relevant,
-        average_precision=average_precision(ranked, num_relevant),
-        average_precision_100=average_precision(ranked, num_relevant, k=100, by="hits"),
-        average_precision_100_by_min=average_precision(ranked, num_relevant, k=100, by="min"),
-        recall_100=recall(ranked, num_relevant, k=100),
-        top_index=pad(top_index, missing, value=-1),
-        top_score=pad(top_score, missing, value=-torch.inf),
-        top_relevant=pad(ranked[:, :top_k], missing, value=False),
-    )
+def _block_size(num_gallery: int, memory_limit: int) -> int:
+    """Give the number of images whose scores and orders fit into so many bytes, at least one."""
+    fitting = (memory_limit - _SORTED_BYTES * SCORES_AT_ONCE) // (_BYTES * max(num_gallery, 1))
+    return min(max(fitting, 1), _MOST_IMAGES)

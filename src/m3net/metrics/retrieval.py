@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from m3net.errors import M3NetError
 from m3net.metrics.attribute import GALLERY, QUERY, AttributeRetrieval
+from m3net.metrics.ranking import MEMORY_LIMIT
 from m3net.metrics.results import QueryResults
 from m3net.metrics.scores import AttributeScores, flatten, score_table
 from m3net.protocol import Protocol
@@ -32,8 +33,9 @@ class RetrievalMetrics(nn.Module):
         sizes: Sequence[int],
         *,
         protocol: Protocol = "single",
-        block_size: int = 256,
+        block_size: int | None = None,
         top_k: int = 100,
+        memory_limit: int = MEMORY_LIMIT,
     ) -> None:
         """Start without images.
 
@@ -43,13 +45,20 @@ class RetrievalMetrics(nn.Module):
             protocol: What a query is.
             block_size: How many images are scored at once; see `rank`.
             top_k: How many of the best gallery images `results` keeps for each query.
+            memory_limit: Bytes for the scores of a block; see `rank`.
         """
         super().__init__()
         self.names = tuple(names)
         self.sizes = tuple(sizes)
         self.protocol = protocol
         self.attributes = nn.ModuleList(
-            AttributeRetrieval(size, protocol=protocol, block_size=block_size, top_k=top_k)
+            AttributeRetrieval(
+                size,
+                protocol=protocol,
+                block_size=block_size,
+                top_k=top_k,
+                memory_limit=memory_limit,
+            )
             for _, size in zip(names, sizes, strict=True)
         )
 
