@@ -25,7 +25,7 @@ from m3net.protocol import Protocol
 SCORES_AT_ONCE = 2**18
 # Where much of the order is open, as of a network that gives all images one embedding, float64 is
 # the shorter way.
-MOST_OPEN = 0.25
+MOST_OPEN = 0.5
 
 
 class FastRanking:
