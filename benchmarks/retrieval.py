@@ -1,0 +1,123 @@
+"""All retrieval metrics beside the float32 product of queries and gallery alone, and torchmetrics.
+
+Of torchmetrics, MAP and Recall@100 of scores that are already there are timed. It takes images with
+scores of 0 and less for irrelevant, so that all scores are raised. Lists are of 10 gallery images,
+as pictures show them.
+"""
+
+import resource
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from functools import partial
+
+import torch
+from torch import Tensor
+from torchmetrics.retrieval import RetrievalMAP, RetrievalRecall
+
+from benchmarks.__main__ import Figure
+from benchmarks.galleries import Task, deepfashion_tasks, fashionai_tasks
+from m3net.metrics import Images, rank
+from m3net.metrics.plain import rank_plainly
+from m3net.protocol import Protocol
+
+ROUNDS = 7
+LISTED = 10
+BLOCK = 512
+Pair = tuple[Images, Images]
+MEMORY = {"fashionai": "<=32", "deepfashion": "<=200"}
+
+
+def measure() -> Iterator[Figure]:
+    """Measure the memory, then the times; ratios are medians over the rounds."""
+    for name, target in MEMORY.items():
+        command = [sys.executable, "-m", "benchmarks.retrieval", name]
+        said = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
+        yield Figure(f"retrieval.{name}_extra_memory_mib", float(said), target)
+    yield from _measure_fashionai()
+    yield from _measure_deepfashion()
+
+
+def _measure_fashionai() -> Iterator[Figure]:
+    pairs = [task.draw() for task in fashionai_tasks()]
+    steps: dict[str, Callable[[], object]] = {
+        "product": lambda: [_multiply(*pair) for pair in pairs],
+        "rank": lambda: [rank(*pair, top_k=LISTED) for pair in pairs],
+        "lists_of_100": lambda: [rank(*pair, top_k=100) for pair in pairs],
+    }
+    times: dict[str, list[float]] = {name: [] for name in steps}
+    for done in range(ROUNDS + 1):
+        for name, step in steps.items():
+            seconds = _seconds(step)
+            if done:
+                times[name].append(seconds)
+    for name, target in (("rank", "<=1.5"), ("lists_of_100", "-")):
+        ratios = [a / b for a, b in zip(times[name], times["product"], strict=True)]
+        yield Figure(f"retrieval.fashionai_{name}_over_product", statistics.median(ratios), target)
+    own = statistics.median(times["rank"])
+    plain = _seconds(lambda: [list(rank_plainly(*pair, "single", LISTED)) for pair in pairs])
+    yield Figure("retrieval.fashionai_plain_over_rank", plain / own)
+    theirs = sum(map(_torchmetrics_seconds, pairs))
+    yield Figure("retrieval.fashionai_torchmetrics_over_rank", theirs / own, ">=12")
+
+
+def _measure_deepfashion() -> Iterator[Figure]:
+    product = own = 0.0
+    for task in deepfashion_tasks():
+        pair = task.draw()
+        product += _seconds(partial(_multiply, *pair))
+        own += _seconds(partial(rank, *pair, protocol="multi", top_k=LISTED))
+    yield Figure("retrieval.deepfashion_rank_over_product", own / product, "<=1.6")
+
+
+def _multiply(queries: Images, gallery: Images) -> int:
+    """Multiply block by block, as room for all scores would be too much; give their number."""
+    ours, theirs = queries.embeddings.numpy(), gallery.embeddings.numpy()
+    blocks = (ours[first : first + BLOCK] for first in range(0, len(ours), BLOCK))
+    return sum((block @ theirs.T).size for block in blocks)
+
+
+def _torchmetrics_seconds(pair: Pair) -> float:
+    queries, gallery = pair
+    scores = (queries.embeddings @ gallery.embeddings.T + 2).flatten()
+    relevant = (queries.targets.float() @ gallery.targets.float().T > 0).flatten()
+    query = torch.arange(len(queries)).repeat_interleave(len(gallery))
+
+    def compute() -> list[Tensor]:
+        metrics = RetrievalMAP(), RetrievalRecall(top_k=100)
+        return [metric(scores, relevant, indexes=query) for metric in metrics]
+
+    return _seconds(compute)
+
+
+def _seconds(step: Callable[[], object]) -> float:
+    start = time.perf_counter()
+    step()
+    return time.perf_counter() - start
+
+
+def _extra_memory(name: str) -> float:
+    """Give by how many MiB ranking the largest gallery raises the peak of this process."""
+    tasks, protocol = _SIZES[name]
+    queries, gallery = max(tasks(), key=lambda task: len(task.targets)).draw()
+    few = torch.arange(64)
+    rank(queries.select(few), gallery.select(few), protocol=protocol)  # loads what is loaded once
+    before = _peak()
+    rank(queries, gallery, protocol=protocol, top_k=LISTED)
+    return _peak() - before
+
+
+def _peak() -> float:
+    unit = 1 if sys.platform == "darwin" else 2**10
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 2**20
+
+
+_SIZES: dict[str, tuple[Callable[[], Iterator[Task]], Protocol]] = {
+    "fashionai": (fashionai_tasks, "single"),
+    "deepfashion": (deepfashion_tasks, "multi"),
+}
+
+if __name__ == "__main__":
+    print(_extra_memory(sys.argv[1]))
