@@ -2,7 +2,8 @@
 
 `functional` defines them, `ranking` ranks the gallery for each query, which gives `results`,
 `scores` takes the means over queries and attributes, `attribute` and `retrieval` gather the
-embeddings of an evaluation for them.
+embeddings of an evaluation for them. `plain` ranks by the definition; `fast` does the same at a
+multiple of the speed, by way of `product`, `order`, `relevance`, `near_ties` and `hits`.
 """
 
 from m3net.metrics.attribute import GALLERY, QUERY, AttributeRetrieval

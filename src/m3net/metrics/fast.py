@@ -5,6 +5,7 @@ it can be off; all others, and those that are shown, are computed in float64.
 """
 
 from collections.abc import Iterator
+from functools import cached_property
 from math import ceil
 
 import numpy as np
@@ -65,14 +66,14 @@ class FastRanking:
         own = self._own(index)
         order = Order.by(product, own)
         if order.is_open.sum() > MOST_OPEN * order.is_open.size:
-            return list(rank_plainly(images, self.gallery, self.protocol, self.top_k))
+            return self._rank_plainly(images)
         parts = []
         for rows, classes in queries_of(targets, self.protocol):
             relevant = ranked_relevance(self._carriers, order.columns, targets, rows, classes)
             is_own = np.isin(rows, own[0])
             relevant[is_own, -1:] = False
             if not settle(order, product, rows, relevant, self.top_k):
-                return list(rank_plainly(images, self.gallery, self.protocol, self.top_k))
+                return self._rank_plainly(images)
             best = self._best(order, product, rows, is_own)
             columns = {
                 "query_index": index[rows],
@@ -83,6 +84,15 @@ class FastRanking:
             }
             parts.append(QueryResults(**{name: torch.from_numpy(c) for name, c in columns.items()}))
         return parts
+
+    def _rank_plainly(self, images: Images) -> list[QueryResults]:
+        """Do the same by the definition."""
+        return list(rank_plainly(images, self._wide, self.protocol, self.top_k))
+
+    @cached_property
+    def _wide(self) -> Images:
+        """The gallery in float64, which few evaluations need."""
+        return self.gallery.double()
 
     def _own(self, index: Integers) -> tuple[Integers, Integers]:
         """Give the rows of those images that are in the gallery, and their columns there."""

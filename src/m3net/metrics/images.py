@@ -35,6 +35,10 @@ class Images:
         columns = (self.embeddings, self.targets, self.index)
         return [Images(*own) for own in zip(*(c.tensor_split(parts) for c in columns), strict=True)]
 
+    def double(self) -> "Images":
+        """Give the images with embeddings in float64."""
+        return Images(self.embeddings.double(), self.targets, self.index)
+
     def scorable(self) -> "Images":
         """Give the images with float32 embeddings whose inner products are finite.
 

@@ -25,7 +25,8 @@ def rank_plainly(
 
     Args:
         queries: q images with float32 embeddings.
-        gallery: G images with float32 embeddings, sorted by index.
+        gallery: G images with embeddings of float32 precision, sorted by index; best in float64,
+            which spares each block the conversion.
         protocol: What a query is.
         top_k: How many of the best gallery images to keep for each query.
 

@@ -33,7 +33,8 @@ def rank(
 
     An image that is both query and gallery is left out of its own ranking. Of equal scores the
     smaller gallery index comes first, so neither the order of the rows nor the block size can
-    change a ranking. Embeddings are taken as float32, whatever they come in.
+    change a ranking. Embeddings are taken as float32, whatever they come in; a score is their inner
+    product, summed in float64 and rounded to float32.
 
     Args:
         queries: The images that ask; Q of them under "single".
@@ -42,7 +43,8 @@ def rank(
         block_size: How many images are scored at once. Memory grows with block_size * G. None takes
             as many as `memory_limit` allows.
         top_k: How many of the best gallery images to keep for each query.
-        memory_limit: Bytes that scores and orders of a block may take.
+        memory_limit: Bytes that scores and orders of a block may take, on the CPU. Embeddings that
+            hardly differ take the gallery's in float64 as well.
 
     Raises:
         M3NetError: An embedding is not finite; names the images.
@@ -86,7 +88,8 @@ def rank(
         ranking = FastRanking(gallery, protocol, top_k)
         ranked = [ranking.rank(block) for block in blocks]
     else:
-        ranked = [rank_plainly(block, gallery, protocol, top_k) for block in blocks]
+        wide = gallery.double()
+        ranked = [rank_plainly(block, wide, protocol, top_k) for block in blocks]
     return QueryResults.concatenate([results for own in ranked for results in own])
 
 
