@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -47,7 +48,13 @@ class Images:
         """
         embeddings = self.embeddings.detach().float()
         # Finite squared lengths are more than finite embeddings: they bound every inner product.
-        bad = self.index[~torch.linalg.vector_norm(embeddings, dim=1).square().isfinite()].tolist()
+        if embeddings.device.type == "cpu":
+            # Threads of torch would spin beside those that numpy multiplies with.
+            numbers = embeddings.numpy()
+            squares = torch.from_numpy(np.einsum("nd,nd->n", numbers, numbers))
+        else:
+            squares = torch.einsum("nd,nd->n", embeddings, embeddings)
+        bad = self.index[~squares.isfinite()].tolist()
         if bad:
             more = f" and {len(bad) - 10} more" if len(bad) > 10 else ""
             raise M3NetError(
