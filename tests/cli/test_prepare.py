@@ -105,13 +105,19 @@ def test_killed_at_any_moment_it_leaves_whole_copies_and_goes_on(
     assert len(found) == 100
 
 
-def test_stopped_by_the_user_it_says_so_and_no_more(photos: Path, tmp_path: Path) -> None:
-    running = start(photos, tmp_path / "target", "--side=700", "--workers=2")
+def under_way(photos: Path, target: Path) -> subprocess.Popen[bytes]:
+    """Start the command and wait for its first copy."""
+    running = start(photos, target, "--side=700", "--workers=2")
     deadline = time.monotonic() + 120
-    while not copies(tmp_path / "target"):
+    while not copies(target):
         assert time.monotonic() < deadline
         assert running.poll() is None
         time.sleep(0.01)
+    return running
+
+
+def test_stopped_by_the_user_it_says_so_and_no_more(photos: Path, tmp_path: Path) -> None:
+    running = under_way(photos, tmp_path / "target")
     # As a terminal does it: the command and its processes get the signal.
     os.killpg(running.pid, signal.SIGINT)
     _, said = running.communicate(timeout=60)
@@ -121,12 +127,7 @@ def test_stopped_by_the_user_it_says_so_and_no_more(photos: Path, tmp_path: Path
 
 
 def test_its_processes_end_with_it(photos: Path, tmp_path: Path) -> None:
-    running = start(photos, tmp_path / "target", "--side=700", "--workers=2")
-    deadline = time.monotonic() + 120
-    while not copies(tmp_path / "target"):
-        assert time.monotonic() < deadline
-        assert running.poll() is None
-        time.sleep(0.01)
+    running = under_way(photos, tmp_path / "target")
     listed = Path(f"/proc/{running.pid}/task/{running.pid}/children")
     if not listed.exists():
         running.kill()

@@ -22,15 +22,18 @@ DATASETS: dict[str, type[RetrievalDataModule]] = {
 
 
 def parse_dataset(
-    command: str, about: str, add_options: Callable[[ArgumentParser], None], words: Sequence[str]
+    command: str,
+    about: str,
+    words: Sequence[str],
+    add_options: Callable[[ArgumentParser], None] | None = None,
 ) -> tuple[str, RetrievalDataModule, Namespace]:
     """Read a data set's name, its settings and the options of a command.
 
     Args:
         command: As "verify".
         about: What the command does, for --help.
-        add_options: Adds the options of the command.
         words: What stands behind the command.
+        add_options: Adds the options of the command, where it has any of its own.
 
     Returns:
         The name, the data set, and all that was typed.
@@ -44,7 +47,8 @@ def parse_dataset(
     for name, kind in DATASETS.items():
         own = ArgumentParser(description=about, allow_abbrev=False)
         settings[name] = own.add_class_arguments(kind, skip={"loading"})
-        add_options(own)
+        if add_options is not None:
+            add_options(own)
         own.add_argument(
             "--out", type=Path, default=Path("runs", "data", name), help="Folder to write to."
         )

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from jsonargparse import ArgumentParser
 from rich.console import Console
 
 from m3net.commands.datasets import as_typed, parse_dataset
@@ -35,7 +34,7 @@ def run(words: Sequence[str]) -> int:
     Raises:
         M3NetError: The settings contradict one another, or nothing can be read.
     """
-    name, module, config = parse_dataset("stats", ABOUT, _add_options, words)
+    name, module, config = parse_dataset("stats", ABOUT, words)
     folder: Path = config["out"]
     findings = Findings(keep_going=True)
     contents = module.read(findings)
@@ -64,7 +63,3 @@ def run(words: Sequence[str]) -> int:
         written = f"table and picture: {folder / 'stats.csv'}, {folder / 'stats.png'}"
         console.print(written, highlight=False, markup=False, soft_wrap=True)
     return 1 if findings.problems else 0
-
-
-def _add_options(parser: ArgumentParser) -> None:
-    """There are none but the data set's."""

@@ -40,7 +40,7 @@ def run(words: Sequence[str]) -> int:
     Raises:
         M3NetError: The settings contradict one another.
     """
-    name, module, config = parse_dataset("verify", ABOUT, _add_options, words)
+    name, module, config = parse_dataset("verify", ABOUT, words, _add_options)
     folder: Path = config["out"]
     folder.mkdir(parents=True, exist_ok=True)
     journal = folder / "verify.journal"
