@@ -4,8 +4,8 @@ Ranked relevance is a (Q, n) bool tensor: row q holds the gallery in the order i
 ranks it, best first, True where the gallery image is relevant. `num_relevant` is R, the number of
 relevant images in the whole gallery. Everything is counted in int64 and divided in float64.
 
-A query's own image is not part of its gallery: leave it out of R and put it last with False,
-where it changes no rank of the others.
+Images of a query's own product, itself among them, are not part of its gallery: leave them out of R
+and put them last with False, where they change no rank of the others.
 """
 
 from typing import Literal
@@ -79,6 +79,62 @@ def recall(ranked: Tensor, num_relevant: Tensor, k: int | None = None) -> Tensor
         tensor([0.6667], dtype=torch.float64)
     """
     return _top(ranked, k).sum(dim=1).double() / num_relevant.clamp(min=1)
+
+
+def precision(ranked: Tensor, k: int) -> Tensor:
+    """Give each query's precision, hits within the first k ranks / k: (Q,) float64 in [0, 1].
+
+    The divisor is k even where the gallery holds fewer images.
+
+    Args:
+        ranked: (Q, n) bool, ranked relevance; the whole gallery or at least its first k ranks.
+        k: Number of ranks that count.
+
+    Raises:
+        ValueError: `k` is less than 1.
+
+    Example:
+        >>> ranked = torch.tensor([[True, False, True, False, True]])
+        >>> precision(ranked, k=4), precision(ranked, k=10)
+        (tensor([0.5000], dtype=torch.float64), tensor([0.3000], dtype=torch.float64))
+    """
+    return _top(ranked, k).sum(dim=1).double() / k
+
+
+def hit_rate(ranked: Tensor, k: int) -> Tensor:
+    """Give 1 for each query with a hit within the first k ranks, else 0: (Q,) float64.
+
+    Args:
+        ranked: (Q, n) bool, ranked relevance; the whole gallery or at least its first k ranks.
+        k: Number of ranks that count.
+
+    Raises:
+        ValueError: `k` is less than 1.
+
+    Example:
+        >>> ranked = torch.tensor([[False, False, True, False, True]])
+        >>> hit_rate(ranked, k=2), hit_rate(ranked, k=3)
+        (tensor([0.], dtype=torch.float64), tensor([1.], dtype=torch.float64))
+    """
+    return _top(ranked, k).any(dim=1).double()
+
+
+def r_precision(ranked: Tensor, num_relevant: Tensor) -> Tensor:
+    """Give each query's R-precision, hits within the first R ranks / R: (Q,) float64 in [0, 1].
+
+    A query without relevant images scores 0.
+
+    Args:
+        ranked: (Q, n) bool, ranked relevance; the whole gallery or at least its first R ranks.
+        num_relevant: (Q,) int64, R of each query.
+
+    Example:
+        >>> ranked = torch.tensor([[True, False, True, False, True]])
+        >>> r_precision(ranked, torch.tensor([3]))  # two of the three stand in the first three
+        tensor([0.6667], dtype=torch.float64)
+    """
+    counts = torch.arange(ranked.shape[1], device=ranked.device) < num_relevant[:, None]
+    return (ranked & counts).sum(dim=1).double() / num_relevant.clamp(min=1)
 
 
 def _top(ranked: Tensor, k: int | None) -> Tensor:
