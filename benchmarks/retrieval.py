@@ -19,7 +19,7 @@ from torchmetrics.retrieval import RetrievalMAP, RetrievalRecall
 
 from benchmarks.__main__ import Figure
 from benchmarks.galleries import Task, deepfashion_tasks, fashionai_tasks
-from m3net.metrics import Images, rank
+from m3net.metrics import CUTOFFS, Images, rank
 from m3net.metrics.plain import rank_plainly
 from m3net.protocol import Protocol
 
@@ -57,7 +57,9 @@ def _measure_fashionai() -> Iterator[Figure]:
         ratios = [a / b for a, b in zip(times[name], times["product"], strict=True)]
         yield Figure(f"retrieval.fashionai_{name}_over_product", statistics.median(ratios), target)
     own = statistics.median(times["rank"])
-    plain = _seconds(lambda: [list(rank_plainly(*pair, "single", LISTED)) for pair in pairs])
+    plain = _seconds(
+        lambda: [list(rank_plainly(*pair, "single", CUTOFFS, LISTED)) for pair in pairs]
+    )
     yield Figure("retrieval.fashionai_plain_over_rank", plain / own)
     theirs = sum(map(_torchmetrics_seconds, pairs))
     yield Figure("retrieval.fashionai_torchmetrics_over_rank", theirs / own, ">=12")

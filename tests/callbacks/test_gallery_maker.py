@@ -42,7 +42,7 @@ def retrieved(protocol: Protocol) -> QueryResults:
     embeddings = torch.stack([places.cos(), places.sin()], dim=1)
     images = Images(embeddings, targets, torch.arange(5))
     asking, listed = (images.select(torch.tensor(own)) for own in ([0, 1, 4], [1, 2, 3]))
-    return rank(asking, listed, protocol=protocol)
+    return rank(asking, listed, protocol=protocol, top_k=3)
 
 
 @pytest.fixture

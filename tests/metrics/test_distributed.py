@@ -47,8 +47,9 @@ def plain(metrics: RetrievalMetrics) -> dict[str, object]:
     """Give everything that the metrics compute, in Python numbers."""
     found: dict[str, object] = {name: value.item() for name, value in metrics.compute().items()}
     for attribute, results in metrics.results().items():
-        for field in fields(QueryResults):
-            found[f"{attribute} {field.name}"] = getattr(results, field.name).tolist()
+        columns = {field.name: getattr(results, field.name) for field in fields(QueryResults)}
+        columns |= columns.pop("terms")
+        found |= {f"{attribute} {name}": values.tolist() for name, values in columns.items()}
     return found
 
 

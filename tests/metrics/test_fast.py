@@ -1,6 +1,7 @@
 """The fast ranking against the plain one, and against exact sums where float32 cannot decide."""
 
 from dataclasses import fields, replace
+from functools import partial
 from math import fsum
 from typing import get_args
 
@@ -9,10 +10,17 @@ import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
+from torch import Tensor
 
-from m3net.metrics import Images, QueryResults, rank
+from m3net.metrics import CUTOFFS, Images, QueryResults, metric_names, rank
 from m3net.metrics.fast import FastRanking
-from m3net.metrics.functional import average_precision, recall
+from m3net.metrics.functional import (
+    average_precision,
+    hit_rate,
+    precision,
+    r_precision,
+    recall,
+)
 from m3net.metrics.hits import hit_terms
 from m3net.metrics.plain import rank_plainly
 from m3net.metrics.product import Product, lengths
@@ -22,12 +30,18 @@ PROTOCOLS = get_args(Protocol)
 
 
 def draw(
-    seed: int, size: int, length: int, *, step: float = 0.0, different: int | None = None
+    seed: int,
+    size: int,
+    length: int,
+    *,
+    step: float = 0.0,
+    different: int | None = None,
+    products: int | None = None,
 ) -> Images:
     """Draw images with no class, one or several.
 
     Where `step` is given, embeddings are multiples of it, which makes scores equal; where
-    `different` is, no more embeddings than that occur.
+    `different` is, no more embeddings than that occur; where `products` is, no more products.
     """
     generator = torch.Generator().manual_seed(seed)
     embeddings = torch.randn(different or size, length, generator=generator)
@@ -37,19 +51,36 @@ def draw(
     share = torch.rand(size, 1, generator=generator) ** 2
     targets = torch.rand(size, 5, generator=generator) < share
     index = torch.randperm(2 * size, generator=generator)[:size]
-    return Images(embeddings, targets, index)
+    product = None if products is None else torch.randint(products, (size,), generator=generator)
+    return Images(embeddings, targets, index, product)
 
 
-def assert_plain(queries: Images, gallery: Images, protocol: Protocol, top_k: int = 7) -> None:
+def values(results: QueryResults) -> dict[str, Tensor]:
+    """Give all fields by their names, and all terms by theirs."""
+    columns = {field.name: getattr(results, field.name) for field in fields(QueryResults)}
+    terms: dict[str, Tensor] = columns.pop("terms")
+    return columns | terms
+
+
+def assert_plain(
+    queries: Images,
+    gallery: Images,
+    protocol: Protocol,
+    *,
+    cutoffs: tuple[int, ...] = (1, 5, 100),
+    top_k: int = 7,
+) -> None:
     """Hold the fast ranking, of different blocks, to the plain one of all images at once."""
     ordered = gallery.select(gallery.index.argsort())
-    plain = QueryResults.concatenate(list(rank_plainly(queries, ordered, protocol, top_k)))
+    plain = QueryResults.concatenate(list(rank_plainly(queries, ordered, protocol, cutoffs, top_k)))
+    asked = partial(rank, queries, gallery, protocol=protocol, cutoffs=cutoffs, top_k=top_k)
     for block_size in (1, 3, None):
-        found = rank(queries, gallery, protocol=protocol, block_size=block_size, top_k=top_k)
-        for field in fields(QueryResults):
-            ours, theirs = (getattr(results, field.name) for results in (found, plain))
-            atol = 1e-13 if ours.dtype == torch.float64 else 0
-            torch.testing.assert_close(ours, theirs, rtol=0, atol=atol, msg=field.name)
+        found = asked(block_size=block_size)
+        ours, theirs = values(found), values(plain)
+        assert tuple(ours) == tuple(theirs)
+        for name, own in ours.items():
+            atol = 1e-13 if own.dtype == torch.float64 else 0
+            torch.testing.assert_close(own, theirs[name], rtol=0, atol=atol, msg=name)
 
 
 @settings(max_examples=60, deadline=None)
@@ -59,7 +90,9 @@ def assert_plain(queries: Images, gallery: Images, protocol: Protocol, top_k: in
     length=st.sampled_from([1, 3, 64, 513]),
     step=st.sampled_from([0.0, 0.5, 1e-4]),
     different=st.sampled_from([None, 1, 3]),
+    products=st.sampled_from([None, 1, 4, 30]),
     shared=st.booleans(),
+    top_k=st.sampled_from([0, 7, 50]),
     protocol=st.sampled_from(PROTOCOLS),
 )
 def test_any_case_agrees_with_the_plain_ranking(
@@ -68,12 +101,14 @@ def test_any_case_agrees_with_the_plain_ranking(
     length: int,
     step: float,
     different: int | None,
+    products: int | None,
     shared: bool,
+    top_k: int,
     protocol: Protocol,
 ) -> None:
-    gallery = draw(seed, size, length, step=step, different=different)
-    queries = gallery if shared else draw(seed + 1, 9, length, step=step)
-    assert_plain(queries, gallery, protocol)
+    gallery = draw(seed, size, length, step=step, different=different, products=products)
+    queries = gallery if shared else draw(seed + 1, 9, length, step=step, products=products)
+    assert_plain(queries, gallery, protocol, top_k=top_k)
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)
@@ -123,15 +158,15 @@ def test_a_network_that_tells_no_images_apart_gives_the_order_of_the_index(
 def test_a_product_less_precise_than_thought_is_noticed() -> None:
     gallery, queries = draw(5, 2000, 16), draw(6, 20, 16)
     gallery = gallery.select(gallery.index.argsort())
-    ranking = FastRanking(gallery, "multi", top_k=5)
+    ranking = FastRanking(gallery, "multi", CUTOFFS, top_k=5)
     theirs = gallery.embeddings.numpy()
     product = Product.of(queries.embeddings.numpy(), theirs, float(lengths(theirs).max()))
     noise = np.random.default_rng(0).standard_normal(product.negated.shape, dtype=np.float32)
     imprecise = replace(product, negated=product.negated * (1 + 1e-4 * noise))
     found = QueryResults.concatenate(ranking._rank_part(queries, imprecise))
-    plain = QueryResults.concatenate(list(rank_plainly(queries, gallery, "multi", 5)))
-    for field in fields(QueryResults):
-        assert torch.equal(getattr(found, field.name), getattr(plain, field.name))
+    plain = QueryResults.concatenate(list(rank_plainly(queries, gallery, "multi", CUTOFFS, 5)))
+    for name, own in values(found).items():
+        assert torch.equal(own, values(plain)[name])
 
 
 @pytest.mark.parametrize("noise", [0.2, 1.0, 5.0])
@@ -153,30 +188,36 @@ def test_terms_of_hits_are_those_of_ranked_relevance() -> None:
     generator = torch.Generator().manual_seed(7)
     ranked = torch.rand(50, 300, generator=generator) < torch.rand(50, 1, generator=generator) ** 3
     ranked[:3] = torch.tensor([[False], [True], [False]])
-    terms, count = hit_terms(ranked.numpy()), ranked.sum(dim=1)
+    cutoffs, count = (100, 1, 17, 1000), ranked.sum(dim=1)
+    terms = hit_terms(ranked.numpy(), cutoffs)
     expected = {
-        "num_relevant": count,
-        "average_precision": average_precision(ranked, count),
-        "average_precision_100": average_precision(ranked, count, k=100, by="hits"),
-        "average_precision_100_by_min": average_precision(ranked, count, k=100, by="min"),
-        "recall_100": recall(ranked, count, k=100),
+        "map_all": average_precision(ranked, count),
+        "r_precision": r_precision(ranked, count),
     }
-    assert terms.keys() == expected.keys()
-    for name, values in expected.items():
-        torch.testing.assert_close(torch.from_numpy(terms[name]), values, rtol=0, atol=1e-13)
+    for k in cutoffs:
+        expected |= {
+            f"map_{k}": average_precision(ranked, count, k=k, by="hits"),
+            f"map_{k}_by_min": average_precision(ranked, count, k=k, by="min"),
+            f"recall_{k}": recall(ranked, count, k=k),
+            f"hit_rate_{k}": hit_rate(ranked, k),
+            f"precision_{k}": precision(ranked, k),
+        }
+    assert tuple(terms) == tuple(expected) == metric_names(cutoffs)
+    for name, own in expected.items():
+        torch.testing.assert_close(torch.from_numpy(terms[name]), own, rtol=0, atol=1e-13)
 
 
 def test_a_memory_limit_changes_no_result() -> None:
     images = draw(8, 80, 16)
     few, many = (rank(images, images, memory_limit=limit) for limit in (1, 2**30))
-    for field in fields(QueryResults):
-        assert torch.equal(getattr(few, field.name), getattr(many, field.name))
+    for name, own in values(few).items():
+        assert torch.equal(own, values(many)[name])
 
 
 def test_a_ranking_serves_several_blocks() -> None:
     gallery, queries = draw(9, 50, 8), draw(10, 6, 8)
     gallery = gallery.select(gallery.index.argsort())
-    ranking = FastRanking(gallery, "multi", top_k=3)
+    ranking = FastRanking(gallery, "multi", CUTOFFS, top_k=3)
     blocks = [results for block in queries.split(3) for results in ranking.rank(block)]
     whole = rank(queries, gallery, protocol="multi", top_k=3)
     assert torch.equal(QueryResults.concatenate(blocks).top_index, whole.top_index)

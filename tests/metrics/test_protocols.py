@@ -15,6 +15,7 @@ from m3net.metrics import (
     QUERY,
     AttributeRetrieval,
     Images,
+    MetricsConfig,
     QueryResults,
     RetrievalMetrics,
     rank,
@@ -55,10 +56,13 @@ def ask(image: int, label: int, queries: Images, gallery: Images, top_k: int) ->
         "query_index": own,
         "query_class": label,
         "num_relevant": count,
-        "average_precision": sum(p for p, _ in precisions) / max(count, 1),
-        "average_precision_100": sum(early) / max(len(early), 1),
-        "average_precision_100_by_min": sum(early) / max(min(100, count), 1),
+        "map_all": sum(p for p, _ in precisions) / max(count, 1),
+        "r_precision": sum(place <= count for place in hits) / max(count, 1),
+        "map_100": sum(early) / max(len(early), 1),
+        "map_100_by_min": sum(early) / max(min(100, count), 1),
         "recall_100": len(early) / max(count, 1),
+        "hit_rate_100": float(len(early) > 0),
+        "precision_100": len(early) / 100,
         "top_index": [index for _, index, _ in best],
         "top_score": [-score for score, _, _ in best],
         "top_relevant": [right for _, _, right in best],
@@ -80,10 +84,11 @@ def draw(seed: int, size: int, classes: int) -> Images:
 def assert_naive(results: QueryResults, expected: list[dict[str, object]]) -> None:
     """Compare every field of every query."""
     assert len(results) == len(expected)
-    for field in fields(QueryResults):
-        values = getattr(results, field.name).tolist()
-        for value, own in zip(values, expected, strict=True):
-            assert value == pytest.approx(own[field.name], abs=1e-12), field.name
+    columns = {field.name: getattr(results, field.name) for field in fields(QueryResults)}
+    columns |= columns.pop("terms")
+    for name, values in columns.items():
+        for value, own in zip(values.tolist(), expected, strict=True):
+            assert value == pytest.approx(own[name], abs=1e-12), name
 
 
 @pytest.mark.parametrize("block_size", BLOCK_SIZES)
@@ -148,12 +153,12 @@ BY_HAND = {(0, 0): 1 / 2, (0, 1): 1.0, (1, 1): 1.0, (2, 0): 1.0, (2, 2): 0.0}
 
 
 def test_four_photos_by_hand() -> None:
-    metric = AttributeRetrieval(num_classes=3, protocol="multi", top_k=3)
+    metric = AttributeRetrieval(3, protocol="multi", config=MetricsConfig(top_k=3))
     metric.update(*four_photos())
     results = metric.results()
     asked = zip(results.query_index.tolist(), results.query_class.tolist(), strict=True)
     assert list(asked) == list(BY_HAND)
-    assert results.average_precision.tolist() == list(BY_HAND.values())
+    assert results.terms["map_all"].tolist() == list(BY_HAND.values())
     assert results.top_index.tolist() == [[1, 2, 3]] * 2 + [[0, 2, 3]] + [[0, 1, 3]] * 2
     scores = metric.compute()
     assert scores["map_all"].item() == pytest.approx(3.5 / 5)
@@ -166,7 +171,7 @@ def test_by_image_the_same_four_photos_score_otherwise() -> None:
     metric = AttributeRetrieval(num_classes=3)
     metric.update(*four_photos())
     # 0 ranks 1 2 3 as ++-, 1 ranks 0 2 3 as +--, 2 ranks 0 1 3 as +--, 3 finds nothing.
-    assert metric.results().average_precision.tolist() == [1.0, 1.0, 1.0, 0.0]
+    assert metric.results().terms["map_all"].tolist() == [1.0, 1.0, 1.0, 0.0]
 
 
 def test_overall_by_queries_weighs_each_label_the_same() -> None:
@@ -178,8 +183,8 @@ def test_overall_by_queries_weighs_each_label_the_same() -> None:
     # Sleeve: 0 finds nothing; 1 ranks 0 2 3 as -++, 2 and 3 rank 0 1 and the other as -++.
     late = (1 / 2 + 2 / 3) / 2
     *_, by_queries, by_attributes = metrics.table()
-    assert by_queries.map_all == pytest.approx((3.5 + 3 * late) / (5 + 4))
-    assert by_attributes.map_all == pytest.approx((3.5 / 5 + 3 * late / 4) / 2)
+    assert by_queries.values["map_all"] == pytest.approx((3.5 + 3 * late) / (5 + 4))
+    assert by_attributes.values["map_all"] == pytest.approx((3.5 / 5 + 3 * late / 4) / 2)
     assert (by_queries.num_queries, by_queries.num_gallery) == (9, 8)
 
 
@@ -190,7 +195,8 @@ def test_batches_and_repeated_images_change_nothing() -> None:
     rows = torch.arange(50)
     asking, listed = (images.select(rows[(roles & role) > 0]) for role in (QUERY, GALLERY))
     asking = asking.select(asking.index.argsort())
-    metric = AttributeRetrieval(num_classes=6, protocol="multi", block_size=3, top_k=5)
+    config = MetricsConfig(top_k=5)
+    metric = AttributeRetrieval(6, protocol="multi", config=config, block_size=3)
     for batch in (rows[30:], rows[:0], rows[:35]):
         own = images.select(batch)
         metric.update(own.embeddings, own.targets, roles[batch], own.index)

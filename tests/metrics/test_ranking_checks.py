@@ -1,12 +1,13 @@
 """What the ranking refuses."""
 
+from dataclasses import replace
 from math import inf, nan
 
 import pytest
 import torch
 
-from m3net.errors import M3NetError
-from m3net.metrics import Images, rank
+from m3net.errors import ConfigError, M3NetError
+from m3net.metrics import Images, MetricsConfig, rank
 
 
 def images(values: list[float], first: int = 0, length: int = 1, classes: int = 1) -> Images:
@@ -40,7 +41,32 @@ def test_queries_and_gallery_must_match() -> None:
         rank(images([1.0], classes=3), images([1.0]))
 
 
-@pytest.mark.parametrize(("block_size", "top_k"), [(0, 1), (1, 0), (-1, 5)])
+@pytest.mark.parametrize(("block_size", "top_k"), [(0, 1), (1, -1), (-1, 5)])
 def test_sizes_must_be_positive(block_size: int, top_k: int) -> None:
     with pytest.raises(ValueError, match="must be at least 1"):
         rank(images([1.0]), images([1.0]), block_size=block_size, top_k=top_k)
+
+
+@pytest.mark.parametrize("cutoffs", [(0,), (5, -1), (10, 10)])
+def test_cutoffs_must_be_positive_and_differ(cutoffs: tuple[int, ...]) -> None:
+    with pytest.raises(ValueError, match="cutoffs must be at least 1 and differ"):
+        rank(images([1.0]), images([1.0]), cutoffs=cutoffs)
+
+
+def test_products_are_known_of_all_images_or_of_none() -> None:
+    known = replace(images([1.0]), product=torch.tensor([3]))
+    for queries, gallery in ((known, images([1.0])), (images([1.0]), known)):
+        with pytest.raises(ValueError, match="products of both queries and gallery"):
+            rank(queries, gallery)
+
+
+@pytest.mark.parametrize(
+    ("setting", "value"),
+    [
+        *[("cutoffs", value) for value in ((), (0,), (10, 10))],
+        *[("without_relevant", "drop"), ("top_k", -1), ("memory_limit", 0)],
+    ],
+)
+def test_settings_out_of_range_are_refused(setting: str, value: object) -> None:
+    with pytest.raises(ConfigError, match=f"metrics setting {setting} is .*: it must be"):
+        MetricsConfig(**{setting: value})  # type: ignore[arg-type]

@@ -4,28 +4,44 @@ import csv
 import io
 import json
 import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import get_args
 
 import pytest
 from rich.console import Console
 
-from m3net.metrics.scores import AttributeScores
+from m3net.metrics import AttributeScores, MetricsConfig, metric_names
+from m3net.metrics.results import WithoutRelevant
 from m3net.protocol import Protocol
 from m3net.reports.tables import render_scores, write_scores
 
+NAMES = metric_names((1, 100))
+
+
+def row(attribute: str, values: Sequence[float], *counts: int) -> AttributeScores:
+    """Give a row with these values of map_all, map_100 and recall_100, and others below them."""
+    named = dict(zip(("map_all", "map_100", "recall_100"), values, strict=True))
+    return AttributeScores(attribute, dict.fromkeys(NAMES, 0.125) | named, *counts)
+
+
 ROWS = [
-    AttributeScores("sleeve [cm]", 0.51239, 0.4, 0.3, 1.0, 1234, 5000, 0),
-    AttributeScores("collar", math.nan, math.nan, math.nan, math.nan, 0, 7, 0),
-    AttributeScores("colour", 0.0, 0.0, 0.0, 0.0, 3, 7, 3),
-    AttributeScores("overall (by queries)", 0.51, 0.4, 0.3, 0.9, 1237, 5014, 3),
-    AttributeScores("overall (by attributes)", 0.25, 0.2, 0.1, 0.5, 1237, 5014, 3),
+    row("sleeve [cm]", (0.51239, 0.4, 1.0), 1234, 5000, 0),
+    row("collar", (math.nan, math.nan, math.nan), 0, 7, 0),
+    row("colour", (0.0, 0.0, 0.0), 3, 7, 3),
+    row("overall (by queries)", (0.51, 0.4, 0.9), 1237, 5014, 3),
+    row("overall (by attributes)", (0.25, 0.2, 0.5), 1237, 5014, 3),
 ]
 
 
-def printed(rows: list[AttributeScores], protocol: Protocol = "single") -> str:
+def printed(
+    rows: list[AttributeScores],
+    protocol: Protocol = "single",
+    without_relevant: WithoutRelevant = "zero",
+) -> str:
+    config = MetricsConfig(cutoffs=(1, 100), without_relevant=without_relevant)
     out = io.StringIO()
-    Console(file=out, width=120).print(render_scores(rows, "test", protocol, 12345))
+    Console(file=out, width=120).print(render_scores(rows, "test", protocol, config, 12345))
     return out.getvalue()
 
 
@@ -50,6 +66,12 @@ def test_scores_are_printed_in_percent_with_two_places() -> None:
     ]
 
 
+def test_the_last_cutoff_is_shown() -> None:
+    [header] = [line for line in printed(ROWS).splitlines() if "attribute" in line and "┃" in line]
+    cells = [cell.strip() for cell in header.split("┃")[1:-1]]
+    assert cells == ["attribute", "MAP@all", "MAP@100", "Recall@100", "queries", "gallery"]
+
+
 def test_a_line_parts_the_overall_rows_from_the_attributes() -> None:
     lines = printed(ROWS).splitlines()
     [line] = [place for place, text in enumerate(lines) if text.startswith("├")]
@@ -58,7 +80,9 @@ def test_a_line_parts_the_overall_rows_from_the_attributes() -> None:
 
 
 def test_queries_without_anything_to_find_are_counted_once() -> None:
-    assert "3 queries have no relevant gallery image" in printed(ROWS)
+    said = "3 queries have no relevant gallery image"
+    assert f"{said}; they score 0 and count." in printed(ROWS)
+    assert f"{said}; they are left out of all means." in printed(ROWS, without_relevant="skip")
     assert "no relevant" not in printed([ROWS[0], *ROWS[-2:]])
 
 
@@ -67,6 +91,8 @@ def test_csv_holds_every_digit(tmp_path: Path) -> None:
     with (tmp_path / "scores.csv").open(encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     assert [row["attribute"] for row in rows] == [row.attribute for row in ROWS]
+    counts = ["num_queries", "num_gallery", "num_queries_without_relevant"]
+    assert list(rows[0]) == ["attribute", "protocol", *NAMES, *counts]
     assert float(rows[0]["map_all"]) == 0.51239
     assert math.isnan(float(rows[1]["map_all"]))
     assert rows[2]["num_queries_without_relevant"] == "3"

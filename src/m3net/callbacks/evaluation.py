@@ -84,7 +84,8 @@ class EvaluationReport(L.Callback):
         maker = GalleryMaker(dataset, task.taxonomy, self.queries, self.results)
         maker.draw_all(results, folder)
         draw_query_attention(task, dataset, results, self.photos, folder / "attention.png")
-        self.tables.append(render_scores(scores, name, metrics.protocol, len(dataset)))
+        table = render_scores(scores, name, metrics.protocol, metrics.config, len(dataset))
+        self.tables.append(table)
 
 
 def _is_whole(limit: float) -> bool:

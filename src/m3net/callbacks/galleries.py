@@ -38,7 +38,7 @@ class GalleryMaker:
         (folder / "galleries").mkdir(parents=True, exist_ok=True)
         typical = []
         for attribute, own in results.items():
-            order = own.average_precision.argsort(descending=True, stable=True).tolist()
+            order = own.terms["map_all"].argsort(descending=True, stable=True).tolist()
             if not order:
                 continue
             places = np.linspace(0, len(order) - 1, min(self.queries, len(order))).astype(int)
@@ -61,7 +61,7 @@ class GalleryMaker:
         found = [(image, right) for image, right in zip(best, relevant, strict=True) if image >= 0]
         return GalleryRow(
             attribute=attribute,
-            average_precision=float(results.average_precision[query]),
+            average_precision=float(results.terms["map_all"][query]),
             query=self._query_tile(attribute, results, query),
             results=[self._tile(attribute, image, right) for image, right in found],
         )

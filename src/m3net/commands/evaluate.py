@@ -69,7 +69,7 @@ def evaluate(
         dataset = RetrievalDataset(records, contents.reader, transform)
         GalleryMaker(dataset, taxonomy, queries=5, results=10).draw_all(results, folder)
     console = Console(soft_wrap=True)
-    console.print(render_scores(scores, folder.name, data.protocol, len(records)))
+    console.print(render_scores(scores, folder.name, data.protocol, metrics.config, len(records)))
     if unused := sum(own.num_unused for own in vectors.values()):
         console.print(f"Vectors of images that take no part, which change nothing: {unused:,}.")
     console.print(render_farewell(run, "evaluate"))

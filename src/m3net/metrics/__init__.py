@@ -2,15 +2,16 @@
 
 `functional` defines them, `ranking` ranks the gallery for each query, which gives `results`,
 `scores` takes the means over queries and attributes, `attribute` and `retrieval` gather the
-embeddings of an evaluation for them. `plain` ranks by the definition; `fast` does the same at a
-multiple of the speed, by way of `product`, `order`, `relevance`, `near_ties` and `hits`.
+embeddings of an evaluation for them, by the choices in `settings`. `plain` ranks by the definition;
+`fast` does the same at a multiple of the speed, by way of `product`, `order`, `relevance`,
+`near_ties` and `hits`.
 """
 
 from m3net.metrics.attribute import GALLERY, QUERY, AttributeRetrieval
-from m3net.metrics.functional import average_precision, recall
+from m3net.metrics.functional import average_precision, hit_rate, precision, r_precision, recall
 from m3net.metrics.images import Images
 from m3net.metrics.ranking import rank
-from m3net.metrics.results import METRICS, QueryResults
+from m3net.metrics.results import CUTOFFS, QueryResults, metric_names
 from m3net.metrics.retrieval import RetrievalMetrics
 from m3net.metrics.scores import (
     COUNTS,
@@ -20,21 +21,27 @@ from m3net.metrics.scores import (
     flatten,
     score_table,
 )
+from m3net.metrics.settings import MetricsConfig
 
 __all__ = [
     "COUNTS",
+    "CUTOFFS",
     "GALLERY",
-    "METRICS",
     "OVERALL_BY_ATTRIBUTES",
     "OVERALL_BY_QUERIES",
     "QUERY",
     "AttributeRetrieval",
     "AttributeScores",
     "Images",
+    "MetricsConfig",
     "QueryResults",
     "RetrievalMetrics",
     "average_precision",
     "flatten",
+    "hit_rate",
+    "metric_names",
+    "precision",
+    "r_precision",
     "rank",
     "recall",
     "score_table",

@@ -12,9 +12,10 @@ from torchmetrics import Metric
 from torchmetrics.utilities import dim_zero_cat
 
 from m3net.metrics.images import Images
-from m3net.metrics.ranking import MEMORY_LIMIT, rank
+from m3net.metrics.ranking import rank
 from m3net.metrics.results import QueryResults
 from m3net.metrics.scores import COUNTS
+from m3net.metrics.settings import MetricsConfig
 from m3net.protocol import Protocol
 
 QUERY = 1
@@ -51,25 +52,22 @@ class AttributeRetrieval(Metric):
         num_classes: int,
         *,
         protocol: Protocol = "single",
+        config: MetricsConfig = MetricsConfig(),  # noqa: B008 - frozen
         block_size: int | None = None,
-        top_k: int = 100,
-        memory_limit: int = MEMORY_LIMIT,
     ) -> None:
         """Start without images.
 
         Args:
             num_classes: K, the number of classes of the attribute.
             protocol: What a query is.
+            config: Which metrics, and how.
             block_size: How many images are scored at once; see `rank`.
-            top_k: How many of the best gallery images `results` keeps for each query.
-            memory_limit: Bytes for the scores of a block; see `rank`.
         """
         super().__init__()
         self.num_classes = num_classes
         self.protocol = protocol
+        self.config = config
         self.block_size = block_size
-        self.top_k = top_k
-        self.memory_limit = memory_limit
         self._results: QueryResults | None = None
         for state in ("embeddings", "targets", "roles", "index"):
             self.add_state(state, default=[], dist_reduce_fx="cat")
@@ -99,10 +97,10 @@ class AttributeRetrieval(Metric):
         self.index.append(index[rows])
 
     def compute(self) -> dict[str, Tensor]:
-        """Rank, and give `METRICS` as float64 and `COUNTS` as int64 scalars.
+        """Rank, and give `metric_names` as float64 and `COUNTS` as int64 scalars.
 
-        Images that occur more than once, as a distributed sampler pads, count once. Without
-        queries the metrics are NaN: there is no mean to take.
+        Images that occur more than once, as a distributed sampler pads, count once. Where
+        no query counts the metrics are NaN: there is no mean to take.
 
         Raises:
             M3NetError: An embedding is not finite.
@@ -114,14 +112,14 @@ class AttributeRetrieval(Metric):
             queries,
             gallery,
             protocol=self.protocol,
+            cutoffs=self.config.cutoffs,
+            top_k=self.config.top_k,
             block_size=self.block_size,
-            top_k=self.top_k,
-            memory_limit=self.memory_limit,
+            memory_limit=self.config.memory_limit,
         )
         self._results = results
         counts = (len(results), len(gallery), results.num_without_relevant)
-        values = {name: terms.mean() for name, terms in results.terms.items()}
-        return values | {
+        return results.means(self.config.without_relevant) | {
             name: torch.tensor(count, device=images.index.device)
             for name, count in zip(COUNTS, counts, strict=True)
         }

@@ -1,6 +1,6 @@
 """What the ranking knows of images."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -17,28 +17,39 @@ class Images:
         embeddings: (n, D) float; an inner product is a score, higher is closer.
         targets: (n, K) bool, True where an image carries a class.
         index: (n,) int64, the image's place in its split; no two rows share one.
+        product: (n,) int64, the product that an image shows: images of one product are not in each
+            other's ranking. Without it each image is a product of its own.
     """
 
     embeddings: Tensor
     targets: Tensor
     index: Tensor
+    product: Tensor | None = None
 
     def __len__(self) -> int:
         """Give the number of images n."""
         return len(self.index)
 
+    @property
+    def group(self) -> Tensor:
+        """(n,) int64, equal where one image must not rank the other: product, else index."""
+        return self.index if self.product is None else self.product
+
     def select(self, rows: Tensor) -> "Images":
         """Give some of the images: `rows` is a bool mask (n,), or int64 row numbers."""
-        return Images(self.embeddings[rows], self.targets[rows], self.index[rows])
+        product = None if self.product is None else self.product[rows]
+        return Images(self.embeddings[rows], self.targets[rows], self.index[rows], product)
 
     def split(self, parts: int) -> list["Images"]:
         """Give the images in parts of about equal size, which share their memory."""
         columns = (self.embeddings, self.targets, self.index)
-        return [Images(*own) for own in zip(*(c.tensor_split(parts) for c in columns), strict=True)]
+        split = [column.tensor_split(parts) for column in columns]
+        products = [None] * parts if self.product is None else self.product.tensor_split(parts)
+        return [Images(*part) for part in zip(*split, products, strict=True)]
 
     def double(self) -> "Images":
         """Give the images with embeddings in float64."""
-        return Images(self.embeddings.double(), self.targets, self.index)
+        return replace(self, embeddings=self.embeddings.double())
 
     def scorable(self) -> "Images":
         """Give the images with float32 embeddings whose inner products are finite.
@@ -61,4 +72,4 @@ class Images:
                 f"embeddings of images {', '.join(map(str, bad[:10]))}{more} are not finite. "
                 "The network diverged: lower the learning rate or train in 32 bits."
             )
-        return Images(embeddings, self.targets, self.index)
+        return replace(self, embeddings=embeddings)

@@ -20,9 +20,10 @@ class Order:
     """How b images order a gallery of G.
 
     Attributes:
-        columns: (b, G) int64, the gallery from the best on; an image's own column stands last.
+        columns: (b, G) int64, the gallery from the best on; those of an image's own
+            product stand last.
         is_open: (b, G) bool, whether the product leaves open which of places r and r + 1 is better;
-            False in the last column.
+            False in the last column and among those of the own product.
     """
 
     columns: Integers
@@ -34,7 +35,7 @@ class Order:
 
         Args:
             product: The scores.
-            own: (s,) rows and (s,) columns, where query and gallery image are one image.
+            own: (s,) rows and (s,) columns, where query and gallery image show one product.
         """
         keys = product.negated.astype(np.float64)
         keys[own] = _LAST
@@ -48,4 +49,18 @@ class Order:
         reach += keys[:, :-1]
         is_open = np.zeros(keys.shape, dtype=bool)
         np.less_equal(keys[:, 1:], reach, out=is_open[:, :-1])
+        num_own = np.bincount(own[0], minlength=len(keys))
+        is_open[last_places(num_own, keys.shape[1])] = False
         return cls(np.bitwise_and(bits, _COLUMN, out=bits), is_open)
+
+
+def last_places(count: Integers, length: int) -> tuple[Integers, Integers]:
+    """Give row and place of the last `count` (n,) places of each of n rows of this length.
+
+    Example:
+        >>> row, place = last_places(np.array([2, 0, 1]), length=5)
+        >>> row, place
+        (array([0, 0, 2]), array([4, 3, 4]))
+    """
+    row = np.repeat(np.arange(len(count)), count)
+    return row, length - 1 - (np.arange(len(row)) - np.repeat(np.cumsum(count) - count, count))

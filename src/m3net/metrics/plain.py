@@ -3,20 +3,26 @@
 It runs on any device and is what the fast ranking is held to.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
-from m3net.metrics.functional import average_precision, recall
+from m3net.metrics.functional import (
+    average_precision,
+    hit_rate,
+    precision,
+    r_precision,
+    recall,
+)
 from m3net.metrics.images import Images
 from m3net.metrics.results import QueryResults
 from m3net.protocol import Protocol
 
 
 def rank_plainly(
-    queries: Images, gallery: Images, protocol: Protocol, top_k: int
+    queries: Images, gallery: Images, protocol: Protocol, cutoffs: Sequence[int], top_k: int
 ) -> Iterator[QueryResults]:
     """Rank the gallery for a block of images, and judge their queries.
 
@@ -28,6 +34,7 @@ def rank_plainly(
         gallery: G images with embeddings of float32 precision, sorted by index; best in float64,
             which spares each block the conversion.
         protocol: What a query is.
+        cutoffs: Numbers of ranks that count.
         top_k: How many of the best gallery images to keep for each query.
 
     Yields:
@@ -35,22 +42,23 @@ def rank_plainly(
     """
     # (q, D), (G, D) -> (q, G)
     scores = (queries.embeddings.double() @ gallery.embeddings.double().T).float()
-    scores = scores.masked_fill(queries.index[:, None] == gallery.index, -torch.inf)
+    scores = scores.masked_fill(queries.group[:, None] == gallery.group, -torch.inf)
     scores, order = scores.sort(dim=1, descending=True, stable=True)
     if protocol == "single":
         # (q, K), (G, K) -> (q, G): the number of classes that both carry
         shared = queries.targets.float() @ gallery.targets.float().T
         no_class = torch.full_like(queries.index, -1)
-        yield _judge(queries.index, no_class, shared > 0, gallery.index, scores, order, top_k)
+        asking = (queries.index, no_class)
+        yield _judge(*asking, shared > 0, gallery.index, scores, order, cutoffs, top_k)
         return
     rows, classes = queries.targets.nonzero(as_tuple=True)
     # Images that carry many classes must not make the block larger than it was meant to be.
     parts = (torch.split(labels, max(len(queries), 1)) for labels in (rows, classes))
     for own, asked in zip(*parts, strict=True):
+        asking = (queries.index[own], asked)
         carries = gallery.targets.T[asked]
-        yield _judge(
-            queries.index[own], asked, carries, gallery.index, scores[own], order[own], top_k
-        )
+        ranking = (scores[own], order[own])
+        yield _judge(*asking, carries, gallery.index, *ranking, cutoffs, top_k)
 
 
 def _judge(
@@ -60,6 +68,7 @@ def _judge(
     gallery_index: Tensor,
     scores: Tensor,
     order: Tensor,
+    cutoffs: Sequence[int],
     top_k: int,
 ) -> QueryResults:
     """Say how well queries ranked a gallery.
@@ -69,8 +78,9 @@ def _judge(
         query_class: (q,) int64.
         relevant: (q, G) bool, in the order of the gallery.
         gallery_index: (G,) int64.
-        scores: (q, G) float32 from the best on; -inf is the query itself.
+        scores: (q, G) float32 from the best on; -inf is an image of the query's own product.
         order: (q, G) int64, the place in the gallery of each score.
+        cutoffs: Numbers of ranks that count.
         top_k: How many of the best gallery images to keep.
     """
     ranked = relevant.gather(1, order) & (scores != -torch.inf)
@@ -82,11 +92,25 @@ def _judge(
         query_index=query_index,
         query_class=query_class,
         num_relevant=num_relevant,
-        average_precision=average_precision(ranked, num_relevant),
-        average_precision_100=average_precision(ranked, num_relevant, k=100, by="hits"),
-        average_precision_100_by_min=average_precision(ranked, num_relevant, k=100, by="min"),
-        recall_100=recall(ranked, num_relevant, k=100),
+        terms=_terms(ranked, num_relevant, cutoffs),
         top_index=pad(top_index, missing, value=-1),
         top_score=pad(top_score, missing, value=-torch.inf),
         top_relevant=pad(ranked[:, :top_k], missing, value=False),
     )
+
+
+def _terms(ranked: Tensor, num_relevant: Tensor, cutoffs: Sequence[int]) -> dict[str, Tensor]:
+    """Give each query's values by the names of their metrics, in the order of `metric_names`."""
+    terms = {
+        "map_all": average_precision(ranked, num_relevant),
+        "r_precision": r_precision(ranked, num_relevant),
+    }
+    for k in cutoffs:
+        terms |= {
+            f"map_{k}": average_precision(ranked, num_relevant, k=k, by="hits"),
+            f"map_{k}_by_min": average_precision(ranked, num_relevant, k=k, by="min"),
+            f"recall_{k}": recall(ranked, num_relevant, k=k),
+            f"hit_rate_{k}": hit_rate(ranked, k),
+            f"precision_{k}": precision(ranked, k),
+        }
+    return terms

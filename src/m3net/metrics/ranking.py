@@ -1,12 +1,13 @@
 """Embeddings to rankings: each image ranks the gallery of one attribute, block by block."""
 
+from collections.abc import Sequence
 from math import ceil
 from typing import get_args
 
 from m3net.metrics.fast import SCORES_AT_ONCE, FastRanking
 from m3net.metrics.images import Images
 from m3net.metrics.plain import rank_plainly
-from m3net.metrics.results import QueryResults
+from m3net.metrics.results import CUTOFFS, QueryResults
 from m3net.protocol import Protocol
 
 MEMORY_LIMIT = 2**27
@@ -20,8 +21,9 @@ def rank(
     gallery: Images,
     *,
     protocol: Protocol = "single",
+    cutoffs: Sequence[int] = CUTOFFS,
+    top_k: int = 0,
     block_size: int | None = None,
-    top_k: int = 100,
     memory_limit: int = MEMORY_LIMIT,
 ) -> QueryResults:
     """Rank the gallery for each image that asks and say how well.
@@ -31,25 +33,26 @@ def rank(
     for each class that it carries, in the order of the classes, and a gallery image is relevant
     if it carries that class; the ranking is the same for all of them.
 
-    An image that is both query and gallery is left out of its own ranking. Of equal scores the
-    smaller gallery index comes first, so neither the order of the rows nor the block size can
-    change a ranking. Embeddings are taken as float32, whatever they come in; a score is their inner
-    product, summed in float64 and rounded to float32.
+    An image is left out of its own ranking, and so is every image of its product where products are
+    known. Of equal scores the smaller gallery index comes first, so neither the order of the rows
+    nor the block size can change a ranking. Embeddings are taken as float32, whatever they come in;
+    a score is their inner product, summed in float64 and rounded to float32.
 
     Args:
         queries: The images that ask; Q of them under "single".
         gallery: G images, with embeddings of the same length and the same classes.
         protocol: What a query is.
+        cutoffs: Numbers of ranks k of the metrics that count only the first ones.
+        top_k: How many of the best gallery images to keep for each query; 0 keeps no lists.
         block_size: How many images are scored at once. Memory grows with block_size * G. None takes
             as many as `memory_limit` allows.
-        top_k: How many of the best gallery images to keep for each query.
         memory_limit: Bytes that scores and orders of a block may take, on the CPU. Embeddings that
             hardly differ take the gallery's in float64 as well.
 
     Raises:
         M3NetError: An embedding is not finite; names the images.
-        ValueError: Queries and gallery differ in D or K, a size is less than 1, or there is no
-            such protocol.
+        ValueError: Queries and gallery differ in D or K, only one of them knows its products, a
+            size is too small, a cutoff is given twice, or there is no such protocol.
 
     Example:
         >>> import torch
@@ -60,7 +63,7 @@ def rank(
         >>> results = rank(images.select(rows[:1]), images.select(rows[1:]), top_k=2)
         >>> results.top_index, results.top_relevant
         (tensor([[2, 3]]), tensor([[False, True]]))
-        >>> results.average_precision  # (1/2 + 2/3) / 2
+        >>> results.terms["map_all"]  # (1/2 + 2/3) / 2
         tensor([0.5833], dtype=torch.float64)
         >>> both = Images(torch.tensor([[1.0]]), torch.tensor([[True, True]]), torch.tensor([9]))
         >>> results = rank(both, images, protocol="multi", top_k=4)
@@ -68,29 +71,43 @@ def rank(
         (tensor([0, 1]), tensor([[ True, False,  True,  True],
                                  [False,  True, False, False]]))
     """
-    if protocol not in get_args(Protocol):
-        raise ValueError(f"no protocol {protocol!r}: choose one of {', '.join(get_args(Protocol))}")
-    if min(top_k, memory_limit, 1 if block_size is None else block_size) < 1:
+    _check_choices(protocol, cutoffs)
+    if min(memory_limit, 1 if block_size is None else block_size) < 1 or top_k < 0:
         raise ValueError(
-            f"block_size {block_size}, top_k {top_k} and memory_limit {memory_limit} "
-            "must be at least 1"
+            f"block_size {block_size} and memory_limit {memory_limit} must be at least 1, "
+            f"top_k {top_k} at least 0"
         )
-    for name in ("embeddings", "targets"):
-        ours, theirs = getattr(queries, name).shape[1], getattr(gallery, name).shape[1]
-        if ours != theirs:
-            raise ValueError(f"{name} of the queries have {ours} columns, of the gallery {theirs}")
+    _check_match(queries, gallery)
     if (gallery.index.diff() < 0).any():
         gallery = gallery.select(gallery.index.argsort())
     gallery, queries = gallery.scorable(), queries.scorable()
     size = block_size or _block_size(len(gallery), memory_limit)
     blocks = queries.split(max(ceil(len(queries) / size), 1))
     if gallery.embeddings.device.type == "cpu":
-        ranking = FastRanking(gallery, protocol, top_k)
+        ranking = FastRanking(gallery, protocol, cutoffs, top_k)
         ranked = [ranking.rank(block) for block in blocks]
     else:
         wide = gallery.double()
-        ranked = [rank_plainly(block, wide, protocol, top_k) for block in blocks]
+        ranked = [rank_plainly(block, wide, protocol, cutoffs, top_k) for block in blocks]
     return QueryResults.concatenate([results for own in ranked for results in own])
+
+
+def _check_choices(protocol: Protocol, cutoffs: Sequence[int]) -> None:
+    """Refuse a protocol that does not exist, and cutoffs that name no metric or one twice."""
+    if protocol not in get_args(Protocol):
+        raise ValueError(f"no protocol {protocol!r}: choose one of {', '.join(get_args(Protocol))}")
+    if min(cutoffs, default=1) < 1 or len(set(cutoffs)) < len(cutoffs):
+        raise ValueError(f"cutoffs must be at least 1 and differ, not {tuple(cutoffs)}")
+
+
+def _check_match(queries: Images, gallery: Images) -> None:
+    """Refuse images that cannot be compared with one another."""
+    for name in ("embeddings", "targets"):
+        ours, theirs = getattr(queries, name).shape[1], getattr(gallery, name).shape[1]
+        if ours != theirs:
+            raise ValueError(f"{name} of the queries have {ours} columns, of the gallery {theirs}")
+    if (queries.product is None) != (gallery.product is None):
+        raise ValueError("give products of both queries and gallery, or of neither")
 
 
 def _block_size(num_gallery: int, memory_limit: int) -> int:

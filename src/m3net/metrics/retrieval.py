@@ -8,9 +8,9 @@ from torch import Tensor, nn
 
 from m3net.errors import M3NetError
 from m3net.metrics.attribute import GALLERY, QUERY, AttributeRetrieval
-from m3net.metrics.ranking import MEMORY_LIMIT
 from m3net.metrics.results import QueryResults
 from m3net.metrics.scores import AttributeScores, flatten, score_table
+from m3net.metrics.settings import MetricsConfig
 from m3net.protocol import Protocol
 
 
@@ -23,7 +23,7 @@ class RetrievalMetrics(nn.Module):
         >>> metrics.update([same, same], targets=torch.ones(3, 2, dtype=torch.bool),
         ...                roles=torch.tensor([[1, 2], [2, 1], [2, 0]], dtype=torch.uint8),
         ...                index=torch.arange(3))
-        >>> [(row.attribute, row.map_all, row.num_gallery) for row in metrics.table()[:2]]
+        >>> [(row.attribute, row.values["map_all"], row.num_gallery) for row in metrics.table()[:2]]
         [('sleeve', 1.0, 2), ('collar', 1.0, 1)]
     """
 
@@ -33,9 +33,8 @@ class RetrievalMetrics(nn.Module):
         sizes: Sequence[int],
         *,
         protocol: Protocol = "single",
+        config: MetricsConfig = MetricsConfig(),  # noqa: B008 - frozen
         block_size: int | None = None,
-        top_k: int = 100,
-        memory_limit: int = MEMORY_LIMIT,
     ) -> None:
         """Start without images.
 
@@ -43,22 +42,16 @@ class RetrievalMetrics(nn.Module):
             names: A attribute names, in the order of their ids.
             sizes: Number of classes of each attribute; they sum to M.
             protocol: What a query is.
+            config: Which metrics, and how.
             block_size: How many images are scored at once; see `rank`.
-            top_k: How many of the best gallery images `results` keeps for each query.
-            memory_limit: Bytes for the scores of a block; see `rank`.
         """
         super().__init__()
         self.names = tuple(names)
         self.sizes = tuple(sizes)
         self.protocol = protocol
+        self.config = config
         self.attributes = nn.ModuleList(
-            AttributeRetrieval(
-                size,
-                protocol=protocol,
-                block_size=block_size,
-                top_k=top_k,
-                memory_limit=memory_limit,
-            )
+            AttributeRetrieval(size, protocol=protocol, config=config, block_size=block_size)
             for _, size in zip(names, sizes, strict=True)
         )
 
@@ -92,7 +85,7 @@ class RetrievalMetrics(nn.Module):
         num_gallery = {
             name: int(metric.compute()["num_gallery"]) for name, metric in self._metrics().items()
         }
-        return score_table(self.results(), num_gallery)
+        return score_table(self.results(), num_gallery, self.config.without_relevant)
 
     def results(self) -> dict[str, QueryResults]:
         """Give for each attribute what became of each query."""

@@ -2,13 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from math import nan
+from math import isnan, nan
 from statistics import fmean
 
 import torch
 from torch import Tensor
 
-from m3net.metrics.results import METRICS, QueryResults
+from m3net.metrics.results import QueryResults, WithoutRelevant
 
 COUNTS = ("num_queries", "num_gallery", "num_queries_without_relevant")
 OVERALL_BY_QUERIES = "overall (by queries)"
@@ -21,43 +21,36 @@ class AttributeScores:
 
     Attributes:
         attribute: Name of the attribute, `OVERALL_BY_QUERIES` or `OVERALL_BY_ATTRIBUTES`.
-        map_all: Mean average precision in [0, 1]; NaN without queries, as the next three are.
-        map_100: The same of the first 100 ranks, divided by their hits, as in published tables.
-        map_100_by_min: The same, divided by min(100, R).
-        recall_100: Mean recall of the first 100 ranks.
+        values: The mean of each of `metric_names`, in [0, 1]; NaN where no query counts.
         num_queries: Queries of the attribute, by the protocol images or labels; in an overall row,
             summed over attributes.
         num_gallery: Gallery images, likewise.
-        num_queries_without_relevant: Queries with nothing to find, which score 0; likewise.
+        num_queries_without_relevant: Queries with nothing to find, part of the former; likewise.
     """
 
     attribute: str
-    map_all: float
-    map_100: float
-    map_100_by_min: float
-    recall_100: float
+    values: dict[str, float]
     num_queries: int
     num_gallery: int
     num_queries_without_relevant: int
 
     @classmethod
     def over_queries(
-        cls, attribute: str, results: Sequence[QueryResults], num_gallery: int
+        cls,
+        attribute: str,
+        results: Sequence[QueryResults],
+        num_gallery: int,
+        without_relevant: WithoutRelevant = "zero",
     ) -> "AttributeScores":
-        """Give the mean over all queries of some attributes."""
-
-        def mean(metric: str) -> float:
-            return torch.cat([own.terms[metric] for own in results]).mean().item()
-
+        """Give the mean over all queries of some attributes, at least one."""
+        joined = QueryResults.concatenate(results)
+        means = joined.means(without_relevant)
         return cls(
             attribute=attribute,
-            map_all=mean("map_all"),
-            map_100=mean("map_100"),
-            map_100_by_min=mean("map_100_by_min"),
-            recall_100=mean("recall_100"),
-            num_queries=sum(len(own) for own in results),
+            values={name: mean.item() for name, mean in means.items()},
+            num_queries=len(joined),
             num_gallery=num_gallery,
-            num_queries_without_relevant=sum(own.num_without_relevant for own in results),
+            num_queries_without_relevant=joined.num_without_relevant,
         )
 
     @classmethod
@@ -67,15 +60,12 @@ class AttributeScores:
         """Give the plain mean over the attributes that have queries; counts are summed."""
 
         def mean(metric: str) -> float:
-            values = [getattr(row, metric) for row in rows if row.num_queries]
+            values = [row.values[metric] for row in rows if not isnan(row.values[metric])]
             return fmean(values) if values else nan
 
         return cls(
             attribute=attribute,
-            map_all=mean("map_all"),
-            map_100=mean("map_100"),
-            map_100_by_min=mean("map_100_by_min"),
-            recall_100=mean("recall_100"),
+            values={name: mean(name) for name in rows[0].values},
             num_queries=sum(row.num_queries for row in rows),
             num_gallery=sum(row.num_gallery for row in rows),
             num_queries_without_relevant=sum(row.num_queries_without_relevant for row in rows),
@@ -83,22 +73,25 @@ class AttributeScores:
 
 
 def score_table(
-    results: Mapping[str, QueryResults], num_gallery: Mapping[str, int]
+    results: Mapping[str, QueryResults],
+    num_gallery: Mapping[str, int],
+    without_relevant: WithoutRelevant = "zero",
 ) -> list[AttributeScores]:
     """Give one row per attribute, then overall by queries, then overall by attributes.
 
     Args:
         results: For each attribute what became of its queries.
         num_gallery: For each attribute the number of its gallery images.
+        without_relevant: Whether a query with nothing to find counts as 0 or is left out of means.
     """
     rows = [
-        AttributeScores.over_queries(name, [own], num_gallery[name])
+        AttributeScores.over_queries(name, [own], num_gallery[name], without_relevant)
         for name, own in results.items()
     ]
-    in_all = sum(num_gallery.values())
+    everything, in_all = list(results.values()), sum(num_gallery.values())
     return [
         *rows,
-        AttributeScores.over_queries(OVERALL_BY_QUERIES, list(results.values()), in_all),
+        AttributeScores.over_queries(OVERALL_BY_QUERIES, everything, in_all, without_relevant),
         AttributeScores.over_attributes(OVERALL_BY_ATTRIBUTES, rows),
     ]
 
@@ -106,17 +99,18 @@ def score_table(
 def flatten(table: Sequence[AttributeScores]) -> dict[str, Tensor]:
     """Give a table that `score_table` made as scalars under flat names, for a logger.
 
-    For each of `METRICS`, as "map_all": float64 under "map_all" (overall by queries),
+    For each of `metric_names`, as "map_all": float64 under "map_all" (overall by queries),
     "map_all_by_attribute" (overall by attributes) and "map_all/<attribute>". For each of
     `COUNTS`, as "num_queries": int64 under "num_queries" (sum) and "num_queries/<attribute>".
     """
     *rows, by_queries, by_attributes = table
     flat: dict[str, Tensor] = {}
-    for names, dtype in ((METRICS, torch.float64), (COUNTS, torch.int64)):
-        for name in names:
-            values = {name: getattr(by_queries, name)}
-            if name in METRICS:
-                values[f"{name}_by_attribute"] = getattr(by_attributes, name)
-            values |= {f"{name}/{row.attribute}": getattr(row, name) for row in rows}
-            flat |= {key: torch.tensor(value, dtype=dtype) for key, value in values.items()}
+    for name, value in by_queries.values.items():
+        named = {name: value, f"{name}_by_attribute": by_attributes.values[name]}
+        named |= {f"{name}/{row.attribute}": row.values[name] for row in rows}
+        flat |= {key: torch.tensor(mean, dtype=torch.float64) for key, mean in named.items()}
+    for name in COUNTS:
+        counts = {name: getattr(by_queries, name)}
+        counts |= {f"{name}/{row.attribute}": getattr(row, name) for row in rows}
+        flat |= {key: torch.tensor(count) for key, count in counts.items()}
     return flat

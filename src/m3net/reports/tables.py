@@ -7,20 +7,22 @@ import csv
 import json
 import math
 from collections.abc import Sequence
-from dataclasses import asdict
 from pathlib import Path
 
 from rich.markup import escape
 from rich.table import Table
 
-from m3net.metrics.scores import AttributeScores
+from m3net.metrics.scores import COUNTS, AttributeScores
+from m3net.metrics.settings import MetricsConfig
 from m3net.protocol import Protocol
-
-_COLUMNS = {"map_all": "MAP@all", "map_100": "MAP@100", "recall_100": "Recall@100"}
 
 
 def render_scores(
-    scores: Sequence[AttributeScores], split: str, protocol: Protocol, num_images: int
+    scores: Sequence[AttributeScores],
+    split: str,
+    protocol: Protocol,
+    config: MetricsConfig,
+    num_images: int,
 ) -> Table:
     """Give the terminal table: attributes, then the overall rows, in percent.
 
@@ -28,16 +30,19 @@ def render_scores(
         scores: Rows; the last two are the overall rows.
         split: Name of what was evaluated, as "test".
         protocol: What a query is.
+        config: Which metrics there are; of the cutoffs the last one is shown.
         num_images: Images in the split.
     """
     title = f"{split}, protocol {protocol}: {num_images:,} images, in percent"
     table = Table(title=title, title_justify="left")
     table.add_column("attribute")
-    for name in (*_COLUMNS.values(), "queries", "gallery"):
+    k = config.cutoffs[-1]
+    columns = {"map_all": "MAP@all", f"map_{k}": f"MAP@{k}", f"recall_{k}": f"Recall@{k}"}
+    for name in (*columns.values(), "queries", "gallery"):
         table.add_column(name, justify="right")
     without = sum(row.num_queries_without_relevant for row in scores[:-2])
     for place, row in enumerate(scores):
-        percents = [_percent(getattr(row, metric)) for metric in _COLUMNS]
+        percents = [_percent(row.values[metric]) for metric in columns]
         # Brackets in a name, as in "length [cm]", are not rich's markup.
         table.add_row(
             escape(row.attribute), *percents, f"{row.num_queries:,}", f"{row.num_gallery:,}"
@@ -45,7 +50,10 @@ def render_scores(
         if place == len(scores) - 3:
             table.add_section()
     if without:
-        table.caption = f"{without} queries have no relevant gallery image; they score 0 and count."
+        fate = {"zero": "they score 0 and count", "skip": "they are left out of all means"}
+        table.caption = (
+            f"{without} queries have no relevant gallery image; {fate[config.without_relevant]}."
+        )
     return table
 
 
@@ -57,7 +65,12 @@ def write_scores(scores: Sequence[AttributeScores], protocol: Protocol, folder: 
         protocol: What a query is; stands in each row, so that rows of many tables can be joined.
         folder: Exists.
     """
-    rows = [{"attribute": row.attribute, "protocol": protocol} | asdict(row) for row in scores]
+    rows = [
+        {"attribute": row.attribute, "protocol": protocol}
+        | row.values
+        | {name: getattr(row, name) for name in COUNTS}
+        for row in scores
+    ]
     with (folder / "scores.csv").open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, list(rows[0]))
         writer.writeheader()

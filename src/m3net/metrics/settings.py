@@ -1,0 +1,49 @@
+"""What users choose about the metrics."""
+
+from dataclasses import dataclass
+from typing import get_args
+
+from m3net.errors import ConfigError
+from m3net.metrics.ranking import MEMORY_LIMIT
+from m3net.metrics.results import CUTOFFS, WithoutRelevant
+
+
+@dataclass(frozen=True)
+class MetricsConfig:
+    """Which metrics are computed, and how.
+
+    Attributes:
+        cutoffs: Numbers of ranks k for MAP@k, Recall@k, hit rate@k and precision@k; tables on the
+            terminal show the last one.
+        without_relevant: A query without a relevant image scores 0 and counts (zero), or is left
+            out of every mean (skip). Such queries are counted and reported either way.
+        top_k: How many of the best gallery images are kept for each query, as pictures show them.
+        memory_limit: Bytes that the scores and orders of a block of queries may take, on the CPU.
+    """
+
+    cutoffs: tuple[int, ...] = CUTOFFS
+    without_relevant: WithoutRelevant = "zero"
+    top_k: int = 10
+    memory_limit: int = MEMORY_LIMIT
+
+    def __post_init__(self) -> None:
+        """Refuse settings out of range.
+
+        Raises:
+            ConfigError: A value is out of its range.
+        """
+        distinct = len(set(self.cutoffs)) == len(self.cutoffs)
+        good = distinct and min(self.cutoffs, default=0) >= 1
+        self._check_range("cutoffs", good, "one or more different numbers of 1 or more")
+        choices = get_args(WithoutRelevant)
+        known = self.without_relevant in choices
+        self._check_range("without_relevant", known, " or ".join(choices))
+        self._check_range("top_k", self.top_k >= 0, "0 or more")
+        self._check_range("memory_limit", self.memory_limit >= 1, "1 or more")
+
+    def _check_range(self, name: str, good: bool, range_in_words: str) -> None:
+        """Raise a ConfigError that names the setting, unless it is good."""
+        if not good:
+            raise ConfigError(
+                f"metrics setting {name} is {getattr(self, name)!r}: it must be {range_in_words}."
+            )
