@@ -7,11 +7,13 @@ from typing import get_args
 from m3net.metrics.fast import SCORES_AT_ONCE, FastRanking
 from m3net.metrics.images import Images
 from m3net.metrics.plain import rank_plainly
+from m3net.metrics.threads import map_in_threads, num_threads
 from m3net.metrics.results import CUTOFFS, QueryResults
 from m3net.protocol import Protocol
 
 MEMORY_LIMIT = 2**27
 _MOST_IMAGES = 512  # more make the product no faster
+_FEWEST_IMAGES = 64  # fewer make it slower than another thread gains
 # A score; and two numbers and some bytes for each of those that are sorted at once.
 _BYTES, _SORTED_BYTES = 4, 32
 
@@ -81,11 +83,11 @@ def rank(
     if (gallery.index.diff() < 0).any():
         gallery = gallery.select(gallery.index.argsort())
     gallery, queries = gallery.scorable(), queries.scorable()
-    size = block_size or _block_size(len(gallery), memory_limit)
+    size = block_size or _block_size(len(queries), len(gallery), memory_limit)
     blocks = queries.split(max(ceil(len(queries) / size), 1))
-    if gallery.embeddings.device.type == "cpu":
+    if gallery.embeddings.device.type == "cpu" and len(gallery):
         ranking = FastRanking(gallery, protocol, cutoffs, top_k)
-        ranked = [ranking.rank(block) for block in blocks]
+        ranked = map_in_threads(ranking.rank, blocks)
     else:
         wide = gallery.double()
         ranked = [rank_plainly(block, wide, protocol, cutoffs, top_k) for block in blocks]
@@ -110,7 +112,12 @@ def _check_match(queries: Images, gallery: Images) -> None:
         raise ValueError("give products of both queries and gallery, or of neither")
 
 
-def _block_size(num_gallery: int, memory_limit: int) -> int:
-    """Give the number of images whose scores and orders fit into so many bytes, at least one."""
-    fitting = (memory_limit - _SORTED_BYTES * SCORES_AT_ONCE) // (_BYTES * max(num_gallery, 1))
-    return min(max(fitting, 1), _MOST_IMAGES)
+def _block_size(num_queries: int, num_gallery: int, memory_limit: int) -> int:
+    """Give the number of images that each thread scores at once, at least one.
+
+    Their scores and orders fit into the memory, and no thread is left without a block.
+    """
+    of_thread = memory_limit // num_threads() - _SORTED_BYTES * SCORES_AT_ONCE
+    fitting = of_thread // (_BYTES * max(num_gallery, 1))
+    fair = max(ceil(num_queries / num_threads()), _FEWEST_IMAGES)
+    return min(max(fitting, 1), fair, _MOST_IMAGES)
