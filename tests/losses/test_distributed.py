@@ -1,24 +1,23 @@
 """Losses of two processes, with gradients averaged by DDP, against those of one with all images."""
 
 from collections.abc import Iterator
-from datetime import timedelta
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
 import torch
-import torch.distributed as dist
 from torch import Tensor, nn
-from torch.multiprocessing.spawn import spawn
 from torch.nn.parallel import DistributedDataParallel
 
 from m3net.losses import LossConfig, M3NetLoss
+from tests.gloo import in_processes
 
 ATTRIBUTE_OF_CLASS = torch.tensor([0, 0, 0, 1, 1])
 CLASSES, DIM, FEATURES = 5, 3, 4
 POSITIVES, COUNTS = torch.tensor([10, 80, 30, 0, 5]), torch.full((5,), 90)
 TERMS = ("classification", "instance", "center")
 Batch = tuple[Tensor, Tensor, Tensor]
+Step = tuple[Tensor, dict[str, Tensor]]
+Found = list[tuple[list[Step], dict[str, Tensor]]]
 
 
 class Case(NamedTuple):
@@ -80,7 +79,7 @@ def batches(rank: int, *, same_counts: bool) -> list[Batch]:
     return drawn
 
 
-def steps(model: nn.Module, drawn: list[Batch]) -> Iterator[tuple[Tensor, dict[str, Tensor]]]:
+def steps(model: nn.Module, drawn: list[Batch]) -> Iterator[Step]:
     """Give value and gradients of each batch; weights stay as they are, moving averages move."""
     for batch in drawn:
         model.zero_grad()
@@ -98,35 +97,21 @@ def centers(model: Model) -> dict[str, Tensor]:
     return {} if model.loss.centers is None else dict(model.loss.centers.state_dict())
 
 
-def work(rank: int, folder: str) -> None:
-    """Run all cases as one of two processes and save what becomes of them."""
-    torch.set_num_threads(1)
-    dist.init_process_group(
-        "gloo",
-        init_method=f"file://{folder}/rendezvous",
-        rank=rank,
-        world_size=2,
-        timeout=timedelta(seconds=30),
-    )
+def work(rank: int) -> Found:
+    """Run all cases as one of two processes."""
     found = []
     for case in CASES:
         model = Model(case.config())
         wrapped = DistributedDataParallel(model)
         taken = list(steps(wrapped, batches(rank, same_counts=case.same_counts)))
         found.append((taken, centers(model)))
-    torch.save(found, f"{folder}/{rank}.pt")
-    dist.destroy_process_group()
+    return found
 
 
 @pytest.fixture(scope="module")
-def found(tmp_path_factory: pytest.TempPathFactory) -> list[list[Any]]:
+def found(tmp_path_factory: pytest.TempPathFactory) -> list[Found]:
     """What each of two processes found, case by case."""
-    folder = tmp_path_factory.mktemp("two")
-    with pytest.MonkeyPatch.context() as patch:
-        # A started process imports this module by the name that pytest gave it.
-        patch.syspath_prepend(str(Path(__file__).parents[2]))
-        spawn(work, args=(str(folder),), nprocs=2)  # type: ignore[no-untyped-call]  # torch's gap
-    return [torch.load(folder / f"{rank}.pt") for rank in (0, 1)]
+    return in_processes(work, 2, tmp_path_factory.mktemp("two"))
 
 
 def union(case: Case) -> list[Batch]:
@@ -138,15 +123,18 @@ def union(case: Case) -> list[Batch]:
     ]
 
 
-def mean_of(one: list[Any], two: list[Any]) -> list[Any]:
-    """The mean over two processes of the gradients of each step."""
+def mean_of(one: list[Step], two: list[Step]) -> list[Step]:
+    """The mean over two processes of the values and the gradients of each step."""
     return [
-        (None, {name: (gradient + theirs[1][name]) / 2 for name, gradient in ours[1].items()})
+        (
+            (ours[0] + theirs[0]) / 2,
+            {name: (gradient + theirs[1][name]) / 2 for name, gradient in ours[1].items()},
+        )
         for ours, theirs in zip(one, two, strict=True)
     ]
 
 
-def differs(ours: list[Any], theirs: list[Any]) -> bool:
+def differs(ours: list[Step], theirs: list[Step]) -> bool:
     """Say whether the gradients of any step differ by more than rounding."""
     return any(
         not torch.allclose(gradient, other[1][name], rtol=1e-4, atol=1e-6)
@@ -156,7 +144,7 @@ def differs(ours: list[Any], theirs: list[Any]) -> bool:
 
 
 @pytest.mark.parametrize("place", range(len(CASES)), ids=[str(tuple(case)) for case in CASES])
-def test_processes_agree_on_gradients_and_centers(found: list[list[Any]], place: int) -> None:
+def test_processes_agree_on_gradients_and_centers(found: list[Found], place: int) -> None:
     (one, centers_of_one), (two, centers_of_two) = (own[place] for own in found)
     for ours, theirs in zip(one, two, strict=True):
         assert ours[1].keys() == theirs[1].keys()
@@ -165,9 +153,7 @@ def test_processes_agree_on_gradients_and_centers(found: list[list[Any]], place:
 
 
 @pytest.mark.parametrize("case", [case for case in CASES if case.gather or case.same_counts])
-def test_one_process_with_all_images_has_the_same_gradient(
-    found: list[list[Any]], case: Case
-) -> None:
+def test_one_process_with_all_images_has_the_same_gradient(found: list[Found], case: Case) -> None:
     place = CASES.index(case)
     model = Model(case.config())
     expected = list(steps(model, union(case)))
@@ -182,9 +168,7 @@ def test_one_process_with_all_images_has_the_same_gradient(
 
 
 @pytest.mark.parametrize("case", [case for case in CASES if not case.gather and case not in MOVED])
-def test_else_the_gradient_is_the_mean_of_the_processes_own(
-    found: list[list[Any]], case: Case
-) -> None:
+def test_else_the_gradient_is_the_mean_of_the_processes_own(found: list[Found], case: Case) -> None:
     alone = [
         list(steps(Model(case.config()), batches(rank, same_counts=case.same_counts)))
         for rank in (0, 1)
@@ -196,7 +180,7 @@ def test_else_the_gradient_is_the_mean_of_the_processes_own(
 
 
 @pytest.mark.parametrize("case", MOVED)
-def test_moving_averages_are_those_of_all_images(found: list[list[Any]], case: Case) -> None:
+def test_moving_averages_are_those_of_all_images(found: list[Found], case: Case) -> None:
     model = Model(case.config())
     list(steps(model, union(case)))
     taken, moved = found[0][CASES.index(case)]
