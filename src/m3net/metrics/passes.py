@@ -48,7 +48,7 @@ def rank_in_passes(
         gallery_limit: Bytes for a block of the gallery.
     """
     length, num_gallery = queries.embeddings.shape[1], max(len(gallery), 1)
-    passing = max(gallery_limit // (_NUMBER_BYTES * max(length, 1)), 1)
+    passing = min(max(gallery_limit // (_NUMBER_BYTES * max(length, 1)), 1), num_gallery)
     row = _SCORE_BYTES * num_gallery + 8 * (passing + length)
     asking = max(memory_limit // 2 // row, 1)
     judged = max(memory_limit // 2 // (_JUDGED_BYTES * num_gallery), 1)
