@@ -41,7 +41,7 @@ types: $(INSTALLED) ## check types
 
 check: format lint types test ## all of the above
 
-bench: $(INSTALLED) ## measure against the limits (BENCH=train_step, loader, prepare, annotations or retrieval for one)
+bench: $(INSTALLED) ## measure against the limits (BENCH=train_step, loader, prepare, annotations, retrieval or sharing for one)
 	$(BIN)/python -m benchmarks $(BENCH)
 
 clean: ## remove .venv and caches; runs and data stay

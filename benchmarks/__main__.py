@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterator
 from typing import NamedTuple
 
-NAMES = ("train_step", "loader", "prepare", "annotations", "retrieval")
+NAMES = ("train_step", "loader", "prepare", "annotations", "retrieval", "sharing")
 
 
 class Figure(NamedTuple):

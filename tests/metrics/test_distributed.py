@@ -1,89 +1,209 @@
-"""Two processes with uneven parts of the images give what one process gives, to the bit."""
+"""Any number of processes with any parts of the images give what one ranking of all gives."""
 
-from collections.abc import Sequence
-from dataclasses import fields
-from datetime import timedelta
-from pathlib import Path
-from typing import get_args
+from dataclasses import dataclass, fields
+from functools import cache
+from typing import Any, NamedTuple, get_args
 
 import pytest
 import torch
 import torch.distributed as dist
 from torch import Tensor
-from torch.multiprocessing.spawn import spawn
 
-from m3net.metrics import QueryResults, RetrievalMetrics
+from m3net.metrics import (
+    GALLERY,
+    QUERY,
+    AttributeRetrieval,
+    Images,
+    MetricsConfig,
+    QueryResults,
+    QuerySums,
+    rank,
+)
 from m3net.protocol import Protocol
+from tests.gloo import in_processes
 
-NAMES, SIZES = ("sleeve", "collar", "length"), (2, 3, 2)
-# Rows of each process, batch by batch: 41 in two batches and 12 in three, of which the second
-# is the padding of a sampler (rows 0 and 1 again).
-PARTS = ((range(30), range(30, 41)), (range(41, 50), range(2), range(50, 51)))
-
-
-def images() -> tuple[list[Tensor], Tensor, Tensor, Tensor]:
-    """Draw 51 images; process 1 has no query of collar and no image of length at all."""
-    generator = torch.Generator().manual_seed(0)
-    embeddings = [torch.randn(51, length, generator=generator) for length in (4, 8, 4)]
-    targets = torch.rand(51, sum(SIZES), generator=generator) < 0.4
-    roles = torch.randint(4, (51, 3), generator=generator, dtype=torch.uint8)
-    roles[41:, 1] &= 2
-    roles[:2, 1:] = 0
-    roles[41:, 2] = 0
-    return embeddings, targets, roles, torch.randperm(51, generator=generator)
+SIZES = (1, 2, 3, 4)
+CLASSES, CUTOFFS = 3, (1, 4)
+Batch = tuple[Tensor, Tensor, Tensor, Tensor]
+Found = tuple[dict[str, Tensor], QueryResults]
 
 
-def evaluated(protocol: Protocol, batches: Sequence[Sequence[int]]) -> RetrievalMetrics:
-    """Give metrics that have seen these batches of rows."""
-    embeddings, targets, roles, index = images()
-    metrics = RetrievalMetrics(NAMES, SIZES, protocol=protocol, block_size=5)
-    for batch in batches:
-        rows = list(batch)
-        metrics.update([own[rows] for own in embeddings], targets[rows], roles[rows], index[rows])
-    return metrics
+class Case(NamedTuple):
+    """What is asked of some images.
+
+    Attributes:
+        seed: Of the images, and of who holds which.
+        protocol: What a query is.
+        gallery_limit: Bytes for the gallery; few let it pass in blocks.
+    """
+
+    seed: int
+    protocol: Protocol
+    gallery_limit: int | None
+
+    @property
+    def config(self) -> MetricsConfig:
+        # Blocks of two or three queries, lists that some galleries do not fill.
+        return MetricsConfig(
+            cutoffs=CUTOFFS,
+            without_relevant=("zero", "skip")[self.seed % 2],
+            top_k=6,
+            memory_limit=2_000 if self.gallery_limit else 2**27,
+            gallery_limit=self.gallery_limit,
+        )
 
 
-def plain(metrics: RetrievalMetrics) -> dict[str, object]:
-    """Give everything that the metrics compute, in Python numbers."""
-    found: dict[str, object] = {name: value.item() for name, value in metrics.compute().items()}
-    for attribute, results in metrics.results().items():
-        columns = {field.name: getattr(results, field.name) for field in fields(QueryResults)}
-        columns |= columns.pop("terms")
-        found |= {f"{attribute} {name}": values.tolist() for name, values in columns.items()}
-    return found
+CASES = [
+    Case(seed, protocol, limit)
+    for seed in range(14)
+    for protocol in get_args(Protocol)
+    for limit in (None, 100)
+]
 
 
-def work(process: int, protocol: Protocol, folder: str) -> None:
-    """Evaluate the part of one process and save what it computes."""
-    torch.set_num_threads(1)
-    dist.init_process_group(
-        "gloo",
-        init_method=f"file://{folder}/rendezvous",
-        rank=process,
-        world_size=2,
-        timeout=timedelta(seconds=20),
+@dataclass(frozen=True)
+class Drawn:
+    """Images and the processes that meet them.
+
+    Attributes:
+        images: All that are met by any process, with the embedding that counts.
+        roles: Their roles.
+        batches: For each process its batches; none where it never updates.
+    """
+
+    images: Images
+    roles: Tensor
+    batches: list[list[Batch]]
+
+
+@cache
+def draw(seed: int, size: int) -> Drawn:
+    """Draw images, some of them met more than once, each time with another embedding.
+
+    Some processes meet no image, no query or none of the gallery.
+    """
+    generator = torch.Generator().manual_seed(1_000 * size + seed)
+
+    def below(limit: int, number: int = 1) -> Tensor:
+        return torch.randint(limit, (number,), generator=generator)
+
+    number, length = (40, 7, 1, 0)[min(int(below(8)), 3)], (1, 5)[below(2)]
+    targets = torch.rand(number, CLASSES, generator=generator) < 0.4
+    roles = below(4, number).to(torch.uint8)
+    index = torch.randperm(3 * number + 1, generator=generator)[:number]
+    met = torch.cat([torch.arange(number), below(max(number, 1), min(number, 9))])
+    met = met[torch.randperm(len(met), generator=generator)]
+    # Few scores are equal, or most.
+    step = (1e-3, 0.5)[below(2)]
+    embeddings = (torch.randn(len(met), length, generator=generator) / step).round() * step
+    holders = torch.randperm(size, generator=generator)[: 1 + int(below(size))]
+    holder = holders[below(len(holders), len(met))]
+    if below(2):
+        holder[(roles[met] & QUERY) != 0] = holders[0]
+    met_by = [(holder == process).nonzero().squeeze(1) for process in range(size)]
+    counted = torch.zeros(number, length)
+    for place in torch.cat(met_by).flip(0).tolist():  # the first writes last
+        counted[met[place]] = embeddings[place]
+    batches = [
+        [
+            (embeddings[part], targets[met[part]], roles[met[part]], index[met[part]])
+            for part in (places.tensor_split(2) if len(places) or below(2) else ())
+        ]
+        for places in met_by
+    ]
+    return Drawn(Images(counted, targets, index), roles, batches)
+
+
+def evaluated(case: Case, batches: list[Batch], **settings: Any) -> AttributeRetrieval:  # noqa: ANN401 - of torchmetrics
+    """Give a metric that has seen some batches."""
+    metric = AttributeRetrieval(
+        CLASSES, protocol=case.protocol, config=case.config, block_size=4, **settings
     )
-    torch.save(plain(evaluated(protocol, PARTS[process])), f"{folder}/{process}.pt")
-    dist.destroy_process_group()
+    for batch in batches:
+        metric.update(*batch)
+    return metric
 
 
-@pytest.mark.parametrize("protocol", get_args(Protocol))
-def test_two_uneven_processes_equal_one(
-    protocol: Protocol, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    # A started process imports this module by the name that pytest gave it.
-    monkeypatch.syspath_prepend(str(Path(__file__).parents[2]))
-    spawn(work, args=(protocol, str(tmp_path)), nprocs=2)  # type: ignore[no-untyped-call]  # torch's gap
-    expected = plain(evaluated(protocol, [range(51)]))
-    for process in range(2):
-        assert torch.load(tmp_path / f"{process}.pt") == expected
+def found_by(metric: AttributeRetrieval) -> Found:
+    return metric.compute(), metric.results()
 
 
-def test_the_case_is_uneven() -> None:
-    _, targets, roles, _ = images()
-    own = [torch.cat([roles[list(batch)] for batch in part]) for part in PARTS]
-    assert len(own[0]) != len(own[1])
-    assert (own[0] & 1).any(dim=0).all()
-    assert (own[1] & 1).any(dim=0).tolist() == [True, False, False]
-    assert own[1][:, 2].sum() == 0
-    assert targets[:, :2].sum(dim=1).tolist().count(2) > 0, "some images ask more than once"
+def work(process: int) -> list[Found]:
+    """Evaluate all cases as one of some processes."""
+    size = dist.get_world_size()
+    return [found_by(evaluated(case, draw(case.seed, size).batches[process])) for case in CASES]
+
+
+@pytest.fixture(scope="module", params=SIZES)
+def found(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> list[list[Found]]:
+    """What each process found, case by case."""
+    return in_processes(work, request.param, tmp_path_factory.mktemp("processes"))
+
+
+def expected(case: Case, drawn: Drawn) -> Found:
+    """Rank the images that count, which no process did."""
+    asks, listed = ((drawn.roles & role) != 0 for role in (QUERY, GALLERY))
+    by_index = drawn.images.index.argsort()
+    queries = drawn.images.select(by_index[asks[by_index]])
+    gallery = drawn.images.select(listed)
+    results = rank(queries, gallery, protocol=case.protocol, cutoffs=CUTOFFS, top_k=6)
+    sums = QuerySums.of(results)
+    scores: dict[str, float] = dict(sums.means(case.config.without_relevant))
+    scores["num_queries"], scores["num_gallery"] = len(results), len(gallery)
+    scores["num_queries_without_relevant"] = results.num_without_relevant
+    return {
+        name: torch.tensor(score, dtype=torch.float64) for name, score in scores.items()
+    }, results
+
+
+def assert_same(ours: Found, theirs: Found, atol: float) -> None:
+    """Hold means and terms to a tolerance, and all else to the bit."""
+    assert ours[0].keys() == theirs[0].keys()
+    for name, score in ours[0].items():
+        torch.testing.assert_close(
+            score.double(), theirs[0][name].double(), rtol=0, atol=atol, equal_nan=True
+        )
+    own, other = (columns(results) for results in (ours[1], theirs[1]))
+    assert own.keys() == other.keys()
+    for name, values in own.items():
+        allowed = atol if values.dtype == torch.float64 else 0
+        torch.testing.assert_close(values, other[name], rtol=0, atol=allowed, msg=name)
+
+
+def columns(results: QueryResults) -> dict[str, Tensor]:
+    named = {field.name: getattr(results, field.name) for field in fields(QueryResults)}
+    terms: dict[str, Tensor] = named.pop("terms")
+    return named | terms
+
+
+def test_all_processes_give_what_one_ranking_of_all_images_gives(found: list[list[Found]]) -> None:
+    for place, case in enumerate(CASES):
+        wanted = expected(case, draw(case.seed, len(found)))
+        for own in found:
+            assert_same(own[place], wanted, atol=1e-12)
+
+
+def test_all_processes_give_the_same_to_the_bit(found: list[list[Found]]) -> None:
+    for own in found[1:]:
+        for ours, theirs in zip(own, found[0], strict=True):
+            assert_same(ours, theirs, atol=0)
+
+
+def test_the_cases_are_uneven() -> None:
+    drawn = [draw(case.seed, size) for case in CASES for size in SIZES[1:]]
+    batches = [own for one in drawn for own in one.batches]
+    assert any(not own for own in batches), "a process that never updates"
+    assert any(own and not any(len(index) for *_, index in own) for own in batches)
+    for role in (QUERY, GALLERY):
+        assert any(
+            any(len(own[3]) for own in held) and not any((own[2] & role).any() for own in held)
+            for held in batches
+        )
+    met = [
+        torch.cat([index[roles != 0] for own in one.batches for *_, roles, index in own])
+        for one in drawn
+        if len(one.images) > 1
+    ]
+    assert any(len(index) > len(index.unique()) for index in met)  # type: ignore[no-untyped-call]  # torch's gap

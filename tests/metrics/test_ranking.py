@@ -1,7 +1,7 @@
 """The ranking, against plain loops over Python numbers and against its invariances."""
 
 from dataclasses import fields, replace
-from math import inf
+from math import inf, isnan
 
 import hypothesis.strategies as st
 import pytest
@@ -9,7 +9,7 @@ import torch
 from hypothesis import given, settings
 from sklearn.metrics import average_precision_score
 
-from m3net.metrics import CUTOFFS, Images, QueryResults, metric_names, rank
+from m3net.metrics import CUTOFFS, Images, QueryResults, QuerySums, metric_names, rank
 
 BLOCK_SIZES = (1, 2, 7, 1000)
 
@@ -273,11 +273,11 @@ def test_lists_are_given_on_request_alone() -> None:
 def test_means_count_queries_without_relevant_images_or_leave_them_out() -> None:
     found = rank(*line([0.3, 0.1], [1, 0]), cutoffs=(1,))
     nothing = rank(*line([0.3, 0.1], [1, 2]), cutoffs=(1,))
-    results = QueryResults.concatenate([found, nothing])
-    assert results.means()["map_all"].item() == 0.25
-    assert results.means("skip")["map_all"].item() == 0.5
-    assert results.means().keys() == results.means("skip").keys() == set(metric_names((1,)))
-    assert nothing.means("skip")["map_all"].isnan()
+    sums = QuerySums.of(QueryResults.concatenate([found, nothing]))
+    assert sums.means()["map_all"] == 0.25
+    assert sums.means("skip")["map_all"] == 0.5
+    assert sums.means().keys() == sums.means("skip").keys() == set(metric_names((1,)))
+    assert isnan(QuerySums.of(nothing).means("skip")["map_all"])
 
 
 def test_what_is_missing_of_the_top_is_padded() -> None:

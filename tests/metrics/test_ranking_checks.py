@@ -64,7 +64,7 @@ def test_products_are_known_of_all_images_or_of_none() -> None:
     ("setting", "value"),
     [
         *[("cutoffs", value) for value in ((), (0,), (10, 10))],
-        *[("without_relevant", "drop"), ("top_k", -1), ("memory_limit", 0)],
+        *[("without_relevant", "drop"), ("top_k", -1), ("memory_limit", 0), ("gallery_limit", 0)],
     ],
 )
 def test_settings_out_of_range_are_refused(setting: str, value: object) -> None:

@@ -11,6 +11,7 @@ from m3net.metrics import (
     OVERALL_BY_QUERIES,
     Images,
     QueryResults,
+    QuerySums,
     flatten,
     metric_names,
     rank,
@@ -18,9 +19,9 @@ from m3net.metrics import (
 )
 
 
-def results(*rankings: str) -> QueryResults:
-    """Give the results of queries that rank galleries as "01": not relevant, relevant."""
-    return QueryResults.concatenate([one_query(text) for text in rankings])
+def results(*rankings: str) -> QuerySums:
+    """Give the sums over queries that rank galleries as "01": not relevant, relevant."""
+    return QuerySums.total([QuerySums.of(one_query(text)) for text in rankings])
 
 
 def one_query(text: str) -> QueryResults:
@@ -31,10 +32,10 @@ def one_query(text: str) -> QueryResults:
     return rank(query, Images(scores, targets, torch.arange(len(text))))
 
 
-def no_queries() -> QueryResults:
-    """Give the results of no queries."""
+def no_queries() -> QuerySums:
+    """Give the sums over no queries."""
     empty = Images(torch.ones(0, 1), torch.ones(0, 1, dtype=torch.bool), torch.arange(0))
-    return rank(empty, empty)
+    return QuerySums.of(rank(empty, empty))
 
 
 # Average precisions: sleeve 1, 1/2, 0; collar 1/3; length has no queries.

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from m3net.errors import ConfigError
 from m3net.losses.centers import CenterTripletLoss, ClassCenters
 from m3net.losses.classification import AttributeClassificationLoss, positive_weights
+from m3net.losses.gathering import gather_batch
 from m3net.losses.triplet import Anchors, ClassTripletLoss, find_anchors
 
 
@@ -29,6 +30,9 @@ class LossConfig:
             so fully.
         balance_maximum: The weight of a positive stays within 1 / balance_maximum and
             balance_maximum, at least 1.
+        gather: In distributed training, compute the losses on the batches of all processes
+            together, as one process with the whole batch would; else each process computes them on
+            its own batch, and gradients are averaged.
     """
 
     classification_weight: float = 1.0
@@ -39,6 +43,7 @@ class LossConfig:
     center_momentum: float = 0.9
     balance_power: float = 0.5
     balance_maximum: float = 10.0
+    gather: bool = False
 
     def __post_init__(self) -> None:
         """Refuse settings out of range.
@@ -113,6 +118,7 @@ class M3NetLoss(nn.Module):
             positives, annotated, config.balance_power, config.balance_maximum
         )
         self.register_buffer("attribute_of_class", attribute_of_class, persistent=False)
+        self.gather = config.gather
         self.weights = {name: value for name, value in config.weights.items() if value > 0}
         self.classification = AttributeClassificationLoss(attribute_of_class, weight)
         self.instance = ClassTripletLoss(config.margin)
@@ -140,7 +146,8 @@ class M3NetLoss(nn.Module):
 
         A term of weight 0 is not computed and not given. In training mode the moving averages
         take in the batch before the centre loss is computed, so that a class has a centre as
-        soon as it is met.
+        soon as it is met. In distributed training the batch is that of the process, or of all with
+        `LossConfig.gather`; moving averages always take in all.
 
         Args:
             logits: (B, M) float.
@@ -149,6 +156,9 @@ class M3NetLoss(nn.Module):
                 is not annotated for.
             annotated: (B, A) bool, the attributes that each image is annotated for.
         """
+        if self.gather:
+            batch = gather_batch(logits, phi, targets, annotated)
+            logits, phi, targets, annotated = batch
         terms: dict[str, Tensor] = {}
         if "classification" in self.weights:
             terms["classification"] = self.classification(logits, targets, annotated)

@@ -1,10 +1,12 @@
 """Retrieval metrics, from embeddings to a table of results.
 
-`functional` defines them, `ranking` ranks the gallery for each query, which gives `results`,
-`scores` takes the means over queries and attributes, `attribute` and `retrieval` gather the
+`functional` defines them, `ranking` ranks the gallery for each query, which gives `results`, `sums`
+and `scores` take the means over queries and attributes, `attribute` and `retrieval` gather the
 embeddings of an evaluation for them, by the choices in `settings`. `plain` ranks by the definition;
 `fast` does the same at a multiple of the speed, by way of `product`, `order`, `relevance`,
-`near_ties` and `hits`.
+`near_ties` and `hits`; `passes` does it for a gallery that is never held whole. Of several
+`processes` each holds a `shard` of the images, ranks for a `share` of the queries after an
+`exchange`, and `joining` puts together what they found.
 """
 
 from m3net.metrics.attribute import GALLERY, QUERY, AttributeRetrieval
@@ -22,6 +24,7 @@ from m3net.metrics.scores import (
     score_table,
 )
 from m3net.metrics.settings import MetricsConfig
+from m3net.metrics.sums import QuerySums
 
 __all__ = [
     "COUNTS",
@@ -35,6 +38,7 @@ __all__ = [
     "Images",
     "MetricsConfig",
     "QueryResults",
+    "QuerySums",
     "RetrievalMetrics",
     "average_precision",
     "flatten",

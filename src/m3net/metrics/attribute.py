@@ -1,21 +1,25 @@
-"""Retrieval of one attribute: gathers embeddings over batches and processes, then ranks once.
+"""Retrieval of one attribute: keeps embeddings over batches, then ranks once, in all processes.
 
 Roles are flags in a uint8: `QUERY` is set where an image asks, `GALLERY` where it can be found.
 Both may be set; an image with neither takes no part.
 """
 
-from typing import cast
+from typing import Any, cast
 
 import torch
 from torch import Tensor
 from torchmetrics import Metric
 from torchmetrics.utilities import dim_zero_cat
 
-from m3net.metrics.images import Images
-from m3net.metrics.ranking import rank
+from m3net.metrics.exchange import Exchange
+from m3net.metrics.joining import add_up, gather_results
+from m3net.metrics.processes import Processes
 from m3net.metrics.results import QueryResults
 from m3net.metrics.scores import COUNTS
 from m3net.metrics.settings import MetricsConfig
+from m3net.metrics.shard import Shard
+from m3net.metrics.share import rank_share
+from m3net.metrics.sums import QuerySums
 from m3net.protocol import Protocol
 
 QUERY = 1
@@ -25,8 +29,13 @@ GALLERY = 2
 class AttributeRetrieval(Metric):
     """How well the queries of one attribute find its gallery images.
 
-    In a distributed run every process must call `update` at least once, if only with images that
-    take no part (it tells the gather how long the embeddings are), and all must compute together.
+    In a distributed run each process keeps its own images and ranks for its share of all queries,
+    whoever holds them; to split them evenly costs the passage of a query's embedding, which is
+    little beside the gallery's. All processes must compute together, those without images too, and
+    give the same scores. An error in the images of one is raised by all.
+
+    Where `compute_on_cpu` keeps the images in main memory, they travel and are ranked on the
+    metric's device.
 
     Example:
         >>> metric = AttributeRetrieval(num_classes=2)
@@ -46,6 +55,9 @@ class AttributeRetrieval(Metric):
     targets: list[Tensor]
     roles: list[Tensor]
     index: list[Tensor]
+    _sums: QuerySums | None
+    _own_results: QueryResults | None
+    _results: QueryResults | None
 
     def __init__(
         self,
@@ -54,6 +66,7 @@ class AttributeRetrieval(Metric):
         protocol: Protocol = "single",
         config: MetricsConfig = MetricsConfig(),  # noqa: B008 - frozen
         block_size: int | None = None,
+        **settings: Any,  # noqa: ANN401 - as torchmetrics takes them
     ) -> None:
         """Start without images.
 
@@ -62,13 +75,15 @@ class AttributeRetrieval(Metric):
             protocol: What a query is.
             config: Which metrics, and how.
             block_size: How many images are scored at once; see `rank`.
+            settings: Those of `torchmetrics.Metric`, as process_group and compute_on_cpu.
         """
-        super().__init__()
+        # States are not gathered to be computed: the processes share the work.
+        super().__init__(sync_on_compute=False, **settings)
         self.num_classes = num_classes
         self.protocol = protocol
         self.config = config
         self.block_size = block_size
-        self._results: QueryResults | None = None
+        self._forget()
         for state in ("embeddings", "targets", "roles", "index"):
             self.add_state(state, default=[], dist_reduce_fx="cat")
 
@@ -88,8 +103,7 @@ class AttributeRetrieval(Metric):
         shapes = [tuple(t.shape) for t in (embeddings, targets, roles, index)]
         if shapes != [(size, embeddings.shape[-1]), (size, self.num_classes), (size,), (size,)]:
             raise ValueError(f"expected (B, D), (B, {self.num_classes}), (B,), (B,), got {shapes}")
-        # Where no image takes part (0, D) is kept: without it, a process that saw none would
-        # join the gather with a tensor of other dimensions and hang it.
+        # Where no image takes part (0, D) is kept, a state of the form that `sync` asks for.
         rows = roles != 0
         self.embeddings.append(embeddings[rows].detach().float())
         self.targets.append(targets[rows])
@@ -104,58 +118,72 @@ class AttributeRetrieval(Metric):
 
         Raises:
             M3NetError: An embedding is not finite.
-            ValueError: An image occurs again with other targets or roles.
+            ValueError: An image occurs again with other targets, roles or product, or embeddings
+                differ in length.
         """
-        images, roles = self._images()
-        queries, gallery = (images.select((roles & role) != 0) for role in (QUERY, GALLERY))
-        results = rank(
-            queries,
-            gallery,
+        self._forget()
+        # After `sync` each process holds the images of all.
+        processes = Processes() if self._is_synced else Processes.of(self.process_group)
+        exchange = Exchange(self._shard(), processes)
+        listed = exchange.places(GALLERY)
+        own = rank_share(
+            exchange,
+            exchange.places(QUERY),
+            listed,
             protocol=self.protocol,
-            cutoffs=self.config.cutoffs,
-            top_k=self.config.top_k,
+            config=self.config,
             block_size=self.block_size,
-            memory_limit=self.config.memory_limit,
         )
-        self._results = results
-        counts = (len(results), len(gallery), results.num_without_relevant)
-        return results.means(self.config.without_relevant) | {
-            name: torch.tensor(count, device=images.index.device)
+        sums = add_up(QuerySums.of(own), processes, exchange.device)
+        self._sums, self._own_results = sums, own
+        self._results = own if processes.size == 1 else None
+        counts = (sums.num_queries, len(listed), sums.num_without_relevant)
+        scores = torch.tensor(
+            list(sums.means(self.config.without_relevant).values()),
+            dtype=torch.float64,
+            device=exchange.device,
+        )
+        return dict(zip(sums.terms, scores, strict=True)) | {
+            name: torch.tensor(count, device=exchange.device)
             for name, count in zip(COUNTS, counts, strict=True)
         }
+
+    def sums(self) -> QuerySums:
+        """Give the sums of which the scores are made, over the queries of all processes."""
+        self.compute()
+        return cast("QuerySums", self._sums)
 
     def results(self) -> QueryResults:
         """Give what became of each query, in the order of image index, then class.
 
-        Ranks only if `compute` has not done so since the last update.
+        All processes must call this together, and get the results of all. Ranks only if `compute`
+        has not done so since the last update.
         """
         self.compute()
-        return cast("QueryResults", self._results)
+        if self._results is None:
+            own = cast("QueryResults", self._own_results)
+            self._results = gather_results(own, Processes.of(self.process_group))
+        return self._results
 
     def reset(self) -> None:
         """Forget all images."""
         super().reset()
-        self._results = None
+        self._forget()
 
-    def _images(self) -> tuple[Images, Tensor]:
-        """Give the distinct images in the order of their indices, and their roles."""
+    def _forget(self) -> None:
+        """Forget what was computed."""
+        self._sums = self._own_results = self._results = None
+
+    def _shard(self) -> Shard:
+        """Give the images of this process."""
+        if len(self.index) == 0:
+            return Shard.empty(self.num_classes, _where_float64_is(self.device))
         states = (self.embeddings, self.targets, self.roles, self.index)
-        embeddings, targets, roles, index = (_join(state) for state in states)
-        index, order = index.sort(stable=True)
-        labels = torch.cat([targets, roles[:, None]], dim=1)[order]
-        again = torch.zeros_like(index, dtype=torch.bool)
-        again[1:] = index[1:] == index[:-1]
-        conflict = again[1:] & (labels[1:] != labels[:-1]).any(dim=1)
-        if conflict.any():
-            raise ValueError(
-                f"images {index[1:][conflict].tolist()[:10]} occur again with other targets or "
-                "roles: reset the metric between splits"
-            )
-        first = order[~again]
-        return Images(embeddings[first], targets[first], index[~again]), roles[first]
+        embeddings, targets, roles, index = (dim_zero_cat(state) for state in states)
+        device = self.device if self.compute_on_cpu else index.device
+        return Shard(embeddings, targets, roles, index, index, _where_float64_is(device))
 
 
-def _join(state: list[Tensor]) -> Tensor:
-    """Give a state as one tensor, on a device that can compute in float64."""
-    joined = dim_zero_cat(state)
-    return joined.cpu() if joined.device.type == "mps" else joined
+def _where_float64_is(device: torch.device) -> torch.device:
+    """Give the device, or the CPU where it cannot compute in float64."""
+    return torch.device("cpu") if device.type == "mps" else device

@@ -58,18 +58,36 @@ class Images:
             M3NetError: An embedding is not finite; names the images.
         """
         embeddings = self.embeddings.detach().float()
-        # Finite squared lengths are more than finite embeddings: they bound every inner product.
-        if embeddings.device.type == "cpu":
-            # Threads of torch would spin beside those that numpy multiplies with.
-            numbers = embeddings.numpy()
-            squares = torch.from_numpy(np.einsum("nd,nd->n", numbers, numbers))
-        else:
-            squares = torch.einsum("nd,nd->n", embeddings, embeddings)
-        bad = self.index[~squares.isfinite()].tolist()
-        if bad:
-            more = f" and {len(bad) - 10} more" if len(bad) > 10 else ""
-            raise M3NetError(
-                f"embeddings of images {', '.join(map(str, bad[:10]))}{more} are not finite. "
-                "The network diverged: lower the learning rate or train in 32 bits."
-            )
+        check_finite(self.index, is_scorable(embeddings))
         return replace(self, embeddings=embeddings)
+
+
+def is_scorable(embeddings: Tensor) -> Tensor:
+    """Say which embeddings have finite inner products with each other: (n, D) -> (n,) bool.
+
+    Finite squared lengths are more than finite embeddings: they bound every inner product.
+    """
+    if embeddings.device.type == "cpu":
+        # Threads of torch would spin beside those that numpy multiplies with.
+        numbers = embeddings.numpy()
+        return torch.from_numpy(np.isfinite(np.einsum("nd,nd->n", numbers, numbers)))
+    return torch.einsum("nd,nd->n", embeddings, embeddings).isfinite()
+
+
+def check_finite(index: Tensor, finite: Tensor) -> None:
+    """Refuse embeddings that cannot be ranked.
+
+    Args:
+        index: (n,) int64, the images.
+        finite: (n,) bool, as from `is_scorable`.
+
+    Raises:
+        M3NetError: An embedding is not finite; names the images.
+    """
+    bad = index[~finite].tolist()
+    if bad:
+        more = f" and {len(bad) - 10} more" if len(bad) > 10 else ""
+        raise M3NetError(
+            f"embeddings of images {', '.join(map(str, bad[:10]))}{more} are not finite. "
+            "The network diverged: lower the learning rate or train in 32 bits."
+        )

@@ -26,9 +26,6 @@ def rank_plainly(
 ) -> Iterator[QueryResults]:
     """Rank the gallery for a block of images, and judge their queries.
 
-    A float32 product depends in its last bits on the shape of the block. In float64 those bits lie
-    far below the score's own, so that rounding to float32 gives equal scores for every block.
-
     Args:
         queries: q images with float32 embeddings.
         gallery: G images with embeddings of float32 precision, sorted by index; best in float64,
@@ -40,8 +37,44 @@ def rank_plainly(
     Yields:
         What became of at most q queries at a time.
     """
-    # (q, D), (G, D) -> (q, G)
-    scores = (queries.embeddings.double() @ gallery.embeddings.double().T).float()
+    scores = exact_scores(queries.embeddings, gallery.embeddings)
+    yield from judge_scores(scores, queries, gallery, protocol, cutoffs, top_k)
+
+
+def exact_scores(queries: Tensor, gallery: Tensor) -> Tensor:
+    """Give scores as they are defined: (q, D), (G, D) -> (q, G) float32.
+
+    A float32 product depends in its last bits on the shape of the block. In float64 those bits lie
+    far below the score's own, so that rounding to float32 gives equal scores for every block.
+
+    Args:
+        queries: Embeddings of float32 precision; best in float64, which spares a conversion.
+        gallery: The same.
+    """
+    return (queries.double() @ gallery.double().T).float()
+
+
+def judge_scores(
+    scores: Tensor,
+    queries: Images,
+    gallery: Images,
+    protocol: Protocol,
+    cutoffs: Sequence[int],
+    top_k: int,
+) -> Iterator[QueryResults]:
+    """Sort the gallery by its scores, and judge the queries of a block of images.
+
+    Args:
+        scores: (q, G) float32.
+        queries: q images; no embedding is read.
+        gallery: G images, sorted by index; no embedding is read.
+        protocol: What a query is.
+        cutoffs: Numbers of ranks that count.
+        top_k: How many of the best gallery images to keep for each query.
+
+    Yields:
+        What became of at most q queries at a time.
+    """
     scores = scores.masked_fill(queries.group[:, None] == gallery.group, -torch.inf)
     scores, order = scores.sort(dim=1, descending=True, stable=True)
     if protocol == "single":

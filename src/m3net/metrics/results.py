@@ -61,15 +61,6 @@ class QueryResults:
         """Number of queries that have no relevant image."""
         return int((self.num_relevant == 0).sum())
 
-    def means(self, without_relevant: WithoutRelevant = "zero") -> dict[str, Tensor]:
-        """Give each metric as a float64 scalar; NaN where no query counts.
-
-        Args:
-            without_relevant: Whether a query with nothing to find counts as 0 or is left out.
-        """
-        counts = self.num_relevant > 0 if without_relevant == "skip" else slice(None)
-        return {name: values[counts].mean() for name, values in self.terms.items()}
-
     @classmethod
     def concatenate(cls, parts: Sequence["QueryResults"]) -> "QueryResults":
         """Join the results of several blocks of queries, which have the same metrics."""

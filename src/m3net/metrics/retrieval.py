@@ -1,7 +1,7 @@
 """Retrieval of all attributes: one metric for each, one table of all."""
 
 from collections.abc import Sequence
-from typing import cast
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -35,6 +35,7 @@ class RetrievalMetrics(nn.Module):
         protocol: Protocol = "single",
         config: MetricsConfig = MetricsConfig(),  # noqa: B008 - frozen
         block_size: int | None = None,
+        **settings: Any,  # noqa: ANN401 - as torchmetrics takes them
     ) -> None:
         """Start without images.
 
@@ -44,6 +45,7 @@ class RetrievalMetrics(nn.Module):
             protocol: What a query is.
             config: Which metrics, and how.
             block_size: How many images are scored at once; see `rank`.
+            settings: Those of `torchmetrics.Metric`, as process_group and compute_on_cpu.
         """
         super().__init__()
         self.names = tuple(names)
@@ -51,7 +53,9 @@ class RetrievalMetrics(nn.Module):
         self.protocol = protocol
         self.config = config
         self.attributes = nn.ModuleList(
-            AttributeRetrieval(size, protocol=protocol, config=config, block_size=block_size)
+            AttributeRetrieval(
+                size, protocol=protocol, config=config, block_size=block_size, **settings
+            )
             for _, size in zip(names, sizes, strict=True)
         )
 
@@ -85,7 +89,8 @@ class RetrievalMetrics(nn.Module):
         num_gallery = {
             name: int(metric.compute()["num_gallery"]) for name, metric in self._metrics().items()
         }
-        return score_table(self.results(), num_gallery, self.config.without_relevant)
+        sums = {name: metric.sums() for name, metric in self._metrics().items()}
+        return score_table(sums, num_gallery, self.config.without_relevant)
 
     def results(self) -> dict[str, QueryResults]:
         """Give for each attribute what became of each query."""

@@ -8,7 +8,8 @@ from statistics import fmean
 import torch
 from torch import Tensor
 
-from m3net.metrics.results import QueryResults, WithoutRelevant
+from m3net.metrics.results import WithoutRelevant
+from m3net.metrics.sums import QuerySums
 
 COUNTS = ("num_queries", "num_gallery", "num_queries_without_relevant")
 OVERALL_BY_QUERIES = "overall (by queries)"
@@ -38,19 +39,18 @@ class AttributeScores:
     def over_queries(
         cls,
         attribute: str,
-        results: Sequence[QueryResults],
+        sums: Sequence[QuerySums],
         num_gallery: int,
         without_relevant: WithoutRelevant = "zero",
     ) -> "AttributeScores":
         """Give the mean over all queries of some attributes, at least one."""
-        joined = QueryResults.concatenate(results)
-        means = joined.means(without_relevant)
+        total = QuerySums.total(sums)
         return cls(
             attribute=attribute,
-            values={name: mean.item() for name, mean in means.items()},
-            num_queries=len(joined),
+            values=total.means(without_relevant),
+            num_queries=total.num_queries,
             num_gallery=num_gallery,
-            num_queries_without_relevant=joined.num_without_relevant,
+            num_queries_without_relevant=total.num_without_relevant,
         )
 
     @classmethod
@@ -73,22 +73,22 @@ class AttributeScores:
 
 
 def score_table(
-    results: Mapping[str, QueryResults],
+    sums: Mapping[str, QuerySums],
     num_gallery: Mapping[str, int],
     without_relevant: WithoutRelevant = "zero",
 ) -> list[AttributeScores]:
     """Give one row per attribute, then overall by queries, then overall by attributes.
 
     Args:
-        results: For each attribute what became of its queries.
+        sums: For each attribute those over its queries.
         num_gallery: For each attribute the number of its gallery images.
         without_relevant: Whether a query with nothing to find counts as 0 or is left out of means.
     """
     rows = [
         AttributeScores.over_queries(name, [own], num_gallery[name], without_relevant)
-        for name, own in results.items()
+        for name, own in sums.items()
     ]
-    everything, in_all = list(results.values()), sum(num_gallery.values())
+    everything, in_all = list(sums.values()), sum(num_gallery.values())
     return [
         *rows,
         AttributeScores.over_queries(OVERALL_BY_QUERIES, everything, in_all, without_relevant),

@@ -19,12 +19,16 @@ class MetricsConfig:
             out of every mean (skip). Such queries are counted and reported either way.
         top_k: How many of the best gallery images are kept for each query, as pictures show them.
         memory_limit: Bytes that the scores and orders of a block of queries may take, on the CPU.
+        gallery_limit: Bytes of gallery embeddings that a process may hold beside its own images.
+            A larger gallery passes in blocks, once for each block of queries that memory_limit
+            allows. None holds any gallery whole, which is faster.
     """
 
     cutoffs: tuple[int, ...] = CUTOFFS
     without_relevant: WithoutRelevant = "zero"
     top_k: int = 10
     memory_limit: int = MEMORY_LIMIT
+    gallery_limit: int | None = None
 
     def __post_init__(self) -> None:
         """Refuse settings out of range.
@@ -40,6 +44,8 @@ class MetricsConfig:
         self._check_range("without_relevant", known, " or ".join(choices))
         self._check_range("top_k", self.top_k >= 0, "0 or more")
         self._check_range("memory_limit", self.memory_limit >= 1, "1 or more")
+        fits = self.gallery_limit is None or self.gallery_limit >= 1
+        self._check_range("gallery_limit", fits, "1 or more, or none")
 
     def _check_range(self, name: str, good: bool, range_in_words: str) -> None:
         """Raise a ConfigError that names the setting, unless it is good."""
