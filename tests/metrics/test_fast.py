@@ -1,6 +1,6 @@
 """The fast ranking against the plain one, and against exact sums where float32 cannot decide."""
 
-from dataclasses import fields, replace
+from dataclasses import fields
 from functools import partial
 from math import fsum
 from typing import get_args
@@ -13,17 +13,11 @@ from hypothesis import given, settings
 from torch import Tensor
 
 from m3net.metrics import CUTOFFS, Images, QueryResults, metric_names, rank
-from m3net.metrics.fast import FastRanking
-from m3net.metrics.functional import (
-    average_precision,
-    hit_rate,
-    precision,
-    r_precision,
-    recall,
-)
-from m3net.metrics.hits import hit_terms
-from m3net.metrics.plain import rank_plainly
-from m3net.metrics.product import Product, lengths
+from m3net.metrics.functional import average_precision, hit_rate, precision, r_precision, recall
+from m3net.metrics.ranking.fast import FastRanking
+from m3net.metrics.ranking.judging import LONGEST
+from m3net.metrics.ranking.plain import rank_plainly
+from m3net.metrics.ranking.product import Product, lengths
 from m3net.protocol import Protocol
 
 PROTOCOLS = get_args(Protocol)
@@ -155,41 +149,61 @@ def test_a_network_that_tells_no_images_apart_gives_the_order_of_the_index(
     assert_plain(images, images, protocol)
 
 
+@pytest.mark.parametrize("same", [LONGEST, LONGEST + 1])
+def test_as_many_equal_images_as_are_settled_and_one_more(same: int) -> None:
+    images = draw(5, 200, 16)
+    images.embeddings[50 : 50 + same] = images.embeddings[50]
+    assert_plain(images, images, "multi", top_k=3)
+
+
+def test_scores_of_any_size_are_told_apart() -> None:
+    for size in (1e-30, 1e-15, 1e15):
+        queries, gallery = draw(11, 9, 64), draw(12, 200, 64)
+        gallery.embeddings.mul_(size)
+        queries.embeddings[::3] *= 1e-6
+        queries.embeddings[1] = 0
+        assert_plain(queries, gallery, "single")
+
+
 def test_a_product_less_precise_than_thought_is_noticed() -> None:
     gallery, queries = draw(5, 2000, 16), draw(6, 20, 16)
     gallery = gallery.select(gallery.index.argsort())
-    ranking = FastRanking(gallery, "multi", CUTOFFS, top_k=5)
     theirs = gallery.embeddings.numpy()
-    product = Product.of(queries.embeddings.numpy(), theirs, float(lengths(theirs).max()))
+    longest = float(lengths(theirs).max())
+    ranking = FastRanking(gallery, longest, "multi", CUTOFFS, top_k=5)
+    product = Product.of(queries.embeddings.numpy(), theirs, longest)
     noise = np.random.default_rng(0).standard_normal(product.negated.shape, dtype=np.float32)
-    imprecise = replace(product, negated=product.negated * (1 + 1e-4 * noise))
+    imprecise = product._replace(negated=product.negated * (1 + 1e-4 * noise))
     found = QueryResults.concatenate(ranking._rank_part(queries, imprecise))
     plain = QueryResults.concatenate(list(rank_plainly(queries, gallery, "multi", CUTOFFS, 5)))
     for name, own in values(found).items():
         assert torch.equal(own, values(plain)[name])
 
 
-@pytest.mark.parametrize("noise", [0.2, 1.0, 5.0])
-@pytest.mark.parametrize("length", [8, 512, 2048])
-def test_products_are_twice_as_precise_as_they_are_taken_to_be(noise: float, length: int) -> None:
+@pytest.mark.parametrize("noise", [0.05, 1.0, 5.0, 50.0])
+@pytest.mark.parametrize("length", [8, 256, 512, 2048])
+def test_products_are_more_precise_than_they_are_taken_to_be(noise: float, length: int) -> None:
     rng = np.random.default_rng(6)
     centers = rng.standard_normal((4, length))
     drawn = centers[np.arange(600) % 4] + noise * rng.standard_normal((600, length))
     images = drawn.astype(np.float32)
     queries, gallery = images[:100], images[100:]
     product = Product.of(queries, gallery, float(lengths(gallery).max()))
-    row, column = np.repeat(np.arange(100), 500), np.tile(np.arange(500), 100)
-    exact = product.exact(row, column).astype(np.float64)
-    off = np.abs(exact + product.negated[row, column])
-    assert (off <= product.error(row, exact) / 2 + np.abs(exact) * 2.0**-24).all()
+    exact = queries.astype(np.float64) @ gallery.T.astype(np.float64) * product.scale[:, None]
+    off = np.abs(exact + product.negated)
+    assert (off <= 0.8 * np.hypot(product.cancelled[:, None], product.per_score * exact)).all()
 
 
-def test_terms_of_hits_are_those_of_ranked_relevance() -> None:
+def test_terms_are_those_of_ranked_relevance() -> None:
+    """Places of a gallery on a line, so that the ranked relevance is known beforehand."""
     generator = torch.Generator().manual_seed(7)
-    ranked = torch.rand(50, 300, generator=generator) < torch.rand(50, 1, generator=generator) ** 3
-    ranked[:3] = torch.tensor([[False], [True], [False]])
-    cutoffs, count = (100, 1, 17, 1000), ranked.sum(dim=1)
-    terms = hit_terms(ranked.numpy(), cutoffs)
+    relevant = torch.rand(300, 50, generator=generator) < torch.rand(50, generator=generator) ** 3
+    relevant[:, :3] = torch.tensor([False, True, False])
+    line = torch.arange(300, 0, -1.0)[:, None]
+    gallery = Images(line, relevant, torch.arange(300))
+    queries = Images(torch.ones(50, 1), torch.eye(50, dtype=torch.bool), torch.arange(1000, 1050))
+    cutoffs, ranked, count = (100, 1, 17, 1000), relevant.T, relevant.sum(dim=0)
+    terms = rank(queries, gallery, cutoffs=cutoffs).terms
     expected = {
         "map_all": average_precision(ranked, count),
         "r_precision": r_precision(ranked, count),
@@ -204,7 +218,17 @@ def test_terms_of_hits_are_those_of_ranked_relevance() -> None:
         }
     assert tuple(terms) == tuple(expected) == metric_names(cutoffs)
     for name, own in expected.items():
-        torch.testing.assert_close(torch.from_numpy(terms[name]), own, rtol=0, atol=1e-13)
+        torch.testing.assert_close(terms[name], own, rtol=0, atol=1e-13)
+
+
+def test_threads_change_no_result(monkeypatch: pytest.MonkeyPatch) -> None:
+    queries, gallery = draw(13, 300, 32), draw(14, 500, 32)
+    found = []
+    for threads in (1, 3):
+        monkeypatch.setattr(torch, "get_num_threads", lambda threads=threads: threads)
+        found.append(values(rank(queries, gallery, top_k=4)))
+    for name, own in found[0].items():
+        assert torch.equal(own, found[1][name])
 
 
 def test_a_memory_limit_changes_no_result() -> None:
@@ -217,7 +241,8 @@ def test_a_memory_limit_changes_no_result() -> None:
 def test_a_ranking_serves_several_blocks() -> None:
     gallery, queries = draw(9, 50, 8), draw(10, 6, 8)
     gallery = gallery.select(gallery.index.argsort())
-    ranking = FastRanking(gallery, "multi", CUTOFFS, top_k=3)
+    longest = float(lengths(gallery.embeddings.numpy()).max())
+    ranking = FastRanking(gallery, longest, "multi", CUTOFFS, top_k=3)
     blocks = [results for block in queries.split(3) for results in ranking.rank(block)]
     whole = rank(queries, gallery, protocol="multi", top_k=3)
     assert torch.equal(QueryResults.concatenate(blocks).top_index, whole.top_index)

@@ -2,11 +2,8 @@
 
 `functional` defines them, `ranking` ranks the gallery for each query, which gives `results`, `sums`
 and `scores` take the means over queries and attributes, `attribute` and `retrieval` gather the
-embeddings of an evaluation for them, by the choices in `settings`. `plain` ranks by the definition;
-`fast` does the same at a multiple of the speed, by way of `product`, `order`, `relevance`,
-`near_ties` and `hits`; `passes` does it for a gallery that is never held whole. Of several
-`processes` each holds a `shard` of the images, ranks for a `share` of the queries after an
-`exchange`, and `joining` puts together what they found.
+embeddings of an evaluation for them, by the choices in `settings`. `sharing` spreads the work over
+processes.
 """
 
 from m3net.metrics.attribute import GALLERY, QUERY, AttributeRetrieval

@@ -11,14 +11,14 @@ from torch import Tensor
 from torchmetrics import Metric
 from torchmetrics.utilities import dim_zero_cat
 
-from m3net.metrics.exchange import Exchange
-from m3net.metrics.joining import add_up, gather_results
-from m3net.metrics.processes import Processes
 from m3net.metrics.results import QueryResults
 from m3net.metrics.scores import COUNTS
 from m3net.metrics.settings import MetricsConfig
-from m3net.metrics.shard import Shard
-from m3net.metrics.share import rank_share
+from m3net.metrics.sharing.exchange import Exchange
+from m3net.metrics.sharing.joining import add_up, gather_results
+from m3net.metrics.sharing.processes import Processes
+from m3net.metrics.sharing.shard import Shard
+from m3net.metrics.sharing.share import rank_share
 from m3net.metrics.sums import QuerySums
 from m3net.protocol import Protocol
 

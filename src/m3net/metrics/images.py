@@ -51,27 +51,29 @@ class Images:
         """Give the images with embeddings in float64."""
         return replace(self, embeddings=self.embeddings.double())
 
-    def scorable(self) -> "Images":
-        """Give the images with float32 embeddings whose inner products are finite.
+    def scorable(self) -> tuple["Images", float]:
+        """Give the images with float32 embeddings, and the length of the longest of them.
 
         Raises:
-            M3NetError: An embedding is not finite; names the images.
+            M3NetError: An inner product of embeddings is not finite; names the images.
         """
         embeddings = self.embeddings.detach().float()
-        check_finite(self.index, is_scorable(embeddings))
-        return replace(self, embeddings=embeddings)
+        squares = squared_lengths(embeddings)
+        check_finite(self.index, squares.isfinite())
+        longest = float(squares.max()) ** 0.5 if len(squares) else 0.0
+        return replace(self, embeddings=embeddings), longest
 
 
-def is_scorable(embeddings: Tensor) -> Tensor:
-    """Say which embeddings have finite inner products with each other: (n, D) -> (n,) bool.
+def squared_lengths(embeddings: Tensor) -> Tensor:
+    """Give the inner product of each embedding with itself: (n, D) -> (n,) float32.
 
-    Finite squared lengths are more than finite embeddings: they bound every inner product.
+    Where these are finite, so are all inner products, which is more than finite embeddings.
     """
     if embeddings.device.type == "cpu":
         # Threads of torch would spin beside those that numpy multiplies with.
         numbers = embeddings.numpy()
-        return torch.from_numpy(np.isfinite(np.einsum("nd,nd->n", numbers, numbers)))
-    return torch.einsum("nd,nd->n", embeddings, embeddings).isfinite()
+        return torch.from_numpy(np.einsum("nd,nd->n", numbers, numbers))
+    return torch.einsum("nd,nd->n", embeddings, embeddings)
 
 
 def check_finite(index: Tensor, finite: Tensor) -> None:
@@ -79,7 +81,7 @@ def check_finite(index: Tensor, finite: Tensor) -> None:
 
     Args:
         index: (n,) int64, the images.
-        finite: (n,) bool, as from `is_scorable`.
+        finite: (n,) bool, whether their `squared_lengths` are.
 
     Raises:
         M3NetError: An embedding is not finite; names the images.

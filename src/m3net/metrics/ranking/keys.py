@@ -10,7 +10,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from m3net.metrics.product import Bools, Floats, Integers
+from m3net.metrics.ranking.product import Bools, Floats, Integers
 
 Codes = NDArray[np.uint8]
 Keys = NDArray[np.int32]
@@ -36,7 +36,8 @@ def codes_of(carriers: Bools) -> Codes:
     """
     num_gallery = carriers.shape[1]
     block = np.arange(num_gallery) // max(-(-num_gallery // BLOCKS), 1)
-    return carriers | (2 * block).astype(np.uint8)
+    codes: Codes = carriers | (2 * block).astype(np.uint8)
+    return codes
 
 
 @njit(nogil=True, cache=True)

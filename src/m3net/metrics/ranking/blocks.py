@@ -1,21 +1,21 @@
 """Embeddings to rankings: each image ranks the gallery of one attribute, block by block."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from math import ceil
 from typing import get_args
 
-from m3net.metrics.fast import SCORES_AT_ONCE, FastRanking
 from m3net.metrics.images import Images
-from m3net.metrics.plain import rank_plainly
-from m3net.metrics.threads import map_in_threads, num_threads
+from m3net.metrics.ranking.fast import SCORES_AT_ONCE, FastRanking
+from m3net.metrics.ranking.plain import rank_plainly
+from m3net.metrics.ranking.threads import map_in_threads, num_threads
 from m3net.metrics.results import CUTOFFS, QueryResults
 from m3net.protocol import Protocol
 
 MEMORY_LIMIT = 2**27
-_MOST_IMAGES = 512  # more make the product no faster
+_MOST_IMAGES = 1024  # more make the product no faster
 _FEWEST_IMAGES = 64  # fewer make it slower than another thread gains
-# A score; and two numbers and some bytes for each of those that are sorted at once.
-_BYTES, _SORTED_BYTES = 4, 32
+# A score; and two keys, and some room, for each of those that are sorted at once.
+_BYTES, _SORTED_BYTES = 4, 16
 
 
 def rank(
@@ -82,15 +82,17 @@ def rank(
     _check_match(queries, gallery)
     if (gallery.index.diff() < 0).any():
         gallery = gallery.select(gallery.index.argsort())
-    gallery, queries = gallery.scorable(), queries.scorable()
+    gallery, longest = gallery.scorable()
+    queries, _ = queries.scorable()
     size = block_size or _block_size(len(queries), len(gallery), memory_limit)
     blocks = queries.split(max(ceil(len(queries) / size), 1))
+    ranked: Iterable[Iterable[QueryResults]]
     if gallery.embeddings.device.type == "cpu" and len(gallery):
-        ranking = FastRanking(gallery, protocol, cutoffs, top_k)
+        ranking = FastRanking(gallery, longest, protocol, cutoffs, top_k)
         ranked = map_in_threads(ranking.rank, blocks)
     else:
         wide = gallery.double()
-        ranked = [rank_plainly(block, wide, protocol, cutoffs, top_k) for block in blocks]
+        ranked = (rank_plainly(block, wide, protocol, cutoffs, top_k) for block in blocks)
     return QueryResults.concatenate([results for own in ranked for results in own])
 
 

@@ -12,28 +12,34 @@ import numpy as np
 import torch
 
 from m3net.metrics.images import Images
-from m3net.metrics.judging import Judged, judge, terms_of
-from m3net.metrics.keys import LAST, Codes, codes_of, write_keys
-from m3net.metrics.plain import rank_plainly
-from m3net.metrics.product import Bools, Floats, Integers, Product, lengths
-from m3net.metrics.relevance import Asked, queries_of
+from m3net.metrics.ranking.judging import Judged, judge, terms_of
+from m3net.metrics.ranking.keys import LAST, Codes, codes_of, write_keys
+from m3net.metrics.ranking.plain import rank_plainly
+from m3net.metrics.ranking.product import Bools, Floats, Integers, Product
+from m3net.metrics.ranking.relevance import Asked, queries_of
 from m3net.metrics.results import QueryResults
 from m3net.protocol import Protocol
 
 # A product is fastest over many images, a sort over so few that their scores stay in the cache.
-SCORES_AT_ONCE = 2**18
+SCORES_AT_ONCE = 2**19
 
 
 class FastRanking:
     """Ranks one gallery."""
 
     def __init__(
-        self, gallery: Images, protocol: Protocol, cutoffs: Sequence[int], top_k: int
+        self,
+        gallery: Images,
+        longest: float,
+        protocol: Protocol,
+        cutoffs: Sequence[int],
+        top_k: int,
     ) -> None:
         """Prepare the gallery.
 
         Args:
             gallery: G images with float32 embeddings, sorted by index, on the CPU.
+            longest: The length of its longest embedding.
             protocol: What a query is.
             cutoffs: Numbers of ranks that count.
             top_k: How many of the best gallery images to keep for each query.
@@ -44,7 +50,7 @@ class FastRanking:
         carriers: Bools = np.zeros((gallery.targets.shape[1] + 1, len(gallery)), dtype=bool)
         carriers[:-1] = gallery.targets.numpy().T
         self._codes: Codes = codes_of(carriers)
-        self._longest = float(lengths(self._embeddings).max(initial=0))
+        self._longest = longest
         self._index: Integers = gallery.index.numpy()
         group: Integers = gallery.group.numpy()
         self._by_group = np.argsort(group, kind="stable")

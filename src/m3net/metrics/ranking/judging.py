@@ -11,8 +11,8 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
-from m3net.metrics.keys import LOST, Keys, find_columns
-from m3net.metrics.product import Bools, Doubles, Floats, Integers, Product
+from m3net.metrics.ranking.keys import LOST, Keys, find_columns
+from m3net.metrics.ranking.product import Bools, Doubles, Floats, Integers, Product
 
 LONGEST = 64
 """Where more ranks in a row are open, as for a network that gives many images one embedding,

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from m3net.metrics.images import Images
-from m3net.metrics.plain import exact_scores, judge_scores
+from m3net.metrics.ranking.plain import exact_scores, judge_scores
 from m3net.metrics.results import QueryResults
 from m3net.protocol import Protocol
 

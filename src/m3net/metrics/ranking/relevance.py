@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from m3net.metrics.product import Bools, Integers
+from m3net.metrics.ranking.product import Bools, Integers
 from m3net.protocol import Protocol
 
 

@@ -17,9 +17,7 @@ def num_threads() -> int:
     return torch.get_num_threads()
 
 
-def map_in_threads(
-    function: Callable[[Work], Result], work: Sequence[Work]
-) -> list[Result]:
+def map_in_threads(function: Callable[[Work], Result], work: Sequence[Work]) -> list[Result]:
     """Give the results in the order of the work.
 
     A matrix product that numpy shares among threads by itself is slower, and leaves all but one of

@@ -15,7 +15,7 @@ STEPS = 0.99 * 2.0**31
 
 _UNIT = 2.0**-24  # the relative error of one rounding to float32
 _AGREEING, _CANCELLED = 2.0, 2.5
-_CHAIN = 512  # more terms are added up in blocks, each of which begins at 0
+_CHAIN = 512
 _SHORTEST = 2.0**-96  # of |q| |g|; below it scores are hardly told apart, and float64 is taken
 
 
@@ -23,11 +23,11 @@ class Product(NamedTuple):
     """Scores of b queries with G gallery images.
 
     A sum on the way to a score s of D terms is about as large as s where the terms agree, and as
-    |q| |g| / sqrt(D) where they cancel. The errors of D roundings have either sign, so that they add
-    up as their root. So a score is taken to be off by at most the root of (1.5 |q| |g|)^2 and
-    (2 sqrt(D) s)^2 roundings, about eight standard deviations. The strict bound, D |q| |g|
-    roundings, would leave hardly an order certain. A product that is less precise is
-    noticed where scores are computed anew.
+    |q| |g| / sqrt(D) where they cancel. The errors of D roundings have either sign, so that they
+    add up as their root. So a score is taken to be off by at most the root of (2 sqrt(D) s)^2 and
+    (2.5 |q| |g|)^2 roundings of 2^-24, D being at most 512: products add up more terms in blocks,
+    each of which begins at 0. The strict bound, D |q| |g| roundings, would leave hardly an order
+    certain. A product that is less precise is noticed where scores are computed anew.
 
     Scores are scaled by a power of 2, another one for each query, which changes no digit of them.
 
@@ -65,10 +65,10 @@ class Product(NamedTuple):
     def split(self, parts: int) -> list["Product"]:
         """Give the scores of parts of the queries, which share their memory."""
         columns = (self.queries, self.negated, self.scale, self.cancelled)
-        split = (np.array_split(column, parts) for column in columns)
+        split = zip(*(np.array_split(column, parts) for column in columns), strict=True)
         return [
-            Product(queries, self.gallery, *own, self.per_score)
-            for queries, *own in zip(*split, strict=True)
+            self._replace(queries=queries, negated=negated, scale=scale, cancelled=cancelled)
+            for queries, negated, scale, cancelled in split
         ]
 
 

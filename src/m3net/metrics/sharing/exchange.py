@@ -9,9 +9,9 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-from m3net.metrics.images import Images, check_finite, is_scorable
-from m3net.metrics.processes import Processes
-from m3net.metrics.shard import Shard, first_of_each
+from m3net.metrics.images import Images, check_finite, squared_lengths
+from m3net.metrics.sharing.processes import Processes
+from m3net.metrics.sharing.shard import Shard, first_of_each
 
 
 class Exchange:
@@ -49,7 +49,7 @@ class Exchange:
             torch.empty(0, self.length) if shard.embeddings is None else shard.embeddings
         )
         names = torch.stack([shard.index, shard.product], dim=1)
-        finite = is_scorable(self._embeddings).to(shard.roles.device)
+        finite = squared_lengths(self._embeddings).isfinite().to(shard.roles.device)
         labels = torch.cat([shard.targets, shard.roles[:, None], finite[:, None]], dim=1)
         names, owner, row = self._gather(names)
         labels, _, _ = self._gather(labels.to(torch.uint8))

@@ -1,0 +1,10 @@
+"""From embeddings to what became of each query.
+
+`blocks` is the way in. `plain` ranks by the definition. `fast` does the same at a multiple of the
+speed, by way of `relevance`, `product`, `keys` and `judging`, in `threads`. `passes` ranks a
+gallery that is never held whole.
+"""
+
+from m3net.metrics.ranking.blocks import MEMORY_LIMIT, rank
+
+__all__ = ["MEMORY_LIMIT", "rank"]
