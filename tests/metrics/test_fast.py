@@ -15,7 +15,7 @@ from torch import Tensor
 from m3net.metrics import CUTOFFS, Images, QueryResults, metric_names, rank
 from m3net.metrics.functional import average_precision, hit_rate, precision, r_precision, recall
 from m3net.metrics.ranking.fast import FastRanking
-from m3net.metrics.ranking.judging import LONGEST
+from m3net.metrics.ranking.loops import LONGEST
 from m3net.metrics.ranking.plain import rank_plainly
 from m3net.metrics.ranking.product import Product, lengths
 from m3net.protocol import Protocol

@@ -1,7 +1,7 @@
 """From embeddings to what became of each query.
 
 `blocks` is the way in. `plain` ranks by the definition. `fast` does the same at a multiple of the
-speed, by way of `relevance`, `product`, `keys` and `judging`, in `threads`. `passes` ranks a
+speed, by way of `product`, `relevance`, `loops` and `terms`, in `threads`. `passes` ranks a
 gallery that is never held whole.
 """
 

@@ -12,11 +12,11 @@ import numpy as np
 import torch
 
 from m3net.metrics.images import Images
-from m3net.metrics.ranking.judging import Judged, judge, terms_of
-from m3net.metrics.ranking.keys import LAST, Codes, codes_of, write_keys
+from m3net.metrics.ranking.loops import LAST, Asked, Judged, judge, write_keys
 from m3net.metrics.ranking.plain import rank_plainly
 from m3net.metrics.ranking.product import Bools, Floats, Integers, Product
-from m3net.metrics.ranking.relevance import Asked, queries_of
+from m3net.metrics.ranking.relevance import queries_of
+from m3net.metrics.ranking.terms import terms_of
 from m3net.metrics.results import QueryResults
 from m3net.protocol import Protocol
 
@@ -46,10 +46,7 @@ class FastRanking:
         """
         self.gallery, self.protocol, self.cutoffs, self.top_k = gallery, protocol, cutoffs, top_k
         self._embeddings: Floats = gallery.embeddings.contiguous().numpy()
-        # One more class, which nothing carries, is what an image without classes asks for.
-        carriers: Bools = np.zeros((gallery.targets.shape[1] + 1, len(gallery)), dtype=bool)
-        carriers[:-1] = gallery.targets.numpy().T
-        self._codes: Codes = codes_of(carriers)
+        self._carriers: Bools = np.ascontiguousarray(gallery.targets.numpy().T)
         self._longest = longest
         self._index: Integers = gallery.index.numpy()
         group: Integers = gallery.group.numpy()
@@ -75,14 +72,15 @@ class FastRanking:
         parts = []
         for asked in queries_of(images.targets.numpy(), self.protocol):
             own = self._own(images.group.numpy()[asked.rows])
-            keys = np.empty((len(asked.rows), len(self._index)), dtype=np.int32)
-            write_keys(product.negated, *asked, self._codes, keys)
-            keys[own] = LAST
-            num_ranked = keys.shape[1] - np.bincount(own[0], minlength=len(keys))
-            judged = Judged.empty(len(keys), len(self.cutoffs), self.top_k)
-            order = np.sort(keys, axis=1)
+            num_queries, num_gallery = len(asked.rows), len(self._index)
+            keys = np.empty((np.count_nonzero(asked.bit == 0), num_gallery), dtype=np.int32)
+            write_keys(product.negated, asked, self._carriers, keys)
+            keys[asked.order[own[0]], own[1]] = LAST
+            ordered = np.sort(keys, axis=1)
+            num_ranked = num_gallery - np.bincount(own[0], minlength=num_queries)
+            judged = Judged.empty(num_queries, len(self.cutoffs), self.top_k)
             cutoffs = np.array(self.cutoffs, dtype=np.int64)
-            if not judge(product, asked.rows, keys, order, num_ranked, cutoffs, judged):
+            if not judge(product, asked, keys, ordered, num_ranked, cutoffs, judged):
                 return self._rank_plainly(images)
             parts.append(self._results(images.index.numpy(), asked, judged))
         return parts

@@ -14,8 +14,8 @@ STEPS = 0.99 * 2.0**31
 """The greatest scaled score that the lengths of embeddings allow; an int32 holds it."""
 
 _UNIT = 2.0**-24  # the relative error of one rounding to float32
-_AGREEING, _CANCELLED = 2.0, 2.5
-_CHAIN = 512
+_AGREEING, _CANCELLED = 2.0, 2.0
+_CHAIN = 256
 _SHORTEST = 2.0**-96  # of |q| |g|; below it scores are hardly told apart, and float64 is taken
 
 
@@ -25,7 +25,7 @@ class Product(NamedTuple):
     A sum on the way to a score s of D terms is about as large as s where the terms agree, and as
     |q| |g| / sqrt(D) where they cancel. The errors of D roundings have either sign, so that they
     add up as their root. So a score is taken to be off by at most the root of (2 sqrt(D) s)^2 and
-    (2.5 |q| |g|)^2 roundings of 2^-24, D being at most 512: products add up more terms in blocks,
+    (2 |q| |g|)^2 roundings of 2^-24, D being at most 256: products add up more terms in blocks,
     each of which begins at 0. The strict bound, D |q| |g| roundings, would leave hardly an order
     certain. A product that is less precise is noticed where scores are computed anew.
 

@@ -1,22 +1,61 @@
-"""From ordered keys to what became of each query: loops that are compiled.
+"""The loops of the fast ranking, compiled: keys, and what follows from their order.
+
+A key is a number of 32 bits that a sort puts into the order of a ranking. A score fills its upper
+bits. The lower ones, finer than a float32 product is precise, say whether the gallery image is
+relevant to each of a few queries and in which block of columns it stands. So the sort moves half as
+many bytes as one of scores and columns, relevance needs no look-up after it, and the column of a
+rank is found again by a look at one block.
 
 Where a product leaves an order open on which a metric or the list of the best depends, the scores
 are computed as they are defined. The loops hold no lock of the interpreter, so that threads run
-them side by side.
+them side by side. They and their constants stand in one file, because compiled code is kept until
+the file of a function changes.
 """
 
-from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 from numba import njit
+from numpy.typing import NDArray
 
-from m3net.metrics.ranking.keys import LOST, Keys, find_columns
 from m3net.metrics.ranking.product import Bools, Doubles, Floats, Integers, Product
+
+Keys = NDArray[np.int32]
+
+AT_ONCE = 2
+"""So many queries of one image share one sort, and each has a bit of the keys for what is relevant
+to it."""
+
+BLOCKS = 8
+LOW = np.int32(BLOCKS * 2**AT_ONCE - 1)
+LAST = np.int32(2**31 - 1) & ~LOW
+"""Greater than the key of any score; of gallery images that take no part."""
+
+LOST = float(2 * (LOW + 1))
+"""So much the lower bits may move two keys against each other: by a step of what the upper ones can
+tell, and by what they hold themselves."""
 
 LONGEST = 64
 """Where more ranks in a row are open, as for a network that gives many images one embedding,
 float64 for all scores is the shorter way."""
+
+
+class Asked(NamedTuple):
+    """What n queries of some images ask for.
+
+    Attributes:
+        rows: (n,) int64, the image of each query.
+        order: (n,) int64, ascending from 0 without a gap, the ordering of the gallery that it uses.
+        bit: (n,) int64 below `AT_ONCE`, 0 for the first query of an ordering.
+        bounds: (n + 1,) int64; query q asks for any of `classes[bounds[q]:bounds[q + 1]]`.
+        classes: (m,) int64.
+    """
+
+    rows: Integers
+    order: Integers
+    bit: Integers
+    bounds: Integers
+    classes: Integers
 
 
 class Judged(NamedTuple):
@@ -57,31 +96,70 @@ class Judged(NamedTuple):
         )
 
 
-def terms_of(judged: Judged, cutoffs: Sequence[int]) -> dict[str, Doubles]:
-    """Give each query's values by the names of their metrics, in the order of `metric_names`.
+@njit(nogil=True, cache=True)
+def write_keys(negated: Floats, asked: Asked, carriers: Bools, keys: Keys) -> None:
+    """Write the keys of g orderings of a gallery of G.
 
     Args:
-        judged: What became of n queries.
-        cutoffs: Those that they were judged at.
-
-    Returns:
-        (n,) float64 each.
+        negated: (b, G) float32, scores times -1, whose whole part an int32 holds.
+        asked: What n queries ask for.
+        carriers: (K, G) bool, True where a gallery image carries a class.
+        keys: (g, G) int32, is written.
     """
-    count = judged.num_relevant
-    one_or_count = np.maximum(count, 1)
-    terms = {
-        "map_all": judged.precision / one_or_count,
-        "r_precision": judged.within_relevant / one_or_count,
-    }
-    for k, hits, total in zip(cutoffs, judged.hits.T, judged.early_precision.T, strict=True):
-        terms |= {
-            f"map_{k}": total / np.maximum(hits, 1),
-            f"map_{k}_by_min": total / np.clip(count, 1, k),
-            f"recall_{k}": hits / one_or_count,
-            f"hit_rate_{k}": (hits > 0).astype(np.float64),
-            f"precision_{k}": hits / k,
-        }
-    return terms
+    width = _width(keys.shape[1])
+    block = ((np.arange(keys.shape[1]) // width) << AT_ONCE).astype(np.int32)
+    for query in range(len(asked.rows)):
+        own = keys[asked.order[query]]
+        if asked.bit[query] == 0:
+            scores = negated[asked.rows[query]]
+            for column in range(len(own)):
+                own[column] = (np.int32(scores[column]) & ~LOW) | block[column]
+        for place in range(asked.bounds[query], asked.bounds[query + 1]):
+            carries = carriers[asked.classes[place]]
+            for column in range(len(own)):
+                own[column] |= np.int32(carries[column]) << np.int32(asked.bit[query])
+
+
+@njit(nogil=True, cache=True)
+def _find_columns(ordered: Keys, keys: Keys, start: int, end: int, columns: Integers) -> bool:
+    """Write the columns of the gallery images at some ranks of an ordering; say if all were found.
+
+    Args:
+        ordered: (G,) int32, its keys from the best on.
+        keys: (G,) int32, its keys in the order of the gallery.
+        start: The first rank; the one before has another key.
+        end: The last rank; the next one has another key.
+        columns: Takes end - start + 1 columns, those of equal keys ascending.
+    """
+    width = _width(len(keys))
+    rank = start
+    while rank <= end:
+        key = ordered[rank]
+        first = ((key & LOW) >> AT_ONCE) * width
+        block = keys[first : first + width]
+        # Sums without a branch compare many keys at once, and seldom are there equal ones.
+        count, place = np.int32(0), np.int32(0)
+        for column in range(len(block)):
+            is_same = np.int32(block[column] == key)
+            count += is_same
+            place += is_same * np.int32(column)
+        if count == 0:
+            return False
+        if count == 1:
+            columns[rank - start] = first + place
+            rank += 1
+            continue
+        for column in range(len(block)):
+            if block[column] == key:
+                columns[rank - start] = first + column
+                rank += 1
+    return True
+
+
+@njit(nogil=True, cache=True)
+def _width(num_gallery: int) -> int:
+    """Give the number of columns of a block."""
+    return max(-(-num_gallery // BLOCKS), 1)
 
 
 class _Run(NamedTuple):
@@ -95,7 +173,7 @@ class _Run(NamedTuple):
 @njit(nogil=True, cache=True)
 def judge(
     product: Product,
-    rows: Integers,
+    asked: Asked,
     keys: Keys,
     ordered: Keys,
     num_ranked: Integers,
@@ -108,9 +186,9 @@ def judge(
 
     Args:
         product: The scores of b images with a gallery of G.
-        rows: (n,) int64, the image of each query.
-        keys: (n, G) int32, in the order of the gallery.
-        ordered: (n, G) int32, the same from the best on.
+        asked: What the queries ask for.
+        keys: (g, G) int32, for each ordering in the order of the gallery.
+        ordered: (g, G) int32, the same from the best on.
         num_ranked: (n,) int64, how many gallery images take part; the others stand last.
         cutoffs: (C,) int64, numbers of ranks.
         judged: Is written.
@@ -121,12 +199,14 @@ def judge(
         np.empty(LONGEST, dtype=np.float32),
         np.empty(LONGEST, dtype=np.bool_),
     )
-    for query in range(len(rows)):
-        order, own, end = ordered[query], keys[query], num_ranked[query]
-        count = _find_hits(order, hits)
-        listed = _settle_list(product, rows[query], own, order, end, hits, run, judged, query)
+    for query in range(len(asked.rows)):
+        row, relevant = asked.rows[query], np.int32(1) << np.int32(asked.bit[query])
+        order, own = ordered[asked.order[query]], keys[asked.order[query]]
+        count = _find_hits(order, relevant, hits)
+        end = num_ranked[query]
+        listed = _settle_list(product, row, own, order, relevant, end, hits, run, judged, query)
         if listed < 0 or not _settle_hits(
-            product, rows[query], own, order, listed, end, hits[:count], run
+            product, row, own, order, relevant, listed, end, hits[:count], run
         ):
             return False
         _sum_up(hits[:count], cutoffs, judged, query)
@@ -134,12 +214,12 @@ def judge(
 
 
 @njit(nogil=True, cache=True)
-def _find_hits(order: Keys, hits: Integers) -> int:
+def _find_hits(order: Keys, relevant: np.int32, hits: Integers) -> int:
     """Write the ranks of the relevant images, counted from 0, and give their number."""
     count = 0
     for rank in range(len(order)):
         hits[count] = rank
-        count += order[rank] & 1
+        count += (order[rank] & relevant) != 0
     return count
 
 
@@ -149,6 +229,7 @@ def _settle_list(
     row: int,
     keys: Keys,
     order: Keys,
+    relevant: np.int32,
     num_ranked: int,
     hits: Integers,
     run: _Run,
@@ -160,7 +241,7 @@ def _settle_list(
     start = hit = 0
     while start < min(top_k, num_ranked):
         end = _end_of_run(product, row, order, start, num_ranked)
-        if not _settle(product, row, keys, order, start, end, run):
+        if not _settle(product, row, keys, order, relevant, start, end, run):
             return -1
         for rank in range(start, end + 1):
             if run.relevant[rank - start]:
@@ -180,6 +261,7 @@ def _settle_hits(
     row: int,
     keys: Keys,
     order: Keys,
+    relevant: np.int32,
     first: int,
     num_ranked: int,
     hits: Integers,
@@ -192,8 +274,8 @@ def _settle_hits(
     hit = np.searchsorted(hits, first)
     while hit < len(hits):
         rank = hits[hit]
-        after_other = rank > first and not order[rank - 1] & 1
-        before_other = rank + 1 < num_ranked and not order[rank + 1] & 1
+        after_other = rank > first and not order[rank - 1] & relevant
+        before_other = rank + 1 < num_ranked and not order[rank + 1] & relevant
         if not (after_other and _is_open(product, row, order, rank - 1)) and not (
             before_other and _is_open(product, row, order, rank)
         ):
@@ -203,7 +285,7 @@ def _settle_hits(
         while start > first and _is_open(product, row, order, start - 1):
             start -= 1
         end = _end_of_run(product, row, order, rank, num_ranked)
-        if not _settle(product, row, keys, order, start, end, run):
+        if not _settle(product, row, keys, order, relevant, start, end, run):
             return False
         while hit > 0 and hits[hit - 1] >= start:
             hit -= 1
@@ -236,17 +318,23 @@ def _is_open(product: Product, row: int, order: Keys, rank: int) -> bool:
 
 @njit(nogil=True, cache=True)
 def _settle(
-    product: Product, row: int, keys: Keys, order: Keys, start: int, end: int, run: _Run
+    product: Product,
+    row: int,
+    keys: Keys,
+    order: Keys,
+    relevant: np.int32,
+    start: int,
+    end: int,
+    run: _Run,
 ) -> bool:
     """Put the images of a run in the order of their scores as they are defined, ties by column.
 
     Gives whether it could be done.
     """
-    if end - start >= LONGEST:
+    if end - start >= LONGEST or not _find_columns(order, keys, start, end, run.column):
         return False
-    find_columns(order, keys, start, end, run.column)
     for rank in range(start, end + 1):
-        column, relevant = run.column[rank - start], order[rank] & 1 == 1
+        column, is_relevant = run.column[rank - start], (order[rank] & relevant) != 0
         score = np.float32(_inner_product(product.queries[row], product.gallery[column]))
         score += np.float32(0)  # so that 0 has no sign
         scaled = score * product.scale[row]
@@ -261,7 +349,7 @@ def _settle(
             run.score[place], run.column[place] = run.score[place - 1], run.column[place - 1]
             run.relevant[place] = run.relevant[place - 1]
             place -= 1
-        run.score[place], run.column[place], run.relevant[place] = score, column, relevant
+        run.score[place], run.column[place], run.relevant[place] = score, column, is_relevant
     return True
 
 
