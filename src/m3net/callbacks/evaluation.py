@@ -23,17 +23,15 @@ class EvaluationReport(L.Callback):
         tables: The tables for the terminal, to print when no progress bar is in their way.
     """
 
-    def __init__(self, folder: Path, queries: int = 5, results: int = 10, photos: int = 4) -> None:
-        """Say where to write and how much to draw.
+    def __init__(self, folder: Path, queries: int = 5, photos: int = 4) -> None:
+        """Say where to write and how much to draw; the metrics say how many results of a query.
 
         Args:
             folder: The run folder; reports go to its subfolders "test" and "validate".
             queries: Queries per attribute in a gallery picture, from the best to the worst.
-            results: Gallery images per query.
             photos: Photos in the attention picture.
         """
-        self.folder = folder
-        self.queries, self.results, self.photos = queries, results, photos
+        self.folder, self.queries, self.photos = folder, queries, photos
         self.tables: list[Table] = []
 
     def on_test_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
@@ -81,8 +79,8 @@ class EvaluationReport(L.Callback):
         folder = self.folder / name
         folder.mkdir(parents=True, exist_ok=True)
         write_scores(scores, metrics.protocol, folder)
-        maker = GalleryMaker(dataset, task.taxonomy, self.queries, self.results)
-        maker.draw_all(results, folder)
+        if metrics.config.top_k:
+            GalleryMaker(dataset, task.taxonomy, self.queries).draw_all(results, folder)
         draw_query_attention(task, dataset, results, self.photos, folder / "attention.png")
         table = render_scores(scores, name, metrics.protocol, metrics.config, len(dataset))
         self.tables.append(table)

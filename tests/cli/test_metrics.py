@@ -1,0 +1,171 @@
+"""Which metrics a command computes, and how, against loops over a small table and its vectors."""
+
+import csv
+from collections.abc import Callable
+from pathlib import Path
+from subprocess import CompletedProcess
+
+import numpy as np
+import pandas as pd
+import pytest
+
+Command = Callable[..., CompletedProcess[str]]
+Refusal = Callable[[CompletedProcess[str]], str]
+
+
+@pytest.fixture(scope="module")
+def shop() -> pd.DataFrame:
+    """Photos of products, a few of each; nobody else has the colour of the last."""
+    draw = np.random.default_rng(0)
+    size = 90
+    return pd.DataFrame(
+        {
+            "image": [f"{number}.jpg" for number in range(size)],
+            "colour": [*draw.choice(["red", "green", "blue"], size - 1).tolist(), "gold"],
+            "detail": [
+                "|".join(draw.permutation(["zip", "bow", "cap"])[: 1 + n % 2]) for n in range(size)
+            ],
+            "split": np.array(["train", "val", "test"])[np.arange(size) // 30],
+            "role": np.array(["query", "gallery", "both"])[np.arange(size) % 3],
+            "item": [f"p{number}" for number in draw.integers(30, size=size)],
+        }
+    )
+
+
+@pytest.fixture(scope="module")
+def vectors(shop: pd.DataFrame) -> pd.DataFrame:
+    """A random vector of each image and attribute."""
+    draw = np.random.default_rng(1)
+    parts = [
+        pd.DataFrame(
+            {
+                "image": shop["image"],
+                "attribute": name,
+                "vector": list(draw.normal(size=(len(shop), 3)).astype(np.float32)),
+            }
+        )
+        for name in ("colour", "detail")
+    ]
+    return pd.concat(parts, ignore_index=True)
+
+
+@pytest.fixture
+def evaluate(m3net: Command, shop: pd.DataFrame, vectors: pd.DataFrame, tmp_path: Path) -> Command:
+    """Give a function that evaluates the vectors without looking at photos."""
+    shop.to_csv(tmp_path / "shop.csv", index=False)
+    vectors.to_parquet(tmp_path / "a.parquet")
+
+    def run(*words: object) -> CompletedProcess[str]:
+        data = ("--data=CatalogueDataModule", "--data.file", tmp_path / "shop.csv")
+        columns = [f"--data.columns.{name}={name}" for name in ("split", "role", "item")]
+        place = ("--embeddings", tmp_path / "a.parquet", "--runs", tmp_path / "runs")
+        return m3net("evaluate", *data, *columns, *place, "--photos=false", *words)
+
+    return run
+
+
+@pytest.fixture
+def written(tmp_path: Path) -> Path:
+    """Where the first evaluation writes."""
+    return tmp_path / "runs" / "evaluate" / "0" / "test"
+
+
+def table(file: Path) -> list[dict[str, str]]:
+    """Give the rows of a CSV file."""
+    with file.open(encoding="utf-8", newline="") as opened:
+        return list(csv.DictReader(opened))
+
+
+def relevance(shop: pd.DataFrame, vectors: pd.DataFrame, name: str) -> dict[str, list[bool]]:
+    """Give for each query of the test split what is relevant in its ranking."""
+    own = vectors[vectors["attribute"] == name].set_index("image")["vector"]
+    rows = [row for row in shop.to_dict("records") if row["split"] == "test"]
+    ranked = {}
+    for query in rows:
+        if query["role"] == "gallery":
+            continue
+        found = []
+        for other in rows:
+            if other["role"] != "query" and other["image"] != query["image"]:
+                score = sum(
+                    float(a) * float(b)
+                    for a, b in zip(own[query["image"]], own[other["image"]], strict=True)
+                )
+                shared = set(query[name].split("|")) & set(other[name].split("|"))
+                found.append((score, bool(shared)))
+        ranked[query["image"]] = [relevant for _, relevant in sorted(found, reverse=True)]
+    return ranked
+
+
+def naive(ranked: list[bool], cutoffs: tuple[int, ...]) -> dict[str, float]:
+    """Give the metrics of one ranking, rank by rank."""
+    total = sum(ranked)
+
+    def precisions(k: int) -> list[float]:
+        return [sum(ranked[: n + 1]) / (n + 1) for n in range(min(k, len(ranked))) if ranked[n]]
+
+    def share(part: float, whole: float) -> float:
+        return part / whole if whole else 0.0
+
+    found = {
+        "map_all": share(sum(precisions(len(ranked))), total),
+        "r_precision": share(sum(ranked[:total]), total),
+    }
+    for k in cutoffs:
+        hits = sum(ranked[:k])
+        found |= {
+            f"map_{k}": share(sum(precisions(k)), hits),
+            f"map_{k}_by_min": share(sum(precisions(k)), min(k, total)),
+            f"recall_{k}": share(hits, total),
+            f"hit_rate_{k}": float(hits > 0),
+            f"precision_{k}": hits / k,
+        }
+    return found
+
+
+@pytest.mark.parametrize("fate", ["zero", "skip"])
+def test_cutoffs_are_those_that_were_asked_for(
+    evaluate: Command, written: Path, shop: pd.DataFrame, vectors: pd.DataFrame, fate: str
+) -> None:
+    done = evaluate("--metrics.cutoffs=[1,10]", f"--metrics.without_relevant={fate}")
+    assert done.returncode == 0, done.stderr
+    assert "Recall@10" in done.stdout
+    said = {"zero": "they score 0 and count", "skip": "they are left out of all means"}[fate]
+    assert f"1 queries have no relevant gallery image; {said}" in " ".join(done.stdout.split())
+    for row in table(written / "scores.csv")[:2]:
+        rankings = relevance(shop, vectors, row["attribute"])
+        assert int(row["num_queries"]) == len(rankings) == 20
+        terms = [naive(own, (1, 10)) for own in rankings.values() if fate == "zero" or any(own)]
+        assert len(terms) == 20 - (fate == "skip") * (row["attribute"] == "colour")
+        assert [*row][2:-3] == [*terms[0]]
+        for name in terms[0]:
+            expected = np.mean([own[name] for own in terms])
+            assert float(row[name]) == pytest.approx(expected, abs=1e-6), name
+
+
+@pytest.mark.parametrize(
+    ("word", "named"),
+    [("cutoffs=[10,10]", "cutoffs"), ("without_relevant=drop", "zero"), ("top_k=-1", "top_k")],
+)
+def test_settings_out_of_range_are_named(evaluate: Command, word: str, named: str) -> None:
+    done = evaluate(f"--metrics.{word}")
+    assert done.returncode == 2
+    assert named in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_run_is_tested_at_other_cutoffs_than_it_was_trained_with(
+    m3net: Command, own_run: Path, trained: Path
+) -> None:
+    words = ("--model.metrics.cutoffs=[1,7]", "--model.metrics.top_k=0")
+    done = m3net("test", "--ckpt_path", own_run, *words)
+    assert done.returncode == 0, done.stderr
+    rows, before = (table(run / "test" / "scores.csv") for run in (own_run, trained))
+    assert [row["map_all"] for row in rows] == [row["map_all"] for row in before]
+    for row in rows:
+        # At the first rank all of them ask whether it is relevant.
+        same = {float(row[name]) for name in ("map_1", "map_1_by_min", "hit_rate_1", "precision_1")}
+        assert len(same) == 1
+        assert float(row["hit_rate_7"]) >= float(row["hit_rate_1"])
+    assert not {"map_100", "recall_100"} & rows[0].keys()
+    assert [file.name for file in (own_run / "test").glob("*.png")] == ["attention.png"]
