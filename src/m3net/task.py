@@ -205,7 +205,9 @@ class M3NetTask(L.LightningModule):
         embeddings = represent(
             outputs, self.probabilities(outputs), self.taxonomy.sizes, self.ranking
         )
-        metrics.update(embeddings, batch["targets"], batch["roles"], batch["index"])
+        metrics.update(
+            embeddings, batch["targets"], batch["roles"], batch["index"], batch["product"]
+        )
 
 
 def build_task(hyper_parameters: Mapping[str, Any]) -> M3NetTask:

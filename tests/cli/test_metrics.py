@@ -57,7 +57,8 @@ def evaluate(m3net: Command, shop: pd.DataFrame, vectors: pd.DataFrame, tmp_path
 
     def run(*words: object) -> CompletedProcess[str]:
         data = ("--data=CatalogueDataModule", "--data.file", tmp_path / "shop.csv")
-        columns = [f"--data.columns.{name}={name}" for name in ("split", "role", "item")]
+        columns = [f"--data.columns.{name}={name}" for name in ("split", "role")]
+        columns.append("--data.columns.attributes=[colour,detail]")
         place = ("--embeddings", tmp_path / "a.parquet", "--runs", tmp_path / "runs")
         return m3net("evaluate", *data, *columns, *place, "--photos=false", *words)
 
@@ -76,7 +77,9 @@ def table(file: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(opened))
 
 
-def relevance(shop: pd.DataFrame, vectors: pd.DataFrame, name: str) -> dict[str, list[bool]]:
+def relevance(
+    shop: pd.DataFrame, vectors: pd.DataFrame, name: str, leave_out: str = "image"
+) -> dict[str, list[bool]]:
     """Give for each query of the test split what is relevant in its ranking."""
     own = vectors[vectors["attribute"] == name].set_index("image")["vector"]
     rows = [row for row in shop.to_dict("records") if row["split"] == "test"]
@@ -86,7 +89,7 @@ def relevance(shop: pd.DataFrame, vectors: pd.DataFrame, name: str) -> dict[str,
             continue
         found = []
         for other in rows:
-            if other["role"] != "query" and other["image"] != query["image"]:
+            if other["role"] != "query" and other[leave_out] != query[leave_out]:
                 score = sum(
                     float(a) * float(b)
                     for a, b in zip(own[query["image"]], own[other["image"]], strict=True)
@@ -169,3 +172,49 @@ def test_a_run_is_tested_at_other_cutoffs_than_it_was_trained_with(
         assert float(row["hit_rate_7"]) >= float(row["hit_rate_1"])
     assert not {"map_100", "recall_100"} & rows[0].keys()
     assert [file.name for file in (own_run / "test").glob("*.png")] == ["attention.png"]
+
+
+def test_images_of_the_product_of_a_query_are_left_out(
+    evaluate: Command, written: Path, shop: pd.DataFrame, vectors: pd.DataFrame
+) -> None:
+    done = evaluate("--data.leave_out=product", "--data.columns.item=item")
+    assert done.returncode == 0, done.stderr
+    for row in table(written / "scores.csv")[:2]:
+        ranked, alone = (
+            relevance(shop, vectors, row["attribute"], leave_out) for leave_out in ("item", "image")
+        )
+        assert sum(map(len, ranked.values())) < sum(map(len, alone.values())) - 5
+        terms = [naive(own, (100,)) for own in ranked.values()]
+        for name in terms[0]:
+            expected = np.mean([own[name] for own in terms])
+            assert float(row[name]) == pytest.approx(expected, abs=1e-6), name
+        without = sum(not any(own) for own in ranked.values())
+        assert int(row["num_queries_without_relevant"]) == without
+
+
+def test_products_can_be_left_out_only_where_they_are_known(
+    evaluate: Command, refusal: Refusal
+) -> None:
+    sentence = refusal(evaluate("--data.leave_out=product"))
+    assert "name it by --data.columns.item, or set --data.leave_out=image" in sentence
+
+
+def test_the_test_of_a_network_leaves_products_out(
+    m3net: Command, own_run: Path, catalogue: Path, tmp_path: Path
+) -> None:
+    """Where all photos show one product, no query has anything to find."""
+    frame = pd.read_csv(catalogue, dtype=str).assign(item="the same")
+    frame["split"] = np.resize(["train", "val", "test"], len(frame))
+    frame.to_csv(tmp_path / "shop.csv", index=False)
+    place = ("--data.file", tmp_path / "shop.csv", "--data.root", catalogue.parent)
+    columns = ("--data.columns.item=item", "--data.columns.split=split")
+    lost = []
+    for leave_out in ("product", "image"):
+        words = (*place, *columns, f"--data.leave_out={leave_out}")
+        done = m3net("test", "--ckpt_path", own_run, *words)
+        assert done.returncode == 0, done.stderr
+        *_, row, _ = table(own_run / "test" / "scores.csv")
+        lost.append(int(row["num_queries_without_relevant"]) / int(row["num_queries"]))
+        assert (float(row["map_all"]) == 0.0) == (leave_out == "product")
+    assert lost[0] == 1.0
+    assert lost[1] < 0.5

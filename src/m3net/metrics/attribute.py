@@ -46,6 +46,7 @@ class AttributeRetrieval(Metric):
     targets: list[Tensor]
     roles: list[Tensor]
     index: list[Tensor]
+    product: list[Tensor]
 
     def __init__(
         self,
@@ -69,10 +70,17 @@ class AttributeRetrieval(Metric):
         self.config = config
         self.block_size = block_size
         self._results: QueryResults | None = None
-        for state in ("embeddings", "targets", "roles", "index"):
+        for state in ("embeddings", "targets", "roles", "index", "product"):
             self.add_state(state, default=[], dist_reduce_fx="cat")
 
-    def update(self, embeddings: Tensor, targets: Tensor, roles: Tensor, index: Tensor) -> None:
+    def update(
+        self,
+        embeddings: Tensor,
+        targets: Tensor,
+        roles: Tensor,
+        index: Tensor,
+        product: Tensor | None = None,
+    ) -> None:
         """Add the images of a batch that take part; the others are not kept.
 
         Args:
@@ -80,14 +88,18 @@ class AttributeRetrieval(Metric):
             targets: (B, K) bool, True where an image carries a class of the attribute.
             roles: (B,) uint8, `QUERY` and `GALLERY` flags.
             index: (B,) int64, the image's place in its split.
+            product: (B,) int64, the product that an image shows: images of one product are not in
+                each other's ranking. Given in every update, or in none, and then only the image
+                itself is left out.
 
         Raises:
             ValueError: A shape is not as above.
         """
-        size = len(index)
-        shapes = [tuple(t.shape) for t in (embeddings, targets, roles, index)]
-        if shapes != [(size, embeddings.shape[-1]), (size, self.num_classes), (size,), (size,)]:
-            raise ValueError(f"expected (B, D), (B, {self.num_classes}), (B,), (B,), got {shapes}")
+        size, shown = len(index), index if product is None else product
+        shapes = [tuple(column.shape) for column in (embeddings, targets, roles, index, shown)]
+        if shapes != [(size, embeddings.shape[-1]), (size, self.num_classes), *3 * [(size,)]]:
+            forms = f"(B, D), (B, {self.num_classes}), (B,), (B,), (B,)"
+            raise ValueError(f"expected {forms}, got {shapes}")
         # Where no image takes part (0, D) is kept: without it, a process that saw none would
         # join the gather with a tensor of other dimensions and hang it.
         rows = roles != 0
@@ -95,6 +107,7 @@ class AttributeRetrieval(Metric):
         self.targets.append(targets[rows])
         self.roles.append(roles[rows])
         self.index.append(index[rows])
+        self.product.append(index[:0] if product is None else product[rows])
 
     def compute(self) -> dict[str, Tensor]:
         """Rank, and give `metric_names` as float64 and `COUNTS` as int64 scalars.
@@ -104,7 +117,8 @@ class AttributeRetrieval(Metric):
 
         Raises:
             M3NetError: An embedding is not finite.
-            ValueError: An image occurs again with other targets or roles.
+            ValueError: An image occurs again with other targets, roles or product, or the product
+                is known of some images only.
         """
         images, roles = self._images()
         queries, gallery = (images.select((roles & role) != 0) for role in (QUERY, GALLERY))
@@ -139,20 +153,26 @@ class AttributeRetrieval(Metric):
 
     def _images(self) -> tuple[Images, Tensor]:
         """Give the distinct images in the order of their indices, and their roles."""
-        states = (self.embeddings, self.targets, self.roles, self.index)
-        embeddings, targets, roles, index = (_join(state) for state in states)
+        states = (self.embeddings, self.targets, self.roles, self.index, self.product)
+        embeddings, targets, roles, index, product = (_join(state) for state in states)
+        if len(product) not in (0, len(index)):
+            raise ValueError("give the product of all images or of none")
+        product = product if len(product) else index  # an image is a product of its own
         index, order = index.sort(stable=True)
         labels = torch.cat([targets, roles[:, None]], dim=1)[order]
         again = torch.zeros_like(index, dtype=torch.bool)
         again[1:] = index[1:] == index[:-1]
-        conflict = again[1:] & (labels[1:] != labels[:-1]).any(dim=1)
+        product = product[order]
+        differs = (labels[1:] != labels[:-1]).any(dim=1) | (product[1:] != product[:-1])
+        conflict = again[1:] & differs
         if conflict.any():
             raise ValueError(
-                f"images {index[1:][conflict].tolist()[:10]} occur again with other targets or "
-                "roles: reset the metric between splits"
+                f"images {index[1:][conflict].tolist()[:10]} occur again with other targets, "
+                "roles or product: reset the metric between splits"
             )
         first = order[~again]
-        return Images(embeddings[first], targets[first], index[~again]), roles[first]
+        images = Images(embeddings[first], targets[first], index[~again], product[~again])
+        return images, roles[first]
 
 
 def _join(state: list[Tensor]) -> Tensor:

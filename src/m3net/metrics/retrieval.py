@@ -56,7 +56,12 @@ class RetrievalMetrics(nn.Module):
         )
 
     def update(
-        self, embeddings: Sequence[Tensor], targets: Tensor, roles: Tensor, index: Tensor
+        self,
+        embeddings: Sequence[Tensor],
+        targets: Tensor,
+        roles: Tensor,
+        index: Tensor,
+        product: Tensor | None = None,
     ) -> None:
         """Add a batch.
 
@@ -65,6 +70,7 @@ class RetrievalMetrics(nn.Module):
             targets: (B, M) bool, True where an image carries a class.
             roles: (B, A) uint8, `QUERY` and `GALLERY` flags.
             index: (B,) int64, the image's place in its split.
+            product: (B,) int64, the product that an image shows; see `AttributeRetrieval.update`.
 
         Raises:
             ValueError: A shape is not as above.
@@ -74,7 +80,7 @@ class RetrievalMetrics(nn.Module):
         own_targets = torch.split(targets, list(self.sizes), dim=1)
         columns = zip(embeddings, own_targets, roles.unbind(dim=1), strict=True)
         for metric, own in zip(self._metrics().values(), columns, strict=True):
-            metric.update(*own, index)
+            metric.update(*own, index, product)
 
     def compute(self) -> dict[str, Tensor]:
         """Give all scores as scalars under flat names; see `flatten`."""
