@@ -1,7 +1,7 @@
 """Which metrics a command computes, and how, against loops over a small table and its vectors."""
 
 import csv
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from subprocess import CompletedProcess
 
@@ -78,15 +78,23 @@ def table(file: Path) -> list[dict[str, str]]:
 
 
 def relevance(
-    shop: pd.DataFrame, vectors: pd.DataFrame, name: str, leave_out: str = "image"
+    shop: pd.DataFrame,
+    vectors: pd.DataFrame,
+    name: str,
+    leave_out: str = "image",
+    wanted: Mapping[str, list[str]] | None = None,
 ) -> dict[str, list[bool]]:
-    """Give for each query of the test split what is relevant in its ranking."""
+    """Give for each query of the test split what is relevant in its ranking.
+
+    Relevant is what has a class that the query wants: one of its own, where nothing is said.
+    """
     own = vectors[vectors["attribute"] == name].set_index("image")["vector"]
     rows = [row for row in shop.to_dict("records") if row["split"] == "test"]
     ranked = {}
     for query in rows:
         if query["role"] == "gallery":
             continue
+        asked = set((wanted or {}).get(query["image"], query[name].split("|")))
         found = []
         for other in rows:
             if other["role"] != "query" and other[leave_out] != query[leave_out]:
@@ -94,8 +102,7 @@ def relevance(
                     float(a) * float(b)
                     for a, b in zip(own[query["image"]], own[other["image"]], strict=True)
                 )
-                shared = set(query[name].split("|")) & set(other[name].split("|"))
-                found.append((score, bool(shared)))
+                found.append((score, bool(asked & set(other[name].split("|")))))
         ranked[query["image"]] = [relevant for _, relevant in sorted(found, reverse=True)]
     return ranked
 
@@ -160,7 +167,7 @@ def test_settings_out_of_range_are_named(evaluate: Command, word: str, named: st
 def test_a_run_is_tested_at_other_cutoffs_than_it_was_trained_with(
     m3net: Command, own_run: Path, trained: Path
 ) -> None:
-    words = ("--model.metrics.cutoffs=[1,7]", "--model.metrics.top_k=0")
+    words = ("--model.metrics.cutoffs=[1,7]", "--model.metrics.top_k=0", "--details=true")
     done = m3net("test", "--ckpt_path", own_run, *words)
     assert done.returncode == 0, done.stderr
     rows, before = (table(run / "test" / "scores.csv") for run in (own_run, trained))
@@ -172,6 +179,62 @@ def test_a_run_is_tested_at_other_cutoffs_than_it_was_trained_with(
         assert float(row["hit_rate_7"]) >= float(row["hit_rate_1"])
     assert not {"map_100", "recall_100"} & rows[0].keys()
     assert [file.name for file in (own_run / "test").glob("*.png")] == ["attention.png"]
+    queries, classes = (table(own_run / "test" / f"{name}.csv") for name in ("queries", "classes"))
+    overall = rows[-2]
+    assert len(queries) == int(overall["num_queries"])
+    mean = np.mean([float(row["map_all"]) for row in queries])
+    assert float(overall["map_all"]) == pytest.approx(mean)
+    # A garment has one sleeve length, so that classes part its queries.
+    sleeves = [row for row in classes if row["attribute"] == "sleeve_length"]
+    assert sum(int(row["num_queries"]) for row in sleeves) == int(rows[0]["num_queries"])
+
+
+@pytest.mark.parametrize("protocol", ["single", "multi"])
+def test_details_are_those_of_each_query_and_class(
+    evaluate: Command,
+    written: Path,
+    shop: pd.DataFrame,
+    vectors: pd.DataFrame,
+    protocol: str,
+) -> None:
+    done = evaluate(f"--data.protocol={protocol}", "--details=true", "--metrics.cutoffs=[3]")
+    assert done.returncode == 0, done.stderr
+    assert str(written / "queries.csv") in done.stdout
+    queries, classes = (table(written / f"{name}.csv") for name in ("queries", "classes"))
+    names = [*naive([True], (3,))]
+    about = ["attribute", "class", "protocol"]
+    counts = ["num_queries", "num_queries_without_relevant"]
+    assert [*queries[0]] == ["image", *about, "num_relevant", *names]
+    assert [*classes[0]] == [*about, *names, *counts]
+    worn = shop.set_index("image")
+    expected: dict[tuple[str, str], list[dict[str, float]]] = {}
+    rows = iter(queries)
+    for attribute in ("colour", "detail"):
+        labels = sorted({one for own in shop[attribute] for one in own.split("|")})
+        for image in shop["image"][(shop["split"] == "test") & (shop["role"] != "gallery")]:
+            carried = sorted(worn.loc[image, attribute].split("|"))
+            for asked in [[one] for one in carried] if protocol == "multi" else [carried]:
+                row = next(rows)
+                ranked = relevance(shop, vectors, attribute, wanted={image: asked})[image]
+                terms = naive(ranked, (3,))
+                found = [row[name] for name in ("image", "attribute", "class", "num_relevant")]
+                assert found == [image, attribute, "|".join(asked), str(sum(ranked))]
+                assert [float(row[name]) for name in terms] == pytest.approx([*terms.values()])
+                for one in asked:
+                    expected.setdefault((attribute, one), []).append(terms)
+        for one in labels:
+            expected.setdefault((attribute, one), [])
+    assert next(rows, None) is None
+    assert [(row["attribute"], row["class"]) for row in classes] == sorted(expected)
+    for row in classes:
+        own = expected[row["attribute"], row["class"]]
+        assert int(row["num_queries"]) == len(own)
+        lost = sum(terms["recall_3"] == terms["map_all"] == 0.0 for terms in own)
+        assert int(row["num_queries_without_relevant"]) == lost
+        for name in names:
+            mean = np.mean([terms[name] for terms in own]) if own else np.nan
+            assert float(row[name]) == pytest.approx(mean, nan_ok=True), name
+        assert row["protocol"] == protocol
 
 
 def test_images_of_the_product_of_a_query_are_left_out(

@@ -21,6 +21,7 @@ from m3net.errors import own_cause
 from m3net.metrics.retrieval import RetrievalMetrics
 from m3net.metrics.settings import MetricsConfig
 from m3net.protocol import Protocol
+from m3net.reports.details import write_classes, write_queries
 from m3net.reports.farewell import render_farewell
 from m3net.reports.tables import render_scores, write_scores
 from m3net.runs import new_run
@@ -38,6 +39,7 @@ def evaluate(
     experiment: str = "evaluate",
     metrics: MetricsConfig = MetricsConfig(),  # noqa: B008 - frozen
     photos: bool = True,
+    details: bool = False,
 ) -> None:
     """Score vectors of any model as `m3net test` scores its own.
 
@@ -54,6 +56,7 @@ def evaluate(
         metrics: Which metrics are computed, and how.
         photos: Whether the photos are at hand; false reads annotation files alone, so that no
             image is looked for and no gallery is drawn.
+        details: Whether to write scores of each class and query, classes.csv and queries.csv.
 
     Raises:
         M3NetError: The data or the vectors cannot be used.
@@ -67,6 +70,11 @@ def evaluate(
     folder = run / _FOLDERS[split]
     folder.mkdir()
     write_scores(scores, data.protocol, folder)
+    if details:
+        about = (taxonomy, data.protocol)
+        targets = torch.from_numpy(records.targets(range(len(records))))
+        write_classes(evaluated.class_table(targets), *about, folder / "classes.csv")
+        write_queries(evaluated.results(), records, *about, folder / "queries.csv")
     if photos and metrics.top_k:
         transform = Transform(data.loading.image_size, data.loading.resize)
         dataset = RetrievalDataset(records, contents.reader, transform)

@@ -1,13 +1,15 @@
 """Retrieval metrics, from embeddings to a table of results.
 
 `functional` defines them, `ranking` ranks the gallery for each query, which gives `results`,
-`scores` takes the means over queries and attributes, `attribute` and `retrieval` gather the
-embeddings of an evaluation for them, by the choices in `settings`. `plain` ranks by the definition;
+`scores` takes the means over queries and attributes, `classes` over the queries for a class,
+`attribute` and `retrieval` gather the embeddings of an evaluation for them, by the choices in
+`settings`. `plain` ranks by the definition;
 `fast` does the same at a multiple of the speed, by way of `product`, `order`, `relevance`,
 `near_ties` and `hits`.
 """
 
 from m3net.metrics.attribute import GALLERY, QUERY, AttributeRetrieval
+from m3net.metrics.classes import ClassScores
 from m3net.metrics.functional import average_precision, hit_rate, precision, r_precision, recall
 from m3net.metrics.images import Images
 from m3net.metrics.ranking import rank
@@ -32,6 +34,7 @@ __all__ = [
     "QUERY",
     "AttributeRetrieval",
     "AttributeScores",
+    "ClassScores",
     "Images",
     "MetricsConfig",
     "QueryResults",

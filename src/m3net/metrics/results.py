@@ -70,6 +70,12 @@ class QueryResults:
         counts = self.num_relevant > 0 if without_relevant == "skip" else slice(None)
         return {name: values[counts].mean() for name, values in self.terms.items()}
 
+    def select(self, rows: Tensor) -> "QueryResults":
+        """Give some of the queries: `rows` is a bool mask (Q,), or int64 row numbers."""
+        names = [field.name for field in fields(self) if field.name != "terms"]
+        terms = {name: values[rows] for name, values in self.terms.items()}
+        return QueryResults(terms=terms, **{name: getattr(self, name)[rows] for name in names})
+
     @classmethod
     def concatenate(cls, parts: Sequence["QueryResults"]) -> "QueryResults":
         """Join the results of several blocks of queries, which have the same metrics."""
