@@ -15,6 +15,7 @@ from m3net.metrics.images import Images
 from m3net.metrics.ranking import rank
 from m3net.metrics.results import CUTOFFS, QueryResults, metric_names
 from m3net.metrics.retrieval import RetrievalMetrics
+from m3net.metrics.retrieve import retrieve
 from m3net.metrics.scores import (
     COUNTS,
     OVERALL_BY_ATTRIBUTES,
@@ -47,5 +48,6 @@ __all__ = [
     "r_precision",
     "rank",
     "recall",
+    "retrieve",
     "score_table",
 ]
