@@ -4,12 +4,14 @@ Roles are flags in a uint8: `QUERY` is set where an image asks, `GALLERY` where 
 Both may be set; an image with neither takes no part.
 """
 
+from collections.abc import Mapping, Sequence
 from typing import cast
 
 import torch
 from torch import Tensor
 from torchmetrics import Metric
 from torchmetrics.utilities import dim_zero_cat
+from torchmetrics.utilities.plot import _AX_TYPE, _PLOT_OUT_TYPE
 
 from m3net.metrics.images import Images
 from m3net.metrics.ranking import rank
@@ -41,6 +43,8 @@ class AttributeRetrieval(Metric):
     is_differentiable = False
     higher_is_better = True
     full_state_update = False
+    plot_lower_bound = 0.0
+    plot_upper_bound = 1.0
 
     embeddings: list[Tensor]
     targets: list[Tensor]
@@ -146,6 +150,26 @@ class AttributeRetrieval(Metric):
         self.compute()
         return cast("QueryResults", self._results)
 
+    def plot(
+        self,
+        val: Mapping[str, Tensor] | Sequence[Mapping[str, Tensor]] | None = None,
+        ax: _AX_TYPE | None = None,
+    ) -> _PLOT_OUT_TYPE:
+        """Plot the metrics, without the counts, which would leave no room for them.
+
+        Args:
+            val: What `compute` or `forward` gave, or several of them, which become curves; None
+                computes.
+            ax: Where to draw; None makes a figure.
+
+        Returns:
+            The figure, None where `ax` was given; and the axes.
+        """
+        val = self.compute() if val is None else val
+        if isinstance(val, Mapping):
+            return self._plot(_without_counts(val), ax)
+        return self._plot([_without_counts(own) for own in val], ax)
+
     def reset(self) -> None:
         """Forget all images."""
         super().reset()
@@ -173,6 +197,11 @@ class AttributeRetrieval(Metric):
         first = order[~again]
         images = Images(embeddings[first], targets[first], index[~again], product[~again])
         return images, roles[first]
+
+
+def _without_counts(scores: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Give the metrics alone of what `compute` gave."""
+    return {name: value for name, value in scores.items() if name not in COUNTS}
 
 
 def _join(state: list[Tensor]) -> Tensor:
