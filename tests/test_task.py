@@ -13,6 +13,7 @@ from torch import nn
 from m3net.data.datamodules import LoadingConfig, SyntheticDataModule
 from m3net.errors import CheckpointError
 from m3net.losses.combined import LossConfig
+from m3net.metrics import MetricsConfig
 from m3net.models.m3net import NetworkConfig
 from m3net.models.representations import Ranking
 from m3net.optimization import OptimizerConfig, build_optimizer
@@ -121,8 +122,10 @@ def test_a_task_built_from_a_checkpoint_predicts_the_same(
 
 def test_a_task_built_from_a_checkpoint_is_evaluated_the_same(data: SyntheticDataModule) -> None:
     assert new_task(data).val_metrics.protocol == data.protocol == "single"
-    task = M3NetTask(data.class_statistics(), FULL, protocol="multi")
+    config = MetricsConfig(cutoffs=(1, 20), without_relevant="skip", top_k=3)
+    task = M3NetTask(data.class_statistics(), FULL, metrics=config, protocol="multi")
     again = build_task(task.hparams)
+    assert again.val_metrics.config == again.test_metrics.config == config
     assert again.val_metrics.protocol == again.test_metrics.protocol == "multi"
 
 

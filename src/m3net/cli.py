@@ -119,6 +119,12 @@ class M3NetCLI(LightningCLI):
             "--experiment", default="m3net", help="Name of the experiment; runs are numbered in it."
         )
         parser.add_argument("--runs", default="runs", help="Folder of all experiments.")
+        parser.add_argument(
+            "--details",
+            type=bool,
+            default=False,
+            help="Write scores of each class and query beside those of a test or validation.",
+        )
         parser.add_lightning_class_args(ModelCheckpoint, "checkpoint")
         parser.set_defaults(
             {
@@ -194,7 +200,8 @@ class M3NetCLI(LightningCLI):
         """
         if self._run is None or self.subcommand is None:
             raise ConfigError("m3net runs as a command: see m3net --help.")
-        self._report = EvaluationReport(self._run)
+        details = self.config[self.subcommand].details
+        self._report = EvaluationReport(self._run, details=details)
         self.trainer_defaults["callbacks"] = [
             TrainingSummary(self._run),
             self._report,

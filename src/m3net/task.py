@@ -14,6 +14,7 @@ from m3net.data.taxonomy import Taxonomy
 from m3net.errors import CheckpointError
 from m3net.losses.combined import LossConfig, M3NetLoss
 from m3net.metrics.retrieval import RetrievalMetrics
+from m3net.metrics.settings import MetricsConfig
 from m3net.models.m3net import M3Net, NetworkConfig, Outputs
 from m3net.models.representations import Ranking, check_ranking, posteriors, represent
 from m3net.optimization import OptimizerConfig, build_optimizer, build_schedule
@@ -49,6 +50,7 @@ class M3NetTask(L.LightningModule):
         loss: LossConfig = LossConfig(),  # noqa: B008 - frozen
         optimizer: OptimizerConfig = OptimizerConfig(),  # noqa: B008 - frozen
         ranking: Ranking = "class",
+        metrics: MetricsConfig = MetricsConfig(),  # noqa: B008 - frozen
         protocol: Protocol = "single",
     ) -> None:
         """Build the network with random weights.
@@ -62,6 +64,7 @@ class M3NetTask(L.LightningModule):
             ranking: Which representation ranks the gallery: the attribute's vector, its classes'
                 vectors gated by their probabilities, the class probabilities (posterior), or
                 attribute and class vectors side by side (duet).
+            metrics: Which metrics validation and test compute, and how.
             protocol: What a query is in validation and test. Filled in from the data.
         """
         super().__init__()
@@ -73,6 +76,7 @@ class M3NetTask(L.LightningModule):
                 "loss": asdict(loss),
                 "optimizer": asdict(optimizer),
                 "ranking": ranking,
+                "metrics": metrics.to_plain(),
                 "protocol": protocol,
             }
         )
@@ -87,8 +91,10 @@ class M3NetTask(L.LightningModule):
             annotated=torch.tensor(labels["annotated"]),
             dim=self.network.phi_dim,
         )
-        self.val_metrics = RetrievalMetrics(self.taxonomy.names, sizes, protocol=protocol)
-        self.test_metrics = RetrievalMetrics(self.taxonomy.names, sizes, protocol=protocol)
+        self.val_metrics, self.test_metrics = (
+            RetrievalMetrics(self.taxonomy.names, sizes, protocol=protocol, config=metrics)
+            for _ in range(2)
+        )
 
     def setup(self, stage: str) -> None:
         """Fetch pretrained weights, but never where a checkpoint will replace them.
@@ -199,7 +205,9 @@ class M3NetTask(L.LightningModule):
         embeddings = represent(
             outputs, self.probabilities(outputs), self.taxonomy.sizes, self.ranking
         )
-        metrics.update(embeddings, batch["targets"], batch["roles"], batch["index"])
+        metrics.update(
+            embeddings, batch["targets"], batch["roles"], batch["index"], batch["product"]
+        )
 
 
 def build_task(hyper_parameters: Mapping[str, Any]) -> M3NetTask:
@@ -210,5 +218,6 @@ def build_task(hyper_parameters: Mapping[str, Any]) -> M3NetTask:
         loss=LossConfig(**hyper_parameters["loss"]),
         optimizer=OptimizerConfig(**hyper_parameters["optimizer"]),
         ranking=hyper_parameters["ranking"],
+        metrics=MetricsConfig.from_plain(hyper_parameters["metrics"]),
         protocol=hyper_parameters["protocol"],
     )

@@ -32,7 +32,7 @@ def maker() -> GalleryMaker:
         ["0", "10", "20", "30", "40"], range(5), WORN, flags > 0, flags.astype(np.uint8), 16
     )
     dataset = RetrievalDataset(records, shade, Transform(8, "stretch"))
-    return GalleryMaker(dataset, TAXONOMY, queries=2, results=2)
+    return GalleryMaker(dataset, TAXONOMY, queries=2)
 
 
 def retrieved(protocol: Protocol) -> QueryResults:
@@ -42,7 +42,7 @@ def retrieved(protocol: Protocol) -> QueryResults:
     embeddings = torch.stack([places.cos(), places.sin()], dim=1)
     images = Images(embeddings, targets, torch.arange(5))
     asking, listed = (images.select(torch.tensor(own)) for own in ([0, 1, 4], [1, 2, 3]))
-    return rank(asking, listed, protocol=protocol, top_k=3)
+    return rank(asking, listed, protocol=protocol, top_k=2)
 
 
 @pytest.fixture

@@ -67,13 +67,13 @@ def test_one_image_holds_pixels_and_labels_of_its_own(records: Records) -> None:
     assert len(dataset) == 8
     for i in range(8):
         batch = dataset[i]
-        assert set(batch) == {"image", "targets", "annotated", "roles", "index"}
+        assert set(batch) == {"image", "targets", "annotated", "roles", "index", "product"}
         expected = transform(reader(records[i]))
         np.testing.assert_array_equal(batch["image"][0].permute(1, 2, 0).numpy(), expected)
         assert batch["targets"][0].nonzero().flatten().tolist() == LABELS[i]
         assert batch["annotated"].tolist() == [ANNOTATED[i].tolist()]
         assert batch["roles"].tolist() == [ROLES[i].tolist()]
-        assert batch["index"].tolist() == [i]
+        assert batch["index"].tolist() == batch["product"].tolist() == [i]
 
 
 def plain(batch: Batch) -> dict[str, Tensor]:
@@ -99,6 +99,7 @@ def test_a_batch_holds_images_in_the_order_that_is_asked_for(records: Records) -
         "annotated": ((3, 3), torch.bool),
         "roles": ((3, 3), torch.uint8),
         "index": ((3,), torch.int64),
+        "product": ((3,), torch.int64),
     }
     for place, index in enumerate(indices):
         for name, alone in plain(dataset[index]).items():

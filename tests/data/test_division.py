@@ -190,12 +190,18 @@ def naive_lost(
     if protocol == "multi":
         queries = [(i, {label}) for i, labels in queries for label in labels]
     gallery = [i for i, role in enumerate(roles) if role & 2]
-    lost = [q for q, asked in queries if not any(g != q and carried[g] & asked for g in gallery)]
+    shown = list(range(len(records))) if records.products is None else records.products.tolist()
+    lost = [
+        q
+        for q, asked in queries
+        if not any(shown[g] != shown[q] and carried[g] & asked for g in gallery)
+    ]
     return len(queries), len(lost)
 
 
+@pytest.mark.parametrize("products", [None, 6])
 @pytest.mark.parametrize("protocol", get_args(Protocol))
-def test_lost_queries_against_a_loop(protocol: Protocol) -> None:
+def test_lost_queries_against_a_loop(protocol: Protocol, products: int | None) -> None:
     draw = np.random.default_rng(5)
     for _ in range(30):
         parts = []
@@ -206,7 +212,8 @@ def test_lost_queries_against_a_loop(protocol: Protocol) -> None:
             records = make_catalogue(numbers, labels).records
             role = draw.integers(1, 4, size=(14, 1), dtype=np.uint8)
             role[0] = 3
-            parts.append(replace(records, roles=records.annotated * role))
+            shown = None if products is None else draw.integers(products, size=14)
+            parts.append(replace(records, roles=records.annotated * role, products=shown))
         expected = []
         for name, records in (("val", parts[1]), ("test", parts[2])):
             for a, attribute in enumerate(TAXONOMY):

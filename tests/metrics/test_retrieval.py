@@ -108,9 +108,45 @@ def test_a_repeated_image_with_other_labels_is_refused() -> None:
         metric.compute()
 
 
-@pytest.mark.parametrize("wrong", range(4))
+def test_images_of_a_product_do_not_rank_each_other() -> None:
+    embeddings, targets, roles, index = draw()
+    product = torch.randint(12, (60,), generator=torch.Generator().manual_seed(5))
+    images = Images(embeddings, targets, index, product)
+    asking, listed = (images.select((roles & role) > 0) for role in (QUERY, GALLERY))
+    metric = AttributeRetrieval(3)
+    for rows in (slice(0, 25), slice(20, 60)):
+        metric.update(embeddings[rows], targets[rows], roles[rows], index[rows], product[rows])
+    found, expected = metric.results(), rank(asking, listed)
+    order = expected.query_index.argsort()
+    assert torch.equal(found.query_index, expected.query_index[order])
+    assert torch.equal(found.num_relevant, expected.num_relevant[order])
+    assert torch.equal(found.terms["map_all"], expected.terms["map_all"][order])
+    alone = evaluated(draw(), [list(range(60))]).results()
+    assert (found.num_relevant < alone.num_relevant).any()
+
+
+def test_products_are_given_of_all_images_or_of_none() -> None:
+    embeddings, targets, roles, index = draw()
+    metric = evaluated(draw(), [list(range(30))])
+    rest = (embeddings[30:], targets[30:], roles[30:], index[30:])
+    with pytest.raises(ValueError, match="product of all images or of none"):
+        metric.update(*rest, product=index[30:])
+    metric.reset()
+    metric.update(*rest, product=index[30:])
+
+
+def test_a_repeated_image_of_another_product_is_refused() -> None:
+    embeddings, targets, roles, index = (column[:20] for column in draw())
+    metric = AttributeRetrieval(3)
+    metric.update(embeddings, targets, roles | QUERY, index, index)
+    metric.update(embeddings[:1], targets[:1], roles[:1] | QUERY, index[:1], index[:1] + 1)
+    with pytest.raises(ValueError, match=rf"images \[{int(index[0])}\] occur again"):
+        metric.compute()
+
+
+@pytest.mark.parametrize("wrong", range(5))
 def test_shapes_are_checked(wrong: int) -> None:
-    columns = list(draw())
+    columns = [*draw(), torch.arange(60)]
     columns[wrong] = columns[wrong][1:] if wrong != 1 else columns[wrong][:, 1:]
     with pytest.raises(ValueError, match="expected"):
         AttributeRetrieval(num_classes=3).update(*columns)

@@ -11,6 +11,7 @@ from m3net.callbacks.attention import draw_query_attention
 from m3net.callbacks.galleries import GalleryMaker
 from m3net.data.dataset import RetrievalDataset
 from m3net.metrics.retrieval import RetrievalMetrics
+from m3net.reports.details import write_classes, write_queries
 from m3net.reports.tables import render_scores, write_scores
 from m3net.runs import is_first_process
 from m3net.task import M3NetTask
@@ -23,17 +24,19 @@ class EvaluationReport(L.Callback):
         tables: The tables for the terminal, to print when no progress bar is in their way.
     """
 
-    def __init__(self, folder: Path, queries: int = 5, results: int = 10, photos: int = 4) -> None:
-        """Say where to write and how much to draw.
+    def __init__(
+        self, folder: Path, queries: int = 5, photos: int = 4, details: bool = False
+    ) -> None:
+        """Say where to write and how much to draw; the metrics say how many results of a query.
 
         Args:
             folder: The run folder; reports go to its subfolders "test" and "validate".
             queries: Queries per attribute in a gallery picture, from the best to the worst.
-            results: Gallery images per query.
             photos: Photos in the attention picture.
+            details: Whether classes.csv and queries.csv are written.
         """
-        self.folder = folder
-        self.queries, self.results, self.photos = queries, results, photos
+        self.folder, self.queries, self.photos = folder, queries, photos
+        self.details = details
         self.tables: list[Table] = []
 
     def on_test_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
@@ -81,8 +84,13 @@ class EvaluationReport(L.Callback):
         folder = self.folder / name
         folder.mkdir(parents=True, exist_ok=True)
         write_scores(scores, metrics.protocol, folder)
-        maker = GalleryMaker(dataset, task.taxonomy, self.queries, self.results)
-        maker.draw_all(results, folder)
+        if self.details:
+            records, about = dataset.records, (task.taxonomy, metrics.protocol)
+            targets = torch.from_numpy(records.targets(range(len(records))))
+            write_classes(metrics.class_table(targets), *about, folder / "classes.csv")
+            write_queries(results, records, *about, folder / "queries.csv")
+        if metrics.config.top_k:
+            GalleryMaker(dataset, task.taxonomy, self.queries).draw_all(results, folder)
         draw_query_attention(task, dataset, results, self.photos, folder / "attention.png")
         table = render_scores(scores, name, metrics.protocol, metrics.config, len(dataset))
         self.tables.append(table)

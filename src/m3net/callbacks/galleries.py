@@ -14,19 +14,17 @@ from m3net.reports.galleries import GalleryRow, Tile, draw_gallery
 
 @dataclass(frozen=True)
 class GalleryMaker:
-    """Draws what an evaluation retrieved.
+    """Draws what an evaluation retrieved, as many gallery images per query as its results keep.
 
     Attributes:
         dataset: The evaluated images.
         taxonomy: Names of their classes.
         queries: Queries per attribute, evenly from the best average precision to the worst.
-        results: Gallery images per query.
     """
 
     dataset: RetrievalDataset
     taxonomy: Taxonomy
     queries: int
-    results: int
 
     def draw_all(self, results: dict[str, QueryResults], folder: Path) -> None:
         """Draw one picture per attribute, and one with the median query of each.
@@ -56,8 +54,7 @@ class GalleryMaker:
             results: What became of the attribute's queries.
             query: Which of them.
         """
-        best = results.top_index[query, : self.results].tolist()
-        relevant = results.top_relevant[query, : self.results].tolist()
+        best, relevant = results.top_index[query].tolist(), results.top_relevant[query].tolist()
         found = [(image, right) for image, right in zip(best, relevant, strict=True) if image >= 0]
         return GalleryRow(
             attribute=attribute,

@@ -19,7 +19,9 @@ from m3net.embeddings.files import read_embeddings
 from m3net.embeddings.vectors import AttributeVectors
 from m3net.errors import own_cause
 from m3net.metrics.retrieval import RetrievalMetrics
+from m3net.metrics.settings import MetricsConfig
 from m3net.protocol import Protocol
+from m3net.reports.details import write_classes, write_queries
 from m3net.reports.farewell import render_farewell
 from m3net.reports.tables import render_scores, write_scores
 from m3net.runs import new_run
@@ -35,7 +37,9 @@ def evaluate(
     split: Literal["test", "val"] = "test",
     runs: Path = Path("runs"),
     experiment: str = "evaluate",
+    metrics: MetricsConfig = MetricsConfig(),  # noqa: B008 - frozen
     photos: bool = True,
+    details: bool = False,
 ) -> None:
     """Score vectors of any model as `m3net test` scores its own.
 
@@ -49,8 +53,10 @@ def evaluate(
         split: Which part of the data, test or val.
         runs: Folder of all experiments.
         experiment: Name of the experiment; runs are numbered in it.
+        metrics: Which metrics are computed, and how.
         photos: Whether the photos are at hand; false reads annotation files alone, so that no
             image is looked for and no gallery is drawn.
+        details: Whether to write scores of each class and query, classes.csv and queries.csv.
 
     Raises:
         M3NetError: The data or the vectors cannot be used.
@@ -58,18 +64,23 @@ def evaluate(
     contents = data.load(photos=photos)
     taxonomy, records = contents.taxonomy, contents.splits.named()[split]
     vectors = read_embeddings(embeddings, images_taking_part(records, taxonomy), contents.root)
-    metrics = score(vectors, records, taxonomy, data.protocol)
-    scores, results = metrics.table(), metrics.results()
+    evaluated = score(vectors, records, taxonomy, data.protocol, metrics)
+    scores = evaluated.table()
     run = new_run(runs, experiment)
     folder = run / _FOLDERS[split]
     folder.mkdir()
     write_scores(scores, data.protocol, folder)
-    if photos:
+    if details:
+        about = (taxonomy, data.protocol)
+        targets = torch.from_numpy(records.targets(range(len(records))))
+        write_classes(evaluated.class_table(targets), *about, folder / "classes.csv")
+        write_queries(evaluated.results(), records, *about, folder / "queries.csv")
+    if photos and metrics.top_k:
         transform = Transform(data.loading.image_size, data.loading.resize)
         dataset = RetrievalDataset(records, contents.reader, transform)
-        GalleryMaker(dataset, taxonomy, queries=5, results=10).draw_all(results, folder)
+        GalleryMaker(dataset, taxonomy, queries=5).draw_all(evaluated.results(), folder)
     console = Console(soft_wrap=True)
-    console.print(render_scores(scores, folder.name, data.protocol, metrics.config, len(records)))
+    console.print(render_scores(scores, folder.name, data.protocol, metrics, len(records)))
     if unused := sum(own.num_unused for own in vectors.values()):
         console.print(f"Vectors of images that take no part, which change nothing: {unused:,}.")
     console.print(render_farewell(run, "evaluate"))
@@ -94,6 +105,7 @@ def score(
     records: Records,
     taxonomy: Taxonomy,
     protocol: Protocol,
+    config: MetricsConfig,
 ) -> RetrievalMetrics:
     """Give the metrics of a whole split.
 
@@ -102,11 +114,12 @@ def score(
         records: The images of the split.
         taxonomy: Attributes and classes.
         protocol: What a query is.
+        config: Which metrics, and how.
 
     Raises:
         M3NetError: Queries or gallery images of the split were not evaluated.
     """
-    metrics = RetrievalMetrics(taxonomy.names, taxonomy.sizes, protocol=protocol)
+    metrics = RetrievalMetrics(taxonomy.names, taxonomy.sizes, protocol=protocol, config=config)
     for index in np.split(np.arange(len(records)), range(_CHUNK, len(records), _CHUNK)):
         paths = records.paths[index].tolist()
         metrics.update(
@@ -114,6 +127,7 @@ def score(
             targets=torch.from_numpy(records.targets(index)),
             roles=torch.from_numpy(records.roles[index]),
             index=torch.from_numpy(index),
+            product=torch.from_numpy(records.groups(index)),
         )
     num_labels = records.labels_per_attribute(taxonomy.attribute_of_class)
     metrics.check_complete(torch.from_numpy(records.roles), torch.from_numpy(num_labels))

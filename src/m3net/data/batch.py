@@ -14,6 +14,7 @@ class Batch(TypedDict):
         annotated: (B, A) bool, True where an image is annotated for an attribute.
         roles: (B, A) uint8, `Role` flags of each image in the evaluation of each attribute.
         index: (B,) int64, the image's place in its split.
+        product: (B,) int64, equal where one image must not be in the other's ranking.
     """
 
     image: Tensor
@@ -21,3 +22,4 @@ class Batch(TypedDict):
     annotated: Tensor
     roles: Tensor
     index: Tensor
+    product: Tensor

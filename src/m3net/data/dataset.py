@@ -53,6 +53,7 @@ class RetrievalDataset(Dataset[Batch]):
             "annotated": torch.from_numpy(self.records.annotated[index]),
             "roles": torch.from_numpy(self.records.roles[index]),
             "index": torch.from_numpy(index),
+            "product": torch.from_numpy(self.records.groups(index)),
         }
 
     # torch's loader asks for all images of a batch at once where a data set has this method.

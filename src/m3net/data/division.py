@@ -90,8 +90,8 @@ def check_splits(splits: Splits, taxonomy: Taxonomy, protocol: Protocol = "singl
         gallery = np.any(records.roles & Role.GALLERY, axis=0)
         _check_both_roles(name, queries > 0, gallery, taxonomy)
         report += [
-            f"{name}: {lost[a]} of {queries[a]} queries of attribute {attribute.name!r} without a "
-            "relevant gallery image: they score 0 and count"
+            f"{name}: {lost[a]} of {queries[a]} queries of attribute {attribute.name!r} have no "
+            "relevant gallery image"
             for a, attribute in enumerate(taxonomy)
             if lost[a]
         ]
@@ -176,7 +176,7 @@ def _check_both_roles(
 def _lost_queries(
     records: Records, taxonomy: Taxonomy, protocol: Protocol
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Count for each attribute the queries, and those that no other gallery image is relevant to.
+    """Count for each attribute the queries, and those that have nothing to find.
 
     Both are (A,).
     """
@@ -185,7 +185,11 @@ def _lost_queries(
     role = records.roles[image, attribute]
     in_gallery = (role & Role.GALLERY) > 0
     sizes = np.bincount(records.class_ids[in_gallery], minlength=taxonomy.num_classes)
-    shared = sizes[records.class_ids] > in_gallery
+    # An image carries a class, and so may others of its product, which it does not find.
+    group = records.groups(image)
+    _, carried = np.unique(group * taxonomy.num_classes + records.class_ids, return_inverse=True)
+    own = np.bincount(carried, weights=in_gallery)
+    shared = sizes[records.class_ids] > own[carried]
     if protocol == "multi":
         asks = (role & Role.QUERY) > 0
         queries, lost = (

@@ -66,6 +66,8 @@ class Records:
         boxes: (N, 4) int32, the box of each image as `Record.box`; None where there are none.
         files: The annotation files that `rows` count in.
         file_ids: (N,) uint8, which of them lists each image; None where all stand in the first.
+        products: (N,) int64, the product that each image shows, where all its images are left out
+            of their rankings; None where an image is left out of its own alone.
     """
 
     paths: NDArray[np.str_]
@@ -78,6 +80,7 @@ class Records:
     boxes: NDArray[np.int32] | None = None
     files: tuple[str, ...] = ("",)
     file_ids: NDArray[np.uint8] | None = None
+    products: NDArray[np.int64] | None = None
 
     @classmethod
     def build(
@@ -164,7 +167,12 @@ class Records:
             boxes=None if self.boxes is None else self.boxes[indices],
             files=self.files,
             file_ids=None if self.file_ids is None else self.file_ids[indices],
+            products=None if self.products is None else self.products[indices],
         )
+
+    def groups(self, indices: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Give for some images (n,) int64, equal where one must not be in the other's ranking."""
+        return indices if self.products is None else self.products[indices]
 
     def labels_per_attribute(self, attribute_of_class: NDArray[np.int64]) -> NDArray[np.int64]:
         """Give (N, A) int64: how many classes of each attribute each image carries.

@@ -1,5 +1,6 @@
 """What a split holds of each attribute: images per class, labels per image, what can be found."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,8 +23,9 @@ class AttributeCounts:
         labels_per_image: (num_images,) int64, how many classes each annotated image carries.
         num_queries: Q, what asks: images, or labels under protocol "multi".
         num_gallery: Images that can be found.
-        relevant: (Q,) int64, R: relevant gallery images of each query, itself left out.
-        found_among: (Q,) int64, G: gallery images of each query, itself left out.
+        relevant: (Q,) int64, R: relevant gallery images of each query, without itself or its
+            product, as its ranking.
+        found_among: (Q,) int64, G: gallery images of each query, likewise.
     """
 
     name: str
@@ -77,26 +79,51 @@ def count_attributes(
 def _relevant(
     records: Records, part: slice, roles: NDArray[np.uint8], protocol: Protocol
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Give for each query R, and 1 where the query's own image is in the gallery."""
+    """Give for each query R, and the number of gallery images that its ranking leaves out."""
+    group = records.groups(np.arange(len(records)))
     image = np.repeat(np.arange(len(records)), np.diff(records.offsets))
     own = (records.class_ids >= part.start) & (records.class_ids < part.stop)
     image, label = image[own], records.class_ids[own] - part.start
     asks, listed = ((roles & role) > 0 for role in (Role.QUERY, Role.GALLERY))
-    sizes = np.bincount(label[listed[image]], minlength=part.stop - part.start)
+    left_out = np.bincount(group, weights=listed).astype(np.int64)[group]
+    num_classes = part.stop - part.start
     if protocol == "multi":
+        sizes = np.bincount(label[listed[image]], minlength=num_classes)
+        _, carried = np.unique(group[image] * num_classes + label, return_inverse=True)
+        among = np.bincount(carried, weights=listed[image]).astype(np.int64)[carried]
         asking = asks[image]
-        itself = listed[image[asking]].astype(np.int64)
-        return sizes[label[asking]] - itself, itself
-    classes_of: dict[int, tuple[int, ...]] = dict.fromkeys(np.flatnonzero(asks).tolist(), ())
+        return (sizes[label] - among)[asking], left_out[image[asking]]
+    classes_of: list[tuple[int, ...]] = [()] * len(records)
     for place, one in zip(image.tolist(), label.tolist(), strict=True):
-        if place in classes_of:
-            classes_of[place] = (*classes_of[place], one)
-    carriers = [set(image[(label == one) & listed[image]].tolist()) for one in range(len(sizes))]
-    # Many images carry the same classes: what shares one with them is counted once.
+        classes_of[place] = (*classes_of[place], one)
+    carriers = [set(image[(label == one) & listed[image]].tolist()) for one in range(num_classes)]
+    return _sharing(np.flatnonzero(asks), classes_of, carriers, group), left_out[asks]
+
+
+def _sharing(
+    queries: NDArray[np.int64],
+    classes_of: Sequence[tuple[int, ...]],
+    carriers: Sequence[set[int]],
+    group: NDArray[np.int64],
+) -> NDArray[np.int64]:
+    """Count for each query the gallery images of other groups that share a class with it.
+
+    Args:
+        queries: (Q,) int64, images.
+        classes_of: For each image the classes that it carries.
+        carriers: For each class the gallery images that carry it.
+        group: (N,) int64, equal for images that are left out of each other's ranking.
+    """
+    # Many images carry the same classes: what shares one with them is collected once.
     sharing = {
-        classes: len(set[int]().union(*(carriers[one] for one in classes)))
-        for classes in set(classes_of.values())
+        classes: set[int]().union(*(carriers[one] for one in classes))
+        for classes in {classes_of[query] for query in queries.tolist()}
     }
-    itself = listed[asks].astype(np.int64)
-    shared = np.array([sharing[classes] for classes in classes_of.values()], dtype=np.int64)
-    return shared - itself * (shared > 0), itself
+    of_group: dict[int, list[int]] = {}
+    for image, own in enumerate(group.tolist()):
+        of_group.setdefault(own, []).append(image)
+    counts = []
+    for query, own in zip(queries.tolist(), group[queries].tolist(), strict=True):
+        shared = sharing[classes_of[query]]
+        counts.append(len(shared) - sum(image in shared for image in of_group[own]))
+    return np.array(counts, dtype=np.int64)

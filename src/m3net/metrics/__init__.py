@@ -1,17 +1,19 @@
 """Retrieval metrics, from embeddings to a table of results.
 
 `functional` defines them, `ranking` ranks the gallery for each query, which gives `results`, `sums`
-and `scores` take the means over queries and attributes, `attribute` and `retrieval` gather the
-embeddings of an evaluation for them, by the choices in `settings`. `sharing` spreads the work over
-processes.
+and `scores` take the means over queries and attributes, `classes` over the queries for a class,
+`attribute` and `retrieval` gather the embeddings of an evaluation for them, by the choices in
+`settings`. `sharing` spreads the work over processes. `retrieve` ranks arrays of anyone.
 """
 
 from m3net.metrics.attribute import GALLERY, QUERY, AttributeRetrieval
+from m3net.metrics.classes import ClassScores
 from m3net.metrics.functional import average_precision, hit_rate, precision, r_precision, recall
 from m3net.metrics.images import Images
 from m3net.metrics.ranking import rank
 from m3net.metrics.results import CUTOFFS, QueryResults, metric_names
 from m3net.metrics.retrieval import RetrievalMetrics
+from m3net.metrics.retrieve import retrieve
 from m3net.metrics.scores import (
     COUNTS,
     OVERALL_BY_ATTRIBUTES,
@@ -32,6 +34,7 @@ __all__ = [
     "QUERY",
     "AttributeRetrieval",
     "AttributeScores",
+    "ClassScores",
     "Images",
     "MetricsConfig",
     "QueryResults",
@@ -45,5 +48,6 @@ __all__ = [
     "r_precision",
     "rank",
     "recall",
+    "retrieve",
     "score_table",
 ]

@@ -4,12 +4,14 @@ Roles are flags in a uint8: `QUERY` is set where an image asks, `GALLERY` where 
 Both may be set; an image with neither takes no part.
 """
 
+from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 import torch
 from torch import Tensor
 from torchmetrics import Metric
 from torchmetrics.utilities import dim_zero_cat
+from torchmetrics.utilities.plot import _AX_TYPE, _PLOT_OUT_TYPE
 
 from m3net.metrics.results import QueryResults
 from m3net.metrics.scores import COUNTS
@@ -50,11 +52,15 @@ class AttributeRetrieval(Metric):
     is_differentiable = False
     higher_is_better = True
     full_state_update = False
+    plot_lower_bound = 0.0
+    plot_upper_bound = 1.0
 
     embeddings: list[Tensor]
     targets: list[Tensor]
     roles: list[Tensor]
     index: list[Tensor]
+    product: list[Tensor]
+    _knows_products: bool | None
     _sums: QuerySums | None
     _own_results: QueryResults | None
     _results: QueryResults | None
@@ -83,11 +89,19 @@ class AttributeRetrieval(Metric):
         self.protocol = protocol
         self.config = config
         self.block_size = block_size
+        self._knows_products = None
         self._forget()
-        for state in ("embeddings", "targets", "roles", "index"):
+        for state in ("embeddings", "targets", "roles", "index", "product"):
             self.add_state(state, default=[], dist_reduce_fx="cat")
 
-    def update(self, embeddings: Tensor, targets: Tensor, roles: Tensor, index: Tensor) -> None:
+    def update(
+        self,
+        embeddings: Tensor,
+        targets: Tensor,
+        roles: Tensor,
+        index: Tensor,
+        product: Tensor | None = None,
+    ) -> None:
         """Add the images of a batch that take part; the others are not kept.
 
         Args:
@@ -95,20 +109,28 @@ class AttributeRetrieval(Metric):
             targets: (B, K) bool, True where an image carries a class of the attribute.
             roles: (B,) uint8, `QUERY` and `GALLERY` flags.
             index: (B,) int64, the image's place in its split.
+            product: (B,) int64, the product that an image shows: images of one product are not in
+                each other's ranking. Given in every update, or in none, and then only the image
+                itself is left out.
 
         Raises:
-            ValueError: A shape is not as above.
+            ValueError: A shape is not as above, or the product is given of some images only.
         """
-        size = len(index)
-        shapes = [tuple(t.shape) for t in (embeddings, targets, roles, index)]
-        if shapes != [(size, embeddings.shape[-1]), (size, self.num_classes), (size,), (size,)]:
-            raise ValueError(f"expected (B, D), (B, {self.num_classes}), (B,), (B,), got {shapes}")
+        size, shown = len(index), index if product is None else product
+        shapes = [tuple(column.shape) for column in (embeddings, targets, roles, index, shown)]
+        if shapes != [(size, embeddings.shape[-1]), (size, self.num_classes), *3 * [(size,)]]:
+            forms = f"(B, D), (B, {self.num_classes}), (B,), (B,), (B,)"
+            raise ValueError(f"expected {forms}, got {shapes}")
+        if self._knows_products not in (None, product is not None):
+            raise ValueError("give the product of all images or of none")
+        self._knows_products = product is not None
         # Where no image takes part (0, D) is kept, a state of the form that `sync` asks for.
         rows = roles != 0
         self.embeddings.append(embeddings[rows].detach().float())
         self.targets.append(targets[rows])
         self.roles.append(roles[rows])
         self.index.append(index[rows])
+        self.product.append(index[:0] if product is None else product[rows])
 
     def compute(self) -> dict[str, Tensor]:
         """Rank, and give `metric_names` as float64 and `COUNTS` as int64 scalars.
@@ -165,9 +187,30 @@ class AttributeRetrieval(Metric):
             self._results = gather_results(own, Processes.of(self.process_group))
         return self._results
 
+    def plot(
+        self,
+        val: Mapping[str, Tensor] | Sequence[Mapping[str, Tensor]] | None = None,
+        ax: _AX_TYPE | None = None,
+    ) -> _PLOT_OUT_TYPE:
+        """Plot the metrics, without the counts, which would leave no room for them.
+
+        Args:
+            val: What `compute` or `forward` gave, or several of them, which become curves; None
+                computes.
+            ax: Where to draw; None makes a figure.
+
+        Returns:
+            The figure, None where `ax` was given; and the axes.
+        """
+        val = self.compute() if val is None else val
+        if isinstance(val, Mapping):
+            return self._plot(_without_counts(val), ax)
+        return self._plot([_without_counts(own) for own in val], ax)
+
     def reset(self) -> None:
         """Forget all images."""
         super().reset()
+        self._knows_products = None
         self._forget()
 
     def _forget(self) -> None:
@@ -178,10 +221,16 @@ class AttributeRetrieval(Metric):
         """Give the images of this process."""
         if len(self.index) == 0:
             return Shard.empty(self.num_classes, _where_float64_is(self.device))
-        states = (self.embeddings, self.targets, self.roles, self.index)
-        embeddings, targets, roles, index = (dim_zero_cat(state) for state in states)
+        states = (self.embeddings, self.targets, self.roles, self.index, self.product)
+        embeddings, targets, roles, index, product = (dim_zero_cat(state) for state in states)
+        product = product if len(product) else index  # an image is a product of its own
         device = self.device if self.compute_on_cpu else index.device
-        return Shard(embeddings, targets, roles, index, index, _where_float64_is(device))
+        return Shard(embeddings, targets, roles, index, product, _where_float64_is(device))
+
+
+def _without_counts(scores: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Give the metrics alone of what `compute` gave."""
+    return {name: value for name, value in scores.items() if name not in COUNTS}
 
 
 def _where_float64_is(device: torch.device) -> torch.device:

@@ -61,6 +61,21 @@ class QueryResults:
         """Number of queries that have no relevant image."""
         return int((self.num_relevant == 0).sum())
 
+    def means(self, without_relevant: WithoutRelevant = "zero") -> dict[str, Tensor]:
+        """Give each metric as a float64 scalar; NaN where no query counts.
+
+        Args:
+            without_relevant: Whether a query with nothing to find counts as 0 or is left out.
+        """
+        counts = self.num_relevant > 0 if without_relevant == "skip" else slice(None)
+        return {name: values[counts].mean() for name, values in self.terms.items()}
+
+    def select(self, rows: Tensor) -> "QueryResults":
+        """Give some of the queries: `rows` is a bool mask (Q,), or int64 row numbers."""
+        names = [field.name for field in fields(self) if field.name != "terms"]
+        terms = {name: values[rows] for name, values in self.terms.items()}
+        return QueryResults(terms=terms, **{name: getattr(self, name)[rows] for name in names})
+
     @classmethod
     def concatenate(cls, parts: Sequence["QueryResults"]) -> "QueryResults":
         """Join the results of several blocks of queries, which have the same metrics."""

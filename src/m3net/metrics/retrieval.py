@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from m3net.errors import M3NetError
 from m3net.metrics.attribute import GALLERY, QUERY, AttributeRetrieval
+from m3net.metrics.classes import ClassScores, class_scores
 from m3net.metrics.results import QueryResults
 from m3net.metrics.scores import AttributeScores, flatten, score_table
 from m3net.metrics.settings import MetricsConfig
@@ -60,7 +61,12 @@ class RetrievalMetrics(nn.Module):
         )
 
     def update(
-        self, embeddings: Sequence[Tensor], targets: Tensor, roles: Tensor, index: Tensor
+        self,
+        embeddings: Sequence[Tensor],
+        targets: Tensor,
+        roles: Tensor,
+        index: Tensor,
+        product: Tensor | None = None,
     ) -> None:
         """Add a batch.
 
@@ -69,6 +75,7 @@ class RetrievalMetrics(nn.Module):
             targets: (B, M) bool, True where an image carries a class.
             roles: (B, A) uint8, `QUERY` and `GALLERY` flags.
             index: (B,) int64, the image's place in its split.
+            product: (B,) int64, the product that an image shows; see `AttributeRetrieval.update`.
 
         Raises:
             ValueError: A shape is not as above.
@@ -78,7 +85,7 @@ class RetrievalMetrics(nn.Module):
         own_targets = torch.split(targets, list(self.sizes), dim=1)
         columns = zip(embeddings, own_targets, roles.unbind(dim=1), strict=True)
         for metric, own in zip(self._metrics().values(), columns, strict=True):
-            metric.update(*own, index)
+            metric.update(*own, index, product)
 
     def compute(self) -> dict[str, Tensor]:
         """Give all scores as scalars under flat names; see `flatten`."""
@@ -95,6 +102,23 @@ class RetrievalMetrics(nn.Module):
     def results(self) -> dict[str, QueryResults]:
         """Give for each attribute what became of each query."""
         return {name: metric.results() for name, metric in self._metrics().items()}
+
+    def class_table(self, targets: Tensor) -> list[ClassScores]:
+        """Give one row for each of the M classes, over the queries that ask for it.
+
+        Args:
+            targets: (N, M) bool, the classes that all images of the split carry.
+        """
+        rows = []
+        parts = torch.split(targets, list(self.sizes), dim=1)
+        for (name, results), own in zip(self.results().items(), parts, strict=True):
+            if self.protocol == "multi":
+                asked = torch.eye(own.shape[1], dtype=torch.bool)[results.query_class.cpu()]
+            else:
+                asked = own[results.query_index.to(own.device)]
+            on_device = asked.to(results.query_index.device)
+            rows += class_scores(name, results, on_device, self.config.without_relevant)
+        return rows
 
     def check_complete(self, roles: Tensor, num_labels: Tensor) -> None:
         """Refuse results that lack images, instead of averaging over those that came.

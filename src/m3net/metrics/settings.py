@@ -1,7 +1,8 @@
 """What users choose about the metrics."""
 
-from dataclasses import dataclass
-from typing import get_args
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, get_args
 
 from m3net.errors import ConfigError
 from m3net.metrics.ranking import MEMORY_LIMIT
@@ -17,7 +18,8 @@ class MetricsConfig:
             terminal show the last one.
         without_relevant: A query without a relevant image scores 0 and counts (zero), or is left
             out of every mean (skip). Such queries are counted and reported either way.
-        top_k: How many of the best gallery images are kept for each query, as pictures show them.
+        top_k: How many of the best gallery images are kept for each query and shown in pictures; 0
+            draws no galleries.
         memory_limit: Bytes that the scores and orders of a block of queries may take, on the CPU.
         gallery_limit: Bytes of gallery embeddings that a process may hold beside its own images.
             A larger gallery passes in blocks, once for each block of queries that memory_limit
@@ -46,6 +48,20 @@ class MetricsConfig:
         self._check_range("memory_limit", self.memory_limit >= 1, "1 or more")
         fits = self.gallery_limit is None or self.gallery_limit >= 1
         self._check_range("gallery_limit", fits, "1 or more, or none")
+
+    def to_plain(self) -> dict[str, Any]:
+        """Give the settings as plain values, as a checkpoint holds them."""
+        return asdict(self) | {"cutoffs": list(self.cutoffs)}
+
+    @classmethod
+    def from_plain(cls, plain: Mapping[str, Any]) -> "MetricsConfig":
+        """Rebuild the settings from what `to_plain` gave.
+
+        Example:
+            >>> MetricsConfig.from_plain(MetricsConfig(cutoffs=(1, 10)).to_plain()).cutoffs
+            (1, 10)
+        """
+        return cls(**{**plain, "cutoffs": tuple(plain["cutoffs"])})
 
     def _check_range(self, name: str, good: bool, range_in_words: str) -> None:
         """Raise a ConfigError that names the setting, unless it is good."""

@@ -93,6 +93,11 @@ class Catalogue:
     file: Path
     columns: CatalogueColumns = CatalogueColumns()
 
+    def by_product(self) -> "Catalogue":
+        """Give the catalogue with the images of a product left out of each other's rankings."""
+        _, products = np.unique(self.items, return_inverse=True)
+        return replace(self, records=replace(self.records, products=products))
+
 
 def read_catalogue(file: Path, columns: CatalogueColumns) -> Catalogue:
     """Read and check a catalogue; no image is looked at.

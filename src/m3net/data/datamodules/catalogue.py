@@ -1,6 +1,7 @@
 """The user's own catalogue: a CSV or Parquet file and a folder of images."""
 
 from pathlib import Path
+from typing import Literal
 
 from m3net.data.annotations.catalogue import CatalogueColumns, read_catalogue
 from m3net.data.annotations.findings import Findings
@@ -9,7 +10,10 @@ from m3net.data.datamodules.base import Contents, RetrievalDataModule
 from m3net.data.datamodules.loading import LoadingConfig
 from m3net.data.division import divide
 from m3net.data.photos.reader import FileReader
+from m3net.errors import ConfigError
 from m3net.protocol import Protocol
+
+LeaveOut = Literal["image", "product"]
 
 
 class CatalogueDataModule(RetrievalDataModule):
@@ -25,6 +29,7 @@ class CatalogueDataModule(RetrievalDataModule):
         query_fraction: float = 0.2,
         split_seed: int = 0,
         protocol: Protocol = "single",
+        leave_out: LeaveOut = "image",
         loading: LoadingConfig = LoadingConfig(),  # noqa: B008 - frozen
     ) -> None:
         """Say where the catalogue lies and how it is read.
@@ -41,13 +46,24 @@ class CatalogueDataModule(RetrievalDataModule):
             split_seed: Another seed gives another division.
             protocol: What a query is: single, an image, for which any class it shares counts;
                 multi, an image and one of its classes, for which that class counts.
+            leave_out: What a query must not find: image, itself; product, all images of its
+                product, which look so much alike that finding them proves little.
             loading: How images become batches.
+
+        Raises:
+            ConfigError: Products are to be left out, but no column names them.
         """
+        if leave_out == "product" and columns.item is None:
+            raise ConfigError(
+                "images of a query's product cannot be left out, since no column says what they "
+                "show: name it by --data.columns.item, or set --data.leave_out=image."
+            )
         super().__init__(loading)
         self.file, self.columns = Path(file), columns
         self.root = Path(root) if root is not None else self.file.parent
         self.min_class_images = min_class_images
         self.fractions, self.query_fraction, self.split_seed = fractions, query_fraction, split_seed
+        self.leave_out = leave_out
         self._protocol: Protocol = protocol
 
     @property
@@ -69,6 +85,8 @@ class CatalogueDataModule(RetrievalDataModule):
             M3NetError: The table is missing or wrong.
         """
         catalogue = read_catalogue(self.file, self.columns)
+        if self.leave_out == "product":
+            catalogue = catalogue.by_product()
         catalogue, dropped = drop_rare_classes(catalogue, self.min_class_images)
         splits = divide(catalogue, self.fractions, self.split_seed, self.query_fraction)
         findings.notes += dropped
