@@ -137,22 +137,23 @@ def _find_columns(ordered: Keys, keys: Keys, start: int, end: int, columns: Inte
         key = ordered[rank]
         first = ((key & LOW) >> AT_ONCE) * width
         block = keys[first : first + width]
-        # Sums without a branch compare many keys at once, and seldom are there equal ones.
-        count, place = np.int32(0), np.int32(0)
-        for column in range(len(block)):
-            is_same = np.int32(block[column] == key)
-            count += is_same
-            place += is_same * np.int32(column)
-        if count == 0:
-            return False
-        if count == 1:
-            columns[rank - start] = first + place
-            rank += 1
+        if rank < end and ordered[rank + 1] == key:
+            found = rank
+            for column in range(len(block)):
+                if block[column] == key:
+                    columns[rank - start] = first + column
+                    rank += 1
+            if rank == found:
+                return False
             continue
+        # A sum without a branch compares many keys at once.
+        place = np.int32(0)
         for column in range(len(block)):
-            if block[column] == key:
-                columns[rank - start] = first + column
-                rank += 1
+            place += np.int32(block[column] == key) * np.int32(column + 1)
+        if place == 0:
+            return False
+        columns[rank - start] = first + place - 1
+        rank += 1
     return True
 
 
