@@ -6,7 +6,10 @@ import sys
 from collections.abc import Iterator
 from typing import NamedTuple
 
-NAMES = ("train_step", "loader", "prepare", "annotations", "retrieval", "sharing")
+NAMES = (
+    *("train_step", "loader", "prepare", "annotations", "retrieval", "sharing"),
+    "bf16_scores",
+)
 
 
 class Figure(NamedTuple):
