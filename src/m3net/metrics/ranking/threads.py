@@ -20,8 +20,8 @@ def num_threads() -> int:
 def map_in_threads(function: Callable[[Work], Result], work: Sequence[Work]) -> list[Result]:
     """Give the results in the order of the work.
 
-    A matrix product that numpy shares among threads by itself is slower, and leaves all but one of
-    them idle between two products.
+    Each thread multiplies by itself. Products that numpy shares among threads leave all but one of
+    them idle in between, and each waits for the slowest.
     """
     if min(num_threads(), len(work)) < 2:
         return [function(one) for one in work]
