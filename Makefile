@@ -7,7 +7,7 @@ LOGGER ?=
 BENCH ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install quickstart test format lint types check bench clean
+.PHONY: help install quickstart test mutations format lint types check bench clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -28,6 +28,9 @@ quickstart: $(INSTALLED) ## train and test M3-Net on drawn garments, a few minut
 test: $(INSTALLED) ## run the test suite
 	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 
+mutations: $(INSTALLED) ## see that the tests notice faults put into copies of the metrics
+	$(BIN)/python -m tests.mutations
+
 format: $(INSTALLED) ## format the code
 	$(BIN)/ruff format
 	$(BIN)/ruff check --fix
@@ -41,7 +44,7 @@ types: $(INSTALLED) ## check types
 
 check: format lint types test ## all of the above
 
-bench: $(INSTALLED) ## measure against the limits (BENCH=train_step, loader, prepare, annotations, retrieval or sharing for one)
+bench: $(INSTALLED) ## measure against the limits (BENCH=train_step, loader, prepare, annotations, retrieval, sharing or bf16_scores for one)
 	$(BIN)/python -m benchmarks $(BENCH)
 
 clean: ## remove .venv and caches; runs and data stay

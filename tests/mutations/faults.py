@@ -1,0 +1,223 @@
+"""The faults: in which file, what is wrong, the text that is replaced, and by what.
+
+The text must occur once in its file. A fault must change what the metrics say: one that only makes
+them slower, or that no caller can see, tells nothing of the tests.
+"""
+
+from typing import NamedTuple
+
+
+class Fault(NamedTuple):
+    """One fault.
+
+    Attributes:
+        file: Where it is, within the package of the metrics.
+        what: What is wrong.
+        old: The text that is replaced.
+        new: The text that takes its place.
+        tests: Names of the test files that are tried first, as "ranking" for `test_ranking.py`.
+    """
+
+    file: str
+    what: str
+    old: str
+    new: str
+    tests: tuple[str, ...]
+
+
+def _in(file: str, tests: str, *faults: tuple[str, str, str]) -> list[Fault]:
+    """Give faults of one file, each as what, old and new."""
+    return [Fault(file, *fault, tuple(tests.split())) for fault in faults]
+
+
+FAULTS = [
+    *_in(
+        "functional.py",
+        "functional",
+        (
+            "ranks count from 2",
+            "torch.arange(1, top.shape[1] + 1",
+            "torch.arange(2, top.shape[1] + 2",
+        ),
+        ("MAP@k is divided by R", '"hits": top.sum(dim=1)', '"hits": num_relevant'),
+        ("min(k, R) is R", "num_relevant.clamp(max=top.shape[1])", "num_relevant"),
+        ("one rank too many counts", "return ranked[:, :k]", "return ranked[:, : k and k + 1]"),
+        (
+            "recall is divided by min(k, R)",
+            "sum(dim=1).double() / num_relevant.clamp(min=1)\n\n\ndef precision",
+            "sum(dim=1).double() / num_relevant.clamp(1, k)\n\n\ndef precision",
+        ),
+        (
+            "precision is divided by the ranks that are filled",
+            "return _top(ranked, k).sum(dim=1).double() / k",
+            "return _top(ranked, k).double().mean(dim=1)",
+        ),
+        ("all first ranks must hit", "k).any(dim=1)", "k).all(dim=1)"),
+        ("R-precision takes R + 1 ranks", "< num_relevant[:, None]", "<= num_relevant[:, None]"),
+    ),
+    *_in(
+        "results.py",
+        "ranking scores",
+        ("one relevant image is none", "(self.num_relevant == 0)", "(self.num_relevant <= 1)"),
+        ("two metrics change names", '("map_{}", "map_{}_by_min",', '("map_{}_by_min", "map_{}",'),
+    ),
+    *_in(
+        "ranking/plain.py",
+        "fast passes",
+        (
+            "an image ranks itself",
+            "scores.masked_fill(queries.group[:, None] == gallery.group, -torch.inf)",
+            "scores.clone()",
+        ),
+        (
+            "R counts the query",
+            "relevant.gather(1, order) & (scores != -torch.inf)",
+            "relevant.gather(1, order)",
+        ),
+        (
+            "ties stand in reverse",
+            "scores, order = scores.sort(dim=1, descending=True, stable=True)",
+            "last, order = scores.shape[1] - 1, (-scores.flip(1)).argsort(dim=1, stable=True)\n"
+            "    scores, order = scores.gather(1, last - order), last - order",
+        ),
+        (
+            "scores are summed in float32",
+            "(queries.double() @ gallery.double().T).float()",
+            "queries.float() @ gallery.float().T",
+        ),
+        ("one shared class is too few", "shared > 0", "shared > 1"),
+    ),
+    *_in(
+        "ranking/fast.py",
+        "ranking",
+        ("an image ranks itself", "keys[own] = LAST", "keys[own] &= -1"),
+        (
+            "images that take no part are judged",
+            "keys.shape[1] - np.bincount(own[0], minlength=len(keys))",
+            "np.full(len(keys), keys.shape[1])",
+        ),
+    ),
+    *_in(
+        "ranking/judging.py",
+        "ranking fast",
+        (
+            "ranks count from 2",
+            "for hit in range(len(hits)):\n        total += (hit + 1) / (hits[hit] + 1)",
+            "for hit in range(len(hits)):\n        total += (hit + 1) / (hits[hit] + 2)",
+        ),
+        (
+            "one rank too many counts",
+            "np.searchsorted(hits, cutoffs[place])",
+            'np.searchsorted(hits, cutoffs[place], side="right")',
+        ),
+        (
+            "R-precision takes R + 1 ranks",
+            "np.searchsorted(hits, len(hits))",
+            'np.searchsorted(hits, len(hits), side="right")',
+        ),
+        ("MAP@k is divided by R", "total / np.maximum(hits, 1)", "total / one_or_count"),
+        ("min(k, R) is R", "total / np.clip(count, 1, k)", "total / one_or_count"),
+        (
+            "ties stand in reverse",
+            "run.column[place - 1] > column",
+            "run.column[place - 1] < column",
+        ),
+        (
+            "near ties are not looked at",
+            "return apart <= 0 or apart**2 <= 2 * error",
+            "return apart <= 0",
+        ),
+        (
+            "an image of another kind before a hit is not looked at",
+            "after_other = rank > first and",
+            "after_other = rank > first + len(hits) and",
+        ),
+        (
+            "an imprecise product is not noticed",
+            "if (scaled + product.negated[row, column]) ** 2 > error:",
+            "if (scaled + product.negated[row, column]) ** 2 > error * 1e30:",
+        ),
+    ),
+    *_in(
+        "ranking/keys.py",
+        "ranking fast",
+        ("the lower bits move no key", "LOST = float(2 * (LOW + 1))", "LOST = 0.0"),
+        (
+            "the last class is not asked for",
+            "for place in range(first + 1, end):",
+            "for place in range(first + 1, end - 1):",
+        ),
+        ("no class is the first", "if first < end else codes[-1]", "if first < end else codes[0]"),
+    ),
+    *_in(
+        "ranking/product.py",
+        "fast",
+        ("terms never cancel", "_CANCELLED * _UNIT * length", "0.1 * _UNIT * length"),
+    ),
+    *_in(
+        "ranking/relevance.py",
+        "ranking protocols",
+        (
+            "an image asks for the next one's classes",
+            "np.searchsorted(rows, np.arange(len(targets) + 1))",
+            'np.searchsorted(rows, np.arange(len(targets) + 1), side="right")',
+        ),
+        ("a label asks for its neighbour", "classes[own])", "classes[own][::-1])"),
+    ),
+    *_in(
+        "ranking/blocks.py",
+        "ranking",
+        ("ties stand in row order", "(gallery.index.diff() < 0).any()", "len(gallery) < 0"),
+    ),
+    *_in(
+        "sums.py",
+        "scores ranking",
+        (
+            "all queries without relevant images are left out",
+            'if without_relevant == "skip" else 0',
+            "",
+        ),
+        ("none of them is left out", 'if without_relevant == "skip" else 0', "* 0"),
+    ),
+    *_in(
+        "scores.py",
+        "scores",
+        (
+            "the mean over queries is one over attributes",
+            "values=total.means(without_relevant),",
+            "values={name: fmean([own.means(without_relevant)[name] for own in sums"
+            " if own.num_queries] or [nan]) for name in total.terms},",
+        ),
+        (
+            "attributes without queries count as 0",
+            "fmean(values) if values else nan",
+            "sum(values) / len(rows) if values else nan",
+        ),
+    ),
+    *_in(
+        "sharing/shard.py",
+        "retrieval distributed",
+        ("images that occur again count again", "is_first[1:] = ~again", "is_first[1:] = True"),
+        (
+            "the last of them counts",
+            "index, order = names[:, 0].sort(stable=True)",
+            "index, order = names[:, 0].flip(0).sort(stable=True)\n"
+            "    order = len(order) - 1 - order",
+        ),
+    ),
+    *_in(
+        "sharing/share.py",
+        "retrieval",
+        ("the gallery asks", "exchange.share(asking)", "exchange.share(listed)"),
+    ),
+    *_in(
+        "sharing/exchange.py",
+        "retrieval distributed",
+        ("images of two roles have none", "(self.roles & role) != 0", "self.roles == role"),
+        (
+            "embeddings stay in the order of their owners",
+            "embeddings[by_owner] =",
+            "embeddings[:] =",
+        ),
+    ),
+]

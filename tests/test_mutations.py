@@ -1,0 +1,16 @@
+"""The faults of `python -m tests.mutations` can still be made; whether they are noticed it says."""
+
+import pytest
+
+from tests.mutations.__main__ import METRICS, ROOT, TESTS
+from tests.mutations.faults import FAULTS, Fault
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: f"{fault.file}: {fault.what}")
+def test_a_fault_has_one_place_and_makes_other_code(fault: Fault) -> None:
+    text = (ROOT / METRICS / fault.file).read_text(encoding="utf-8")
+    assert text.count(fault.old) == 1
+    compile(text.replace(fault.old, fault.new), fault.file, "exec")
+    assert fault.new != fault.old
+    for name in fault.tests:
+        assert (ROOT / TESTS / f"test_{name}.py").is_file()
