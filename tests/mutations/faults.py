@@ -90,15 +90,19 @@ FAULTS = [
     *_in(
         "ranking/fast.py",
         "ranking",
-        ("an image ranks itself", "keys[own] = LAST", "keys[own] &= -1"),
+        (
+            "an image ranks itself",
+            "keys[asked.order[own[0]], own[1]] = LAST",
+            "keys[asked.order[own[0]], own[1]] &= -1",
+        ),
         (
             "images that take no part are judged",
-            "keys.shape[1] - np.bincount(own[0], minlength=len(keys))",
-            "np.full(len(keys), keys.shape[1])",
+            "num_gallery - np.bincount(own[0], minlength=num_queries)",
+            "np.full(num_queries, num_gallery)",
         ),
     ),
     *_in(
-        "ranking/judging.py",
+        "ranking/loops.py",
         "ranking fast",
         (
             "ranks count from 2",
@@ -115,8 +119,6 @@ FAULTS = [
             "np.searchsorted(hits, len(hits))",
             'np.searchsorted(hits, len(hits), side="right")',
         ),
-        ("MAP@k is divided by R", "total / np.maximum(hits, 1)", "total / one_or_count"),
-        ("min(k, R) is R", "total / np.clip(count, 1, k)", "total / one_or_count"),
         (
             "ties stand in reverse",
             "run.column[place - 1] > column",
@@ -137,17 +139,28 @@ FAULTS = [
             "if (scaled + product.negated[row, column]) ** 2 > error:",
             "if (scaled + product.negated[row, column]) ** 2 > error * 1e30:",
         ),
-    ),
-    *_in(
-        "ranking/keys.py",
-        "ranking fast",
         ("the lower bits move no key", "LOST = float(2 * (LOW + 1))", "LOST = 0.0"),
         (
             "the last class is not asked for",
-            "for place in range(first + 1, end):",
-            "for place in range(first + 1, end - 1):",
+            "range(asked.bounds[query], asked.bounds[query + 1])",
+            "range(asked.bounds[query], asked.bounds[query + 1] - 1)",
         ),
-        ("no class is the first", "if first < end else codes[-1]", "if first < end else codes[0]"),
+        (
+            "a second label of an image reads the bit of the first",
+            "np.int32(1) << np.int32(asked.bit[query])",
+            "np.int32(1)",
+        ),
+        (
+            "the second of two equal keys has the column of the first",
+            "columns[rank - start] = first + column",
+            "columns[rank - start] = first + column - rank + found",
+        ),
+    ),
+    *_in(
+        "ranking/terms.py",
+        "fast",
+        ("MAP@k is divided by R", "total / np.maximum(hits, 1)", "total / one_or_count"),
+        ("min(k, R) is R", "total / np.clip(count, 1, k)", "total / one_or_count"),
     ),
     *_in(
         "ranking/product.py",
@@ -162,7 +175,11 @@ FAULTS = [
             "np.searchsorted(rows, np.arange(len(targets) + 1))",
             'np.searchsorted(rows, np.arange(len(targets) + 1), side="right")',
         ),
-        ("a label asks for its neighbour", "classes[own])", "classes[own][::-1])"),
+        (
+            "a label asks for its neighbour",
+            "classes[first : first + len(targets)])",
+            "classes[first : first + len(targets)][::-1])",
+        ),
     ),
     *_in(
         "ranking/blocks.py",
