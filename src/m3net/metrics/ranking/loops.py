@@ -154,7 +154,7 @@ def _find_columns(ordered: Keys, keys: Keys, start: int, end: int, columns: Inte
         if rank < end and ordered[rank + 1] == key:
             found = rank
             for column in range(len(block)):
-                if block[column] == key:
+                if block[column] == key and rank <= end:
                     columns[rank - start] = first + column
                     rank += 1
             if rank == found:
