@@ -96,9 +96,9 @@ FAULTS = [
             "keys[asked.order[own[0]], own[1]] &= -1",
         ),
         (
-            "images that take no part are judged",
-            "num_gallery - np.bincount(own[0], minlength=num_queries)",
-            "np.full(num_queries, num_gallery)",
+            "one image of the own product is left out, not all",
+            'side="right") - first',
+            'side="right") - first\n        count = np.minimum(count, 1)',
         ),
     ),
     *_in(
