@@ -99,6 +99,8 @@ class Exchange:
             rows: (G,) int64, places of the images among all N.
             size: How many pass at once.
         """
+        if self.processes.size == 1:
+            return self._images(rows, self._held(rows))
         embeddings = torch.empty(len(rows), self.length, device=self.device)
         for columns, own in self.blocks(rows, size):
             embeddings[columns] = own
