@@ -37,7 +37,10 @@ def gather_batch(
 
 
 class _AllGather(torch.autograd.Function):
-    """(B, ...) of each process -> (P * B, ...), whose gradients are summed over the processes."""
+    """(B, ...) of each process -> (P * B, ...), whose gradients are summed over the processes.
+
+    That of `torch.distributed.nn.functional` is deprecated, and what replaces it is private.
+    """
 
     @staticmethod
     def forward(ctx: Any, rows: Tensor) -> Tensor:  # noqa: ANN401 - torch's context
