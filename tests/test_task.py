@@ -39,8 +39,8 @@ def shop() -> SyntheticDataModule:
 def new_task(
     data: SyntheticDataModule,
     network: NetworkConfig = FULL,
-    loss: LossConfig = LossConfig(),  # noqa: B008 - frozen
-    optimizer: OptimizerConfig = OptimizerConfig(),  # noqa: B008 - frozen
+    loss: LossConfig = LossConfig(),
+    optimizer: OptimizerConfig = OptimizerConfig(),
     ranking: Ranking = "class",
 ) -> M3NetTask:
     torch.manual_seed(0)

@@ -46,11 +46,11 @@ class M3NetTask(L.LightningModule):
     def __init__(
         self,
         labels: dict[str, Any],
-        network: NetworkConfig = NetworkConfig(),  # noqa: B008 - frozen
-        loss: LossConfig = LossConfig(),  # noqa: B008 - frozen
-        optimizer: OptimizerConfig = OptimizerConfig(),  # noqa: B008 - frozen
+        network: NetworkConfig = NetworkConfig(),
+        loss: LossConfig = LossConfig(),
+        optimizer: OptimizerConfig = OptimizerConfig(),
         ranking: Ranking = "class",
-        metrics: MetricsConfig = MetricsConfig(),  # noqa: B008 - frozen
+        metrics: MetricsConfig = MetricsConfig(),
         protocol: Protocol = "single",
     ) -> None:
         """Build the network with random weights.

@@ -37,7 +37,7 @@ def evaluate(
     split: Literal["test", "val"] = "test",
     runs: Path = Path("runs"),
     experiment: str = "evaluate",
-    metrics: MetricsConfig = MetricsConfig(),  # noqa: B008 - frozen
+    metrics: MetricsConfig = MetricsConfig(),
     photos: bool = True,
     details: bool = False,
 ) -> None:

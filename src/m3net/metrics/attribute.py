@@ -70,7 +70,7 @@ class AttributeRetrieval(Metric):
         num_classes: int,
         *,
         protocol: Protocol = "single",
-        config: MetricsConfig = MetricsConfig(),  # noqa: B008 - frozen
+        config: MetricsConfig = MetricsConfig(),
         block_size: int | None = None,
         **settings: Any,  # noqa: ANN401 - as torchmetrics takes them
     ) -> None:

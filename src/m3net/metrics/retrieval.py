@@ -34,7 +34,7 @@ class RetrievalMetrics(nn.Module):
         sizes: Sequence[int],
         *,
         protocol: Protocol = "single",
-        config: MetricsConfig = MetricsConfig(),  # noqa: B008 - frozen
+        config: MetricsConfig = MetricsConfig(),
         block_size: int | None = None,
         **settings: Any,  # noqa: ANN401 - as torchmetrics takes them
     ) -> None:

@@ -23,14 +23,14 @@ class CatalogueDataModule(RetrievalDataModule):
         self,
         file: str,
         root: str | None = None,
-        columns: CatalogueColumns = CatalogueColumns(),  # noqa: B008 - frozen
+        columns: CatalogueColumns = CatalogueColumns(),
         min_class_images: int = 1,
         fractions: tuple[float, float, float] = (0.7, 0.1, 0.2),
         query_fraction: float = 0.2,
         split_seed: int = 0,
         protocol: Protocol = "single",
         leave_out: LeaveOut = "image",
-        loading: LoadingConfig = LoadingConfig(),  # noqa: B008 - frozen
+        loading: LoadingConfig = LoadingConfig(),
     ) -> None:
         """Say where the catalogue lies and how it is read.
 

@@ -22,7 +22,7 @@ class DARNDataModule(RetrievalDataModule):
         names_file: str | None = None,
         missing: Missing = "error",
         published: bool = True,
-        loading: LoadingConfig = LoadingConfig(),  # noqa: B008 - frozen
+        loading: LoadingConfig = LoadingConfig(),
     ) -> None:
         """Say where the data set lies.
 

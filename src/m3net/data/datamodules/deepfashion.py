@@ -44,7 +44,7 @@ class DeepFashionDataModule(RetrievalDataModule):
         train_list: TrainList = "index",
         crop_margin: float | None = None,
         published: bool = True,
-        loading: LoadingConfig = LoadingConfig(),  # noqa: B008 - frozen
+        loading: LoadingConfig = LoadingConfig(),
     ) -> None:
         """Say where the data set lies and how it is read and evaluated.
 

@@ -40,7 +40,7 @@ class FashionAIDataModule(RetrievalDataModule):
         fractions: tuple[float, float, float] = (0.8, 0.1, 0.1),
         query_fraction: float = 0.2,
         split_seed: int = 0,
-        loading: LoadingConfig = LoadingConfig(),  # noqa: B008 - frozen
+        loading: LoadingConfig = LoadingConfig(),
     ) -> None:
         """Say where the data set lies and which of its layouts is read.
 

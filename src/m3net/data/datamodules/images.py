@@ -17,7 +17,7 @@ class ImagesDataModule(BaseDataModule):
     def __init__(
         self,
         images: str,
-        loading: LoadingConfig = LoadingConfig(),  # noqa: B008 - frozen
+        loading: LoadingConfig = LoadingConfig(),
     ) -> None:
         """Say which images.
 

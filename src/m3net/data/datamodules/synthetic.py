@@ -21,7 +21,7 @@ class SyntheticDataModule(RetrievalDataModule):
         fractions: tuple[float, float, float] = (0.7, 0.1, 0.2),
         query_fraction: float = 0.2,
         split_seed: int = 0,
-        loading: LoadingConfig = LoadingConfig(),  # noqa: B008 - frozen
+        loading: LoadingConfig = LoadingConfig(),
     ) -> None:
         """Say how many garments there are.
 
