@@ -14,7 +14,8 @@ from torch import Tensor
 
 from m3net.metrics import CUTOFFS, Images, QueryResults, metric_names, rank
 from m3net.metrics.functional import average_precision, hit_rate, precision, r_precision, recall
-from m3net.metrics.ranking.fast import FastRanking
+from m3net.metrics.ranking.blocks import _threads_and_block
+from m3net.metrics.ranking.fast import SCORES_AT_ONCE, FastRanking
 from m3net.metrics.ranking.loops import LONGEST
 from m3net.metrics.ranking.plain import rank_plainly
 from m3net.metrics.ranking.product import Product, lengths
@@ -219,6 +220,20 @@ def test_terms_are_those_of_ranked_relevance() -> None:
     assert tuple(terms) == tuple(expected) == metric_names(cutoffs)
     for name, own in expected.items():
         torch.testing.assert_close(terms[name], own, rtol=0, atol=1e-13)
+
+
+@pytest.mark.parametrize("threads", [1, 2, 16, 200])
+@pytest.mark.parametrize("num_gallery", [0, 1_000, 30_000])
+@pytest.mark.parametrize("memory_limit", [1, 2**25, 2**27, 2**31])
+def test_many_threads_share_the_memory_but_not_down_to_single_images(
+    threads: int, num_gallery: int, memory_limit: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch, "get_num_threads", lambda: threads)
+    used, block = _threads_and_block(10_000, num_gallery, memory_limit)
+    assert 1 <= used <= threads
+    taken = used * (16 * SCORES_AT_ONCE + 4 * num_gallery * block)
+    assert taken <= memory_limit or (used, block) == (1, 1)
+    assert block >= 128 or used == 1, "a thread more is not worth so small a product"
 
 
 def test_threads_change_no_result(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -20,7 +20,8 @@ class MetricsConfig:
             out of every mean (skip). Such queries are counted and reported either way.
         top_k: How many of the best gallery images are kept for each query and shown in pictures; 0
             draws no galleries.
-        memory_limit: Bytes that the scores and orders of a block of queries may take, on the CPU.
+        memory_limit: Bytes that the scores and orders of all threads may take, on the CPU. For a
+            large gallery a few threads may fill it: more makes room for others.
         gallery_limit: Bytes of gallery embeddings that a process may hold beside its own images.
             A larger gallery passes in blocks, once for each block of queries that memory_limit
             allows. None holds any gallery whole, which is faster.

@@ -13,7 +13,7 @@ from m3net.protocol import Protocol
 
 MEMORY_LIMIT = 2**27
 _MOST_IMAGES = 1024  # more make the product no faster
-_FEWEST_IMAGES = 64  # fewer make it slower than another thread gains
+_FEWEST_IMAGES = 128  # fewer make it slower than another thread gains
 # A score; and two keys, and some room, for each of those that are sorted at once.
 _BYTES, _SORTED_BYTES = 4, 16
 
@@ -84,12 +84,12 @@ def rank(
         gallery = gallery.select(gallery.index.argsort())
     gallery, longest = gallery.scorable()
     queries, _ = queries.scorable()
-    size = block_size or _block_size(len(queries), len(gallery), memory_limit)
-    blocks = queries.split(max(ceil(len(queries) / size), 1))
+    threads, fitting = _threads_and_block(len(queries), len(gallery), memory_limit)
+    blocks = queries.split(max(ceil(len(queries) / (block_size or fitting)), 1))
     ranked: Iterable[Iterable[QueryResults]]
     if gallery.embeddings.device.type == "cpu" and len(gallery):
         ranking = FastRanking(gallery, longest, protocol, cutoffs, top_k)
-        ranked = map_in_threads(ranking.rank, blocks)
+        ranked = map_in_threads(ranking.rank, blocks, threads)
     else:
         wide = gallery.double()
         ranked = (rank_plainly(block, wide, protocol, cutoffs, top_k) for block in blocks)
@@ -114,12 +114,14 @@ def _check_match(queries: Images, gallery: Images) -> None:
         raise ValueError("give products of both queries and gallery, or of neither")
 
 
-def _block_size(num_queries: int, num_gallery: int, memory_limit: int) -> int:
-    """Give the number of images that each thread scores at once, at least one.
+def _threads_and_block(num_queries: int, num_gallery: int, memory_limit: int) -> tuple[int, int]:
+    """Give the number of threads, and of images that each scores at once; both are at least one.
 
-    Their scores and orders fit into the memory, and no thread is left without a block.
+    Their scores and orders fit into the memory together. Where it is short there are fewer threads,
+    rather than blocks of a few images.
     """
-    of_thread = memory_limit // num_threads() - _SORTED_BYTES * SCORES_AT_ONCE
-    fitting = of_thread // (_BYTES * max(num_gallery, 1))
-    fair = max(ceil(num_queries / num_threads()), _FEWEST_IMAGES)
-    return min(max(fitting, 1), fair, _MOST_IMAGES)
+    row, orders = _BYTES * max(num_gallery, 1), _SORTED_BYTES * SCORES_AT_ONCE
+    threads = min(max(memory_limit // (orders + _FEWEST_IMAGES * row), 1), num_threads())
+    fitting = (memory_limit // threads - orders) // row
+    fair = max(ceil(num_queries / threads), _FEWEST_IMAGES)
+    return threads, min(max(fitting, 1), fair, _MOST_IMAGES)

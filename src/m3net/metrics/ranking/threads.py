@@ -17,17 +17,19 @@ def num_threads() -> int:
     return torch.get_num_threads()
 
 
-def map_in_threads(function: Callable[[Work], Result], work: Sequence[Work]) -> list[Result]:
-    """Give the results in the order of the work.
+def map_in_threads(
+    function: Callable[[Work], Result], work: Sequence[Work], most: int
+) -> list[Result]:
+    """Give the results in the order of the work, from `most` threads or fewer.
 
     Each thread multiplies by itself. Products that numpy shares among threads leave all but one of
     them idle in between, and each waits for the slowest.
     """
-    if min(num_threads(), len(work)) < 2:
+    if min(most, len(work)) < 2:
         return [function(one) for one in work]
     with (
         _libraries().limit(limits=1, user_api="blas"),
-        ThreadPoolExecutor(min(num_threads(), len(work))) as pool,
+        ThreadPoolExecutor(min(most, len(work))) as pool,
     ):
         return list(pool.map(function, work))
 
