@@ -9,9 +9,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from m3net.losses.combined import LossConfig, M3NetLoss
+from m3net.losses.combined import CombinedLoss, LossConfig
 from m3net.models.backbone import Backbone
-from m3net.models.m3net import M3Net, NetworkConfig
+from m3net.models.config import NetworkConfig
+from m3net.models.m3net import M3Net
 from m3net.trainer import best_precision
 
 BATCH, PIXELS = 16, 224
@@ -57,7 +58,9 @@ def _classes_twice(sizes: tuple[int, ...]) -> Tensor:
 def _m3net(device: str, sizes: tuple[int, ...], targets: Tensor, annotated: Tensor) -> Step:
     network = M3Net(NetworkConfig(pretrained=False), sizes)
     carried, known = torch.full((sum(sizes),), 20), torch.full((sum(sizes),), 100)
-    loss = M3NetLoss(LossConfig(), network.attribute_of_class, carried, known, network.phi_dim)
+    loss = CombinedLoss(
+        LossConfig(), network.attribute_of_class, carried, known, network.vector_dim
+    )
     loss, targets, annotated = loss.to(device), targets.to(device), annotated.to(device)
     images = _images(device)
 

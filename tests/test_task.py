@@ -14,7 +14,7 @@ from m3net.data.datamodules import LoadingConfig, SyntheticDataModule
 from m3net.errors import CheckpointError
 from m3net.losses.combined import LossConfig
 from m3net.metrics import MetricsConfig
-from m3net.models.m3net import NetworkConfig
+from m3net.models.config import NetworkConfig
 from m3net.models.representations import Ranking
 from m3net.optimization import OptimizerConfig, build_optimizer
 from m3net.task import M3NetTask, Prediction, build_task

@@ -12,10 +12,12 @@ from torch import Tensor
 from m3net.data.batch import Batch
 from m3net.data.taxonomy import Taxonomy
 from m3net.errors import CheckpointError
-from m3net.losses.combined import LossConfig, M3NetLoss
+from m3net.losses.combined import CombinedLoss, LossConfig
 from m3net.metrics.retrieval import RetrievalMetrics
 from m3net.metrics.settings import MetricsConfig
-from m3net.models.m3net import M3Net, NetworkConfig, Outputs
+from m3net.models.build import build_network
+from m3net.models.config import NetworkConfig
+from m3net.models.outputs import Outputs
 from m3net.models.representations import Ranking, check_ranking, posteriors, represent
 from m3net.optimization import OptimizerConfig, build_optimizer, build_schedule
 from m3net.protocol import Protocol
@@ -36,7 +38,7 @@ class Prediction(TypedDict):
 
 
 class M3NetTask(L.LightningModule):
-    """Trains and evaluates M3-Net for attribute-specific retrieval.
+    """Trains and evaluates M3-Net, or a system it is compared with.
 
     Attributes:
         taxonomy: Attributes and classes the network was built for.
@@ -83,13 +85,13 @@ class M3NetTask(L.LightningModule):
         self.taxonomy = Taxonomy.from_plain(labels["taxonomy"])
         self.ranking, self.optimizer_config = ranking, optimizer
         sizes = self.taxonomy.sizes
-        self.network = M3Net(network, sizes).to(memory_format=torch.channels_last)
-        self.loss = M3NetLoss(
+        self.network = build_network(network, sizes).to(memory_format=torch.channels_last)
+        self.loss = CombinedLoss(
             loss,
             attribute_of_class=torch.from_numpy(self.taxonomy.attribute_of_class),
             positives=torch.tensor(labels["positives"]),
             annotated=torch.tensor(labels["annotated"]),
-            dim=self.network.phi_dim,
+            dim=self.network.vector_dim,
         )
         self.val_metrics, self.test_metrics = (
             RetrievalMetrics(self.taxonomy.names, sizes, protocol=protocol, config=metrics)
@@ -107,7 +109,7 @@ class M3NetTask(L.LightningModule):
         """
         config = self.network.config
         if stage == "fit" and config.pretrained and self.trainer.ckpt_path is None:
-            self.network.backbone.load_pretrained(config.weights_file)
+            self.network.load_pretrained()
 
     def load_state_dict(
         self, state_dict: Mapping[str, Any], strict: bool = True, assign: bool = False
@@ -131,11 +133,20 @@ class M3NetTask(L.LightningModule):
                 f"must be those of its training: {first}"
             ) from error
 
+    def on_train_epoch_start(self) -> None:
+        """Tell the network how much of the training is over."""
+        steps = max(1, int(self.trainer.estimated_stepping_batches))
+        self.network.advance(self.global_step / steps)
+
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Give the combined loss of a batch; each term is logged by name."""
         del batch_idx
         outputs = self.network(batch["image"])
-        terms = self.loss(outputs.logits, outputs.phi, batch["targets"], batch["annotated"])
+        labels = batch["targets"], batch["annotated"]
+        close = None if outputs.branches is None else outputs.branches[1]
+        terms = self.loss(
+            outputs.logits, outputs.vectors, *labels, close=close, drawn_for=batch.get("drawn_for")
+        )
         named = {f"train/{name}": term.detach() for name, term in terms.items() if name != "total"}
         self.log_dict(named)
         self.log("train/loss", terms["total"].detach(), prog_bar=True)
@@ -214,7 +225,7 @@ def build_task(hyper_parameters: Mapping[str, Any]) -> M3NetTask:
     """Rebuild a task, with random weights, from the hyper-parameters in a checkpoint."""
     return M3NetTask(
         labels=hyper_parameters["labels"],
-        network=NetworkConfig(**hyper_parameters["network"]),
+        network=NetworkConfig.from_plain(hyper_parameters["network"]),
         loss=LossConfig(**hyper_parameters["loss"]),
         optimizer=OptimizerConfig(**hyper_parameters["optimizer"]),
         ranking=hyper_parameters["ranking"],

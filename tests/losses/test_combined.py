@@ -12,8 +12,8 @@ from m3net.losses import (
     CenterTripletLoss,
     ClassCenters,
     ClassTripletLoss,
+    CombinedLoss,
     LossConfig,
-    M3NetLoss,
     find_anchors,
     positive_weights,
 )
@@ -32,9 +32,9 @@ def draw() -> tuple[Tensor, Tensor, Tensor, Tensor]:
     return logits, phi, targets, annotated
 
 
-def make(**settings: Any) -> M3NetLoss:  # noqa: ANN401 - settings of LossConfig, checked there
+def make(**settings: Any) -> CombinedLoss:  # noqa: ANN401 - settings of LossConfig, checked there
     """The objective with some settings."""
-    return M3NetLoss(LossConfig(**settings), ATTRIBUTE_OF_CLASS, POSITIVES, COUNTS, dim=3)
+    return CombinedLoss(LossConfig(**settings), ATTRIBUTE_OF_CLASS, POSITIVES, COUNTS, dim=3)
 
 
 def test_total_is_the_weighted_sum_of_the_parts() -> None:
@@ -89,7 +89,7 @@ def test_centers_follow_in_training_only_and_serve_the_first_batch() -> None:
 def test_state_dict_carries_the_class_weights() -> None:
     loss = make()
     unknown = torch.zeros(5)
-    copy = M3NetLoss(LossConfig(), ATTRIBUTE_OF_CLASS, unknown, unknown, dim=3)
+    copy = CombinedLoss(LossConfig(), ATTRIBUTE_OF_CLASS, unknown, unknown, dim=3)
     copy.load_state_dict(loss.state_dict())
     expected = positive_weights(POSITIVES, COUNTS, 0.5, 10.0).log()
     torch.testing.assert_close(copy.class_log_weight, expected)
@@ -97,7 +97,7 @@ def test_state_dict_carries_the_class_weights() -> None:
 
 def test_log_weight_undoes_the_shift_of_the_trained_logit() -> None:
     # One class, carried by 10 of 90 images: the best constant logit is the log odds plus the shift.
-    loss = M3NetLoss(
+    loss = CombinedLoss(
         LossConfig(instance_weight=0.0, center_weight=0.0),
         torch.tensor([0]),
         torch.tensor([10]),

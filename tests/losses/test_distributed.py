@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from m3net.losses import LossConfig, M3NetLoss
+from m3net.losses import CombinedLoss, LossConfig
 from tests.gloo import in_processes
 
 ATTRIBUTE_OF_CLASS = torch.tensor([0, 0, 0, 1, 1])
@@ -56,7 +56,7 @@ class Model(nn.Module):
         super().__init__()
         torch.manual_seed(0)
         self.network = nn.Linear(FEATURES, CLASSES * (1 + DIM))
-        self.loss = M3NetLoss(config, ATTRIBUTE_OF_CLASS, POSITIVES, COUNTS, DIM)
+        self.loss = CombinedLoss(config, ATTRIBUTE_OF_CLASS, POSITIVES, COUNTS, DIM)
 
     def forward(self, images: Tensor, targets: Tensor, annotated: Tensor) -> Tensor:
         outputs = self.network(images).unflatten(1, (CLASSES, 1 + DIM))

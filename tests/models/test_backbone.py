@@ -7,7 +7,7 @@ import pytest
 import timm
 import torch
 from torch import Tensor, nn
-from torchvision.transforms.v2 import functional as tv  # type: ignore[import-untyped]  # no stubs
+from torchvision.transforms.v2 import functional as tv
 
 from m3net.errors import ConfigError, WeightsError
 from m3net.models.backbone import Backbone

@@ -9,7 +9,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from m3net.errors import ConfigError
-from m3net.models.m3net import NetworkConfig, Outputs
+from m3net.models.config import NetworkConfig
+from m3net.models.outputs import Outputs
 from m3net.models.representations import Ranking, check_ranking, posteriors, represent
 
 SIZES = (2, 4, 3)
@@ -45,6 +46,7 @@ def score(
 ) -> float:
     """The score of images q and g, straight from the description of the rankings."""
     assert outputs.attributes is not None
+    assert outputs.phi is not None
     by_attribute = cosine(outputs.attributes[q, attribute], outputs.attributes[g, attribute])
     by_class = both = 0.0
     for m in range(STARTS[attribute], STARTS[attribute] + SIZES[attribute]):
@@ -73,6 +75,7 @@ def test_an_image_is_represented_alike_in_any_company(
     ranking: Ranking, outputs: Outputs, probabilities: Tensor
 ) -> None:
     assert outputs.attributes is not None
+    assert outputs.phi is not None
     order = torch.tensor([4, 0, 6, 6, 1])
     some = Outputs(outputs.attributes[order], outputs.phi[order], outputs.logits[order], None, None)
     together = represent(outputs, probabilities, SIZES, ranking)

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from m3net.data.dataset import RetrievalDataset
 from m3net.metrics.results import QueryResults
-from m3net.models.m3net import Outputs
+from m3net.models.outputs import Outputs
 from m3net.reports.attention import AttentionRow, draw_attention
 from m3net.task import M3NetTask
 

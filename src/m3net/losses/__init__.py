@@ -1,6 +1,6 @@
 """Losses: network outputs and labels -> named terms and their weighted sum.
 
-`M3NetLoss` is the training objective; its three terms stand in files of their own. All of them
+`CombinedLoss` is the training objective; its three terms stand in files of their own. All of them
 compute in float32, also under autocast.
 
 In distributed training each process takes the losses of its own batch, and gradients are averaged.
@@ -12,7 +12,7 @@ processes count equally many. Moving averages of class centres take in the batch
 
 from m3net.losses.centers import CenterTripletLoss, ClassCenters
 from m3net.losses.classification import AttributeClassificationLoss, positive_weights
-from m3net.losses.combined import LossConfig, M3NetLoss
+from m3net.losses.combined import CombinedLoss, LossConfig
 from m3net.losses.triplet import Anchors, ClassTripletLoss, find_anchors
 
 __all__ = [
@@ -21,8 +21,8 @@ __all__ = [
     "CenterTripletLoss",
     "ClassCenters",
     "ClassTripletLoss",
+    "CombinedLoss",
     "LossConfig",
-    "M3NetLoss",
     "find_anchors",
     "positive_weights",
 ]

@@ -1,4 +1,9 @@
-"""The training objective of M3-Net: three losses and their weighted sum."""
+"""The training objective: up to five losses and their weighted sum.
+
+M3-Net has three, on its class-specific vectors. Networks that have vectors of attributes only are
+trained by the same ones on those: ASEN by triplets, MODC by triplets and centres. ASEN++ adds two
+for its local branch.
+"""
 
 import math
 from dataclasses import dataclass
@@ -11,7 +16,13 @@ from m3net.errors import ConfigError
 from m3net.losses.centers import CenterTripletLoss, ClassCenters
 from m3net.losses.classification import AttributeClassificationLoss, positive_weights
 from m3net.losses.gathering import gather_batch
-from m3net.losses.triplet import Anchors, ClassTripletLoss, find_anchors
+from m3net.losses.local import alignment_loss
+from m3net.losses.triplet import (
+    Anchors,
+    ClassTripletLoss,
+    drawn_triplet_loss,
+    find_anchors,
+)
 
 
 @dataclass(frozen=True)
@@ -22,7 +33,11 @@ class LossConfig:
         classification_weight: Weight of the attribute-level classification loss; 0 leaves it out.
         instance_weight: Weight of the triplet loss among images; 0 leaves it out.
         center_weight: Weight of the triplet loss with class centres; 0 leaves it out.
-        margin: Margin of both triplet losses in units of the cosine, 0 to 2.
+        local_weight: Weight of the instance loss of the local branch of ASEN++.
+        align_weight: Weight of the alignment of the local branch of ASEN++ to the global one.
+        triplets: Which triplets among images: all of a batch, or those that it was drawn as
+            (sampling "triplets"; for networks with vectors of attributes only).
+        margin: Margin of all triplet losses in units of the cosine, 0 to 2.
         center: Class centres as moving averages ("ema") or as weights ("learnable").
         center_momentum: Share of the old centre that each step keeps, 0 to below 1; "ema" only.
         balance_power: How strongly rare classes are raised in the classification loss: a
@@ -38,6 +53,9 @@ class LossConfig:
     classification_weight: float = 1.0
     instance_weight: float = 1.0
     center_weight: float = 1.0
+    local_weight: float = 0.0
+    align_weight: float = 0.0
+    triplets: Literal["batch", "drawn"] = "batch"
     margin: float = 0.2
     center: Literal["ema", "learnable"] = "ema"
     center_momentum: float = 0.9
@@ -54,10 +72,16 @@ class LossConfig:
         for name in self.weights:
             self._check_range(f"{name}_weight", 0 <= self.weights[name] < math.inf, "0 or more")
         self._check_range("margin", 0 <= self.margin <= 2, "from 0 to 2")
+        self._check_range("triplets", self.triplets in ("batch", "drawn"), "batch or drawn")
         self._check_range("center", self.center in ("ema", "learnable"), "ema or learnable")
         self._check_range("center_momentum", 0 <= self.center_momentum < 1, "from 0 to below 1")
         self._check_range("balance_power", 0 <= self.balance_power < math.inf, "0 or more")
         self._check_range("balance_maximum", 1 <= self.balance_maximum < math.inf, "1 or more")
+        if self.triplets == "drawn" and (self.center_weight or self.gather):
+            raise ConfigError(
+                "loss setting triplets=drawn has no centres and stays within a process: set "
+                "center_weight to 0 and gather to false."
+            )
         if not any(self.weights.values()):
             raise ConfigError("all loss weights are 0: nothing to train for. Raise one of them.")
 
@@ -68,6 +92,8 @@ class LossConfig:
             "classification": self.classification_weight,
             "instance": self.instance_weight,
             "center": self.center_weight,
+            "local": self.local_weight,
+            "align": self.align_weight,
         }
 
     def _check_range(self, name: str, good: bool, range_in_words: str) -> None:
@@ -78,15 +104,15 @@ class LossConfig:
             )
 
 
-class M3NetLoss(nn.Module):
-    """The three losses of M3-Net and their weighted sum.
+class CombinedLoss(nn.Module):
+    """The losses and their weighted sum.
 
     The weights of the classification loss and the centres are part of the state dict.
 
     Example:
         >>> attribute_of_class = torch.tensor([0, 0, 1, 1, 1])
         >>> counts = torch.tensor([30, 70, 20, 20, 60]), torch.full((5,), 100)
-        >>> loss = M3NetLoss(LossConfig(center_weight=0.0), attribute_of_class, *counts, dim=8)
+        >>> loss = CombinedLoss(LossConfig(center_weight=0.0), attribute_of_class, *counts, dim=8)
         >>> targets = torch.tensor([[1, 0, 0, 0, 1], [1, 0, 1, 0, 0], [0, 1, 0, 0, 1]]).bool()
         >>> annotated = torch.ones(3, 2, dtype=torch.bool)
         >>> terms = loss(torch.zeros(3, 5), torch.randn(3, 5, 8), targets, annotated)
@@ -111,14 +137,15 @@ class M3NetLoss(nn.Module):
             attribute_of_class: (M,) int64, the attribute id of each class.
             positives: (M,) number of training images that carry each class.
             annotated: (M,) number of training images annotated for the attribute of each class.
-            dim: D, the size of a class-specific representation.
+            dim: D, the size of a vector.
         """
         super().__init__()
         weight = positive_weights(
             positives, annotated, config.balance_power, config.balance_maximum
         )
         self.register_buffer("attribute_of_class", attribute_of_class, persistent=False)
-        self.gather = config.gather
+        self.gather, self.margin = config.gather, config.margin
+        self.drawn = config.triplets == "drawn"
         self.weights = {name: value for name, value in config.weights.items() if value > 0}
         self.classification = AttributeClassificationLoss(attribute_of_class, weight)
         self.instance = ClassTripletLoss(config.margin)
@@ -140,9 +167,16 @@ class M3NetLoss(nn.Module):
         return self.classification.positive_weight.log()
 
     def forward(
-        self, logits: Tensor, phi: Tensor, targets: Tensor, annotated: Tensor
+        self,
+        logits: Tensor,
+        vectors: Tensor,
+        targets: Tensor,
+        annotated: Tensor,
+        *,
+        close: Tensor | None = None,
+        drawn_for: Tensor | None = None,
     ) -> dict[str, Tensor]:
-        """Give "total" and its terms "classification", "instance" and "center", not yet weighted.
+        """Give "total" and its terms "classification", "instance" ..., not yet weighted.
 
         A term of weight 0 is not computed and not given. In training mode the moving averages
         take in the batch before the centre loss is computed, so that a class has a centre as
@@ -151,24 +185,48 @@ class M3NetLoss(nn.Module):
 
         Args:
             logits: (B, M) float.
-            phi: (B, M, D) float, class-specific representations of any length.
+            vectors: (B, M, D) float, class-specific representations of any length, or (B, A, D),
+                of attributes.
             targets: (B, M) bool, the classes of each image; none of an attribute that the image
                 is not annotated for.
             annotated: (B, A) bool, the attributes that each image is annotated for.
+            close: (B, A, D) float, of the local branch of ASEN++, once it takes part.
+            drawn_for: (B,) int64, the attribute that each image's triplet was drawn for.
+
+        Raises:
+            ConfigError: Drawn triplets are asked for, and the batch was drawn otherwise, or the
+                vectors are not those of attributes.
         """
         if self.gather:
-            batch = gather_batch(logits, phi, targets, annotated)
-            logits, phi, targets, annotated = batch
+            floats = [logits, vectors] if close is None else [logits, vectors, close]
+            floats, (targets, annotated) = gather_batch(floats, [targets, annotated])
+            logits, vectors = floats[:2]
+            close = None if close is None else floats[2]
         terms: dict[str, Tensor] = {}
         if "classification" in self.weights:
             terms["classification"] = self.classification(logits, targets, annotated)
-        if self.weights.keys() & {"instance", "center"}:
-            anchors = find_anchors(phi, targets, annotated, self.attribute_of_class)
-            terms |= self._triplet_terms(anchors)
+        if self.drawn:
+            terms |= self._drawn_terms(vectors, close, drawn_for)
+        else:
+            terms |= self._triplet_terms(vectors, close, targets, annotated)
+        if close is not None and "align" in self.weights:
+            terms["align"] = alignment_loss(vectors, close, annotated)
         weighted = [self.weights[name] * term for name, term in terms.items()]
         return {**terms, "total": torch.stack(weighted).sum()}
 
-    def _triplet_terms(self, anchors: Anchors) -> dict[str, Tensor]:
+    def _triplet_terms(
+        self, vectors: Tensor, close: Tensor | None, targets: Tensor, annotated: Tensor
+    ) -> dict[str, Tensor]:
+        """Give the terms of all triplets of a batch."""
+        labels = targets, annotated, self.attribute_of_class
+        terms: dict[str, Tensor] = {}
+        if self.weights.keys() & {"instance", "center"}:
+            terms |= self._anchor_terms(find_anchors(vectors, *labels))
+        if close is not None and "local" in self.weights:
+            terms["local"] = self.instance(find_anchors(close, *labels))
+        return terms
+
+    def _anchor_terms(self, anchors: Anchors) -> dict[str, Tensor]:
         """Give the terms that the anchors of a batch enter."""
         terms: dict[str, Tensor] = {}
         if "instance" in self.weights:
@@ -177,4 +235,22 @@ class M3NetLoss(nn.Module):
             if self.training:
                 self.centers.update(anchors)
             terms["center"] = self.center(anchors, self.centers)
+        return terms
+
+    def _drawn_terms(
+        self, vectors: Tensor, close: Tensor | None, drawn_for: Tensor | None
+    ) -> dict[str, Tensor]:
+        """Give the terms of the triplets that a batch was drawn as."""
+        by_attribute = vectors.shape[1] == int(self.attribute_of_class[-1]) + 1
+        if drawn_for is None or (drawn_for < 0).any() or not by_attribute:
+            raise ConfigError(
+                "loss setting triplets is drawn: it needs data.loading.sampling=triplets, and a "
+                "network with vectors of attributes only (model.network.head asen, asen_v2 or "
+                "asen_pp)."
+            )
+        terms: dict[str, Tensor] = {}
+        if "instance" in self.weights:
+            terms["instance"] = drawn_triplet_loss(vectors, drawn_for, self.margin)
+        if close is not None and "local" in self.weights:
+            terms["local"] = drawn_triplet_loss(close, drawn_for, self.margin)
         return terms

@@ -1,5 +1,6 @@
 """The batches of all processes as one, with gradients."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -8,8 +9,8 @@ from torch import Tensor
 
 
 def gather_batch(
-    logits: Tensor, phi: Tensor, targets: Tensor, annotated: Tensor
-) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    floats: Sequence[Tensor], bools: Sequence[Tensor]
+) -> tuple[list[Tensor], list[Tensor]]:
     """Join the batches of all P processes, by rank; one process alone keeps its own.
 
     Every process then computes the same loss, and each would send its whole gradient to the
@@ -18,22 +19,25 @@ def gather_batch(
     the gradient that one process with the whole batch gives them.
 
     Args:
-        logits: (B, M) float, B the same in every process, as `m3net.data.samplers` sees to.
-        phi: (B, M, D) float.
-        targets: (B, M) bool.
-        annotated: (B, A) bool.
+        floats: What has a gradient, (B, ...) each; B the same in every process, as
+            `m3net.data.samplers` sees to.
+        bools: Labels, (B, ...) each.
 
     Returns:
-        The same four with P * B rows; logits and phi in float32.
+        The same with P * B rows; floats in float32.
     """
     if not (dist.is_available() and dist.is_initialized()):
-        return logits, phi, targets, annotated
-    # One collective each way for both: no process can meet them in another order.
-    outputs = torch.cat([logits[:, :, None].float(), phi.float()], dim=2)
-    outputs = _AllGather.apply(outputs)
-    labels = _all_gather(torch.cat([targets, annotated], dim=1))
-    num_classes = targets.shape[1]
-    return outputs[:, :, 0], outputs[:, :, 1:], labels[:, :num_classes], labels[:, num_classes:]
+        return list(floats), list(bools)
+    # One collective each way for all: no process can meet them in another order.
+    outputs = _AllGather.apply(torch.cat([one.flatten(1).float() for one in floats], dim=1))
+    labels = _all_gather(torch.cat([one.flatten(1) for one in bools], dim=1))
+    return _split(outputs, floats), _split(labels, bools)
+
+
+def _split(joined: Tensor, like: Sequence[Tensor]) -> list[Tensor]:
+    """Undo the joining of columns: (N, sum of sizes) -> (N, ...) each, in the shapes of `like`."""
+    parts = torch.split(joined, [one[0].numel() for one in like], dim=1)
+    return [part.reshape(-1, *one.shape[1:]) for part, one in zip(parts, like, strict=True)]
 
 
 class _AllGather(torch.autograd.Function):

@@ -15,6 +15,9 @@ SHORTEST = 1e-4
 class Anchors:
     """Every (image, class) pair of a batch in which the image carries the class: L anchors.
 
+    An image is represented under a class by the vector of that class, or by the one of its
+    attribute where a network has no others.
+
     Attributes:
         image: (L,) int64, place of the anchor's image in the batch.
         class_id: (L,) int64, the anchor's class m.
@@ -34,14 +37,14 @@ class Anchors:
 
 
 def find_anchors(
-    phi: Tensor, targets: Tensor, annotated: Tensor, attribute_of_class: Tensor
+    vectors: Tensor, targets: Tensor, annotated: Tensor, attribute_of_class: Tensor
 ) -> Anchors:
     """Find the anchors of a batch and score its images against them, in float32.
 
     Only the classes that occur in the batch cost anything.
 
     Args:
-        phi: (B, M, D) float, class-specific representations of any length.
+        vectors: (B, M, D) float, of each class, or (B, A, D), of each attribute; of any length.
         targets: (B, M) bool, the classes of each image; none of an attribute that the image is
             not annotated for.
         annotated: (B, A) bool, the attributes that each image is annotated for.
@@ -51,11 +54,13 @@ def find_anchors(
     carries = targets.index_select(1, present).T
     lacks = annotated.index_select(1, attribute_of_class[present]).T & ~carries
     place, image = carries.nonzero(as_tuple=True)
-    with torch.autocast(phi.device.type, enabled=False):
-        unit = F.normalize(phi.index_select(1, present).float(), dim=-1, eps=SHORTEST)
+    by_class = vectors.shape[1] == targets.shape[1]
+    places = present if by_class else attribute_of_class[present]
+    with torch.autocast(vectors.device.type, enabled=False):
+        unit = F.normalize(vectors.index_select(1, places).float(), dim=-1, eps=SHORTEST)
         # (B, U, D), (B, U, D) -> (U, B, B): U classes that occur
         scores = torch.einsum("iud,kud->uik", unit, unit)
-    itself = F.one_hot(image, len(phi)).bool()
+    itself = F.one_hot(image, len(vectors)).bool()
     return Anchors(
         image=image,
         class_id=present[place],
@@ -90,6 +95,30 @@ class ClassTripletLoss(nn.Module):
             as_negative, as_positive = _count_active(scores, bars, anchors)
         total = (scores * as_negative - bars * as_positive).sum()
         return total / as_negative.sum().clamp(min=1)
+
+
+def drawn_triplet_loss(vectors: Tensor, drawn_for: Tensor, margin: float) -> Tensor:
+    """Give the triplet loss of the triplets that a batch was drawn as (ASEN).
+
+    relu(margin - cos(anchor, positive) + cos(anchor, negative)) under the attribute that the
+    triplet was drawn for, mean over all triplets (Ma et al., AAAI 2020, section 3.2).
+
+    Args:
+        vectors: (3T, A, D) float, one of each attribute: anchor, positive and negative of the first
+            triplet, then those of the next.
+        drawn_for: (3T,) int64, the attribute of each image's triplet.
+        margin: In units of the cosine.
+
+    Example:
+        >>> anchor, far = torch.tensor([[1.0, 0.0]]), torch.tensor([[0.0, 1.0]])
+        >>> drawn_triplet_loss(torch.stack([anchor, far, far]), torch.zeros(3).long(), 0.2)
+        tensor(0.2000)
+    """
+    own = vectors[torch.arange(len(vectors), device=vectors.device), drawn_for].float()
+    unit = F.normalize(own, dim=-1, eps=SHORTEST)
+    anchor, positive, negative = unit[0::3], unit[1::3], unit[2::3]
+    nearer = (anchor * positive).sum(dim=1) - (anchor * negative).sum(dim=1)
+    return F.relu(margin - nearer).mean()
 
 
 def _count_active(scores: Tensor, bars: Tensor, anchors: Anchors) -> tuple[Tensor, Tensor]:

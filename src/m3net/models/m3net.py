@@ -6,7 +6,6 @@ inner form of the class sub-network are this project's reading (see docs/method.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
@@ -14,77 +13,16 @@ from torch import Tensor, nn
 from m3net.errors import ConfigError
 from m3net.models.attention import AttributeAttention, ClassAttention, Keys
 from m3net.models.backbone import Backbone
-
-MAX_VECTOR = 4096
-"""Floats in the longest ranking vector: what common vector engines index."""
-
-
-@dataclass(frozen=True)
-class NetworkConfig:
-    """Shape of the network; the two switches make M3-Net, M3-Net_a and M3-Net_c.
-
-    Attributes:
-        backbone: Name of a timm model, as resnet50.
-        pretrained: Start training from timm's pretrained weights; fetched by `fit` only.
-        weights_file: Take the pretrained weights from this file instead of the network.
-        stride: Pixels per cell of the feature map.
-        attribute_attention: Attend once per attribute (off: M3-Net_c).
-        class_attention: Attend once per class (off: M3-Net_a).
-        attention_dim: Size of attention queries and keys.
-        class_width: Size of a class's vector before its own transformation.
-        class_dim: Size of a class-specific representation. Lowered where the vector of the
-            attribute with most classes would exceed 4,096 floats.
-    """
-
-    backbone: str = "resnet50"
-    pretrained: bool = True
-    weights_file: str | None = None
-    stride: int = 16
-    attribute_attention: bool = True
-    class_attention: bool = True
-    attention_dim: int = 512
-    class_width: int = 256
-    class_dim: int = 32
-
-    def __post_init__(self) -> None:
-        """Refuse settings that make no network.
-
-        Raises:
-            ConfigError: Both sub-networks are off, or a size is not positive.
-        """
-        if not (self.attribute_attention or self.class_attention):
-            raise ConfigError(
-                "M3-Net needs a sub-network: set model.network.attribute_attention or "
-                "model.network.class_attention to true."
-            )
-        if min(self.stride, self.attention_dim, self.class_width, self.class_dim) < 1:
-            raise ConfigError("sizes of model.network must be positive.")
+from m3net.models.config import MAX_VECTOR, NetworkConfig
+from m3net.models.network import Network
+from m3net.models.outputs import Outputs
 
 
-@dataclass(frozen=True)
-class Outputs:
-    """What the network says of B images; A attributes, M classes.
-
-    Attributes:
-        attributes: (B, A, C) float32 attribute-specific vectors; None for M3-Net_c.
-        phi: (B, M, D) float32 class-specific representations.
-        logits: (B, M) float32, log-odds that an image carries a class.
-        attribute_attention: (B, A, h, w) float32, sums to 1 over positions; None for M3-Net_c.
-        class_attention: (B, M, h, w) float32, sums to 1 over positions; None for M3-Net_a.
-    """
-
-    attributes: Tensor | None
-    phi: Tensor
-    logits: Tensor
-    attribute_attention: Tensor | None
-    class_attention: Tensor | None
-
-
-class M3Net(nn.Module):
+class M3Net(Network):
     """The network; one backbone pass serves all attributes and classes of an image.
 
     Attributes:
-        phi_dim: D, size of a class-specific representation.
+        vector_dim: D, size of a class-specific representation.
 
     Example:
         >>> config = NetworkConfig(backbone="resnet10t", attention_dim=16, class_width=8)
@@ -111,7 +49,7 @@ class M3Net(nn.Module):
         self.register_buffer("attribute_of_class", attribute_of_class, persistent=False)
         self.backbone = Backbone(config.backbone, config.stride)
         channels, dim, width = self.backbone.channels, config.attention_dim, config.class_width
-        self.phi_dim = _phi_dim(config, channels, max(sizes))
+        self.vector_dim = _phi_dim(config, channels, max(sizes))
         self.keys = Keys(channels, dim)
         if config.attribute_attention:
             self.attribute_net = AttributeAttention(channels, len(sizes), dim)
@@ -121,7 +59,7 @@ class M3Net(nn.Module):
         if config.class_attention:
             self.class_net = ClassAttention(channels, attribute_of_class, dim, width)
         self.norm = nn.LayerNorm(width)
-        self.transform = nn.Parameter(torch.randn(sum(sizes), width, self.phi_dim) / width**0.5)
+        self.transform = nn.Parameter(torch.randn(sum(sizes), width, self.vector_dim) / width**0.5)
         self.classifier = nn.Parameter(torch.zeros(sum(sizes), width))
         self.bias = nn.Parameter(torch.zeros(sum(sizes)))
 

@@ -12,29 +12,47 @@ classes has to become one vector whose inner product is the score:
 """
 
 from collections.abc import Sequence
-from typing import Literal, get_args
+from typing import Literal
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from m3net.errors import ConfigError
-from m3net.models.m3net import NetworkConfig, Outputs
+from m3net.models.config import NetworkConfig
+from m3net.models.outputs import Outputs
 
 Ranking = Literal["attribute", "class", "posterior", "duet"]
+
+
+def possible_rankings(config: NetworkConfig) -> tuple[Ranking, ...]:
+    """Give the rankings that a network has representations for.
+
+    Example:
+        >>> possible_rankings(NetworkConfig(head="asen"))
+        ('attribute', 'posterior')
+    """
+    attribute, of_class = config.has_attribute_vectors, config.has_class_vectors
+    has: dict[Ranking, bool] = {
+        "attribute": attribute,
+        "class": of_class,
+        "posterior": True,
+        "duet": attribute and of_class,
+    }
+    return tuple(ranking for ranking, possible in has.items() if possible)
 
 
 def check_ranking(ranking: Ranking, config: NetworkConfig) -> None:
     """Refuse a ranking that the network has no representation for.
 
     Raises:
-        ConfigError: The ranking needs attribute vectors, which M3-Net_c has not.
+        ConfigError: It needs attribute vectors, which M3-Net_c has not, or class vectors, which the
+            ASEN family has not.
     """
-    if ranking in ("attribute", "duet") and not config.attribute_attention:
-        possible = [r for r in get_args(Ranking) if r not in ("attribute", "duet")]
+    if ranking not in possible_rankings(config):
         raise ConfigError(
-            f"model.ranking={ranking} needs attribute vectors, which a network without "
-            f"model.network.attribute_attention has not; choose one of {', '.join(possible)}."
+            f"model.ranking={ranking} needs vectors that the network of model.network has not; "
+            f"choose one of {', '.join(possible_rankings(config))}."
         )
 
 
@@ -89,13 +107,20 @@ def represent(
         return list(torch.split(probabilities, list(sizes), dim=1))
     if ranking == "attribute":
         return list(_attribute_vectors(outputs).unbind(dim=1))
-    gated = probabilities.unsqueeze(-1) * F.normalize(outputs.phi, dim=-1)
-    by_class = [part.flatten(1) for part in torch.split(gated, list(sizes), dim=1)]
+    by_class = _class_vectors(outputs, probabilities, sizes)
     if ranking == "class":
         return by_class
     by_attribute = _attribute_vectors(outputs).unbind(dim=1)
     halves = zip(by_attribute, by_class, strict=True)
     return [torch.cat(half, dim=1) / 2**0.5 for half in halves]
+
+
+def _class_vectors(outputs: Outputs, probabilities: Tensor, sizes: Sequence[int]) -> list[Tensor]:
+    """Give for each attribute the class vectors, gated and side by side: (B, M_a * D)."""
+    if outputs.phi is None:
+        raise ConfigError("this network has no class vectors; see model.ranking.")
+    gated = probabilities.unsqueeze(-1) * F.normalize(outputs.phi, dim=-1)
+    return [part.flatten(1) for part in torch.split(gated, list(sizes), dim=1)]
 
 
 def _attribute_vectors(outputs: Outputs) -> Tensor:

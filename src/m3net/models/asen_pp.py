@@ -1,0 +1,168 @@
+"""ASEN++: an ASEN, and a second one that looks closer at where the first one attends.
+
+Dong, Ma, Mao, Yang, Qu, Ji, Wang: "Fine-Grained Fashion Similarity Prediction by Attribute-Specific
+Embedding Learning", IEEE TIP 2021. In the first stage of the training the global branch is alone;
+in the second both are trained together.
+"""
+
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torchvision.ops import roi_align
+
+from m3net.models.asen import AsenBlock
+from m3net.models.backbone import Backbone
+from m3net.models.classifier import AttributeClassifier
+from m3net.models.config import LocalConfig, NetworkConfig
+from m3net.models.network import Network
+from m3net.models.outputs import Outputs
+
+
+class LocalBranch(nn.Module):
+    """Crops each image once per attribute, and embeds each crop under its attribute."""
+
+    def __init__(
+        self, config: LocalConfig, stride: int, num_attributes: int, dim: int, embedding_dim: int
+    ) -> None:
+        """Set the sizes.
+
+        Args:
+            config: Its settings.
+            stride: Pixels per cell of the feature maps.
+            num_attributes: A.
+            dim: Size of what image and attribute are compared in.
+            embedding_dim: D, size of an attribute's vector.
+
+        Raises:
+            ConfigError: The backbone cannot serve.
+        """
+        super().__init__()
+        self.config, self.stride = config, stride
+        self.backbone = Backbone(config.backbone, stride)
+        self.block = AsenBlock(self.backbone.channels, num_attributes, dim, embedding_dim)
+
+    def forward(self, images: Tensor, attention: Tensor) -> Tensor:
+        """Embed what each attribute attends to.
+
+        Args:
+            images: (B, 3, H, W) uint8, RGB.
+            attention: (B, A, h, w), of the global branch.
+
+        Returns:
+            (B, A, D) float32.
+        """
+        num_attributes = attention.shape[1]
+        boxes = attended_boxes(attention, self.config.threshold).flatten(0, 1) * self.stride
+        image = torch.arange(len(images), device=images.device).repeat_interleave(num_attributes)
+        rows = torch.cat([image[:, None].to(boxes.dtype), boxes], dim=1)
+        crops = roi_align(images.float(), rows, self.config.size, aligned=True)
+        # A crop is asked for its own attribute alone.
+        vectors, _ = self.block(self.backbone(crops))
+        own = torch.arange(num_attributes, device=images.device).repeat(len(images))
+        places = torch.arange(len(own), device=images.device)
+        chosen: Tensor = vectors[places, own]
+        return chosen.view(len(images), num_attributes, -1)
+
+
+def attended_boxes(attention: Tensor, threshold: float) -> Tensor:
+    """Give the smallest box around what exceeds a share of each map's range.
+
+    Args:
+        attention: (B, A, h, w).
+        threshold: Share of the range from the least to the greatest value.
+
+    Returns:
+        (B, A, 4) float32: left, top, right, bottom in cells; the whole map where it is flat.
+
+    Example:
+        >>> attention = torch.zeros(1, 1, 3, 4)
+        >>> attention[0, 0, 1, 2:] = torch.tensor([0.5, 1.0])
+        >>> attended_boxes(attention, 0.1)
+        tensor([[[2., 1., 4., 2.]]])
+    """
+    least, greatest = attention.amin((2, 3), keepdim=True), attention.amax((2, 3), keepdim=True)
+    inside = (attention - least > threshold * (greatest - least)) | (greatest == least)
+    edges = []
+    for across in (inside.any(dim=2), inside.any(dim=3)):
+        first = across.int().argmax(dim=2)
+        last = across.shape[2] - across.flip(2).int().argmax(dim=2)
+        edges.append((first, last))
+    (left, right), (top, bottom) = edges
+    return torch.stack([left, top, right, bottom], dim=2).float()
+
+
+class AsenPP(Network):
+    """ASEN++ with a classifier on its vectors.
+
+    Before the local branch takes part, the vectors are those of the global branch.
+    """
+
+    is_local: Tensor
+
+    def __init__(self, config: NetworkConfig, sizes: Sequence[int]) -> None:
+        """Build the network with random weights.
+
+        Args:
+            config: Its shape.
+            sizes: Number of classes of each attribute.
+
+        Raises:
+            ConfigError: A backbone cannot serve.
+        """
+        super().__init__()
+        self.config = config
+        self.backbone = Backbone(config.backbone, config.stride)
+        shape = (len(sizes), config.attention_dim, config.embedding_dim)
+        self.block = AsenBlock(self.backbone.channels, *shape)
+        self.local = LocalBranch(config.local, config.stride, *shape)
+        self.vector_dim = config.embedding_dim
+        self.classifier = AttributeClassifier(
+            2 * config.embedding_dim, sizes, config.shaping_classifier
+        )
+        # In the state dict, so that a checkpoint of the first stage is evaluated as one.
+        self.register_buffer("is_local", torch.tensor(config.local.start == 0))
+
+    def advance(self, progress: float) -> None:
+        """Let the local branch take part from its share of the training on.
+
+        Args:
+            progress: How much of the training is over, 0 to 1.
+        """
+        self.is_local.fill_(progress >= self.config.local.start)
+
+    def load_pretrained(self) -> None:
+        """Replace the weights of both backbones by timm's pretrained ones.
+
+        Raises:
+            WeightsError: They cannot be had.
+        """
+        super().load_pretrained()
+        self.local.backbone.load_pretrained(self.config.local.weights_file)
+
+    def forward(self, images: Tensor) -> Outputs:
+        """Represent images under every attribute.
+
+        Args:
+            images: (B, 3, H, W) uint8, RGB.
+        """
+        features = self.backbone(images)
+        whole, attention = self.block(features)
+        maps = attention.unflatten(2, features.shape[2:])
+        unit = F.normalize(whole, dim=-1)
+        if self.is_local:
+            close = self.local(images, maps.detach())
+            share = self.config.local.share
+            halves = (1 - share) ** 0.5 * unit, share**0.5 * F.normalize(close, dim=-1)
+            joined = torch.cat(halves, dim=-1)
+        else:
+            close, joined = None, F.pad(unit, (0, unit.shape[2]))
+        return Outputs(
+            attributes=joined,
+            phi=None,
+            logits=self.classifier(joined),
+            attribute_attention=maps,
+            class_attention=None,
+            branches=(whole, close),
+        )

@@ -1,0 +1,118 @@
+"""Settings of the networks."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from m3net.errors import ConfigError
+
+Head = Literal["m3net", "asen", "asen_v2", "asen_pp"]
+
+MAX_VECTOR = 4096
+"""Floats in the longest ranking vector: what common vector engines index."""
+
+
+@dataclass(frozen=True)
+class LocalConfig:
+    """The local branch of ASEN++, which looks closer at where the global one attends.
+
+    Attributes:
+        backbone: Name of a timm model, as resnet34; starts from pretrained weights where the
+            global one does.
+        weights_file: Take its pretrained weights from this file.
+        size: Height and width in pixels of a crop.
+        share: Share of the local branch in the score, 0 to 1.
+        threshold: What of the attention's range, from its least to its greatest value, a position
+            must exceed to be in the crop, 0 to below 1.
+        start: Share of the training after which the local branch takes part, 0 to 1.
+    """
+
+    backbone: str = "resnet34"
+    weights_file: str | None = None
+    size: int = 112
+    share: float = 0.4
+    threshold: float = 0.1
+    start: float = 0.5
+
+    def __post_init__(self) -> None:
+        """Refuse settings that make no branch.
+
+        Raises:
+            ConfigError: A number is out of range.
+        """
+        shares = 0 <= self.share <= 1 and 0 <= self.threshold < 1 and 0 <= self.start <= 1
+        if self.size < 1 or not shares:
+            raise ConfigError(
+                "model.network.local: size must be positive, share and start from 0 to 1, "
+                "threshold from 0 to below 1."
+            )
+
+
+@dataclass(frozen=True)
+class NetworkConfig:
+    """Shape of the network.
+
+    Attributes:
+        head: What stands on the backbone: m3net, asen, asen_v2, or asen_pp, a second ASEN on
+            crops.
+        backbone: Name of a timm model, as resnet50.
+        pretrained: Start training from timm's pretrained weights; fetched by `fit` only.
+        weights_file: Take the pretrained weights from this file instead of the network.
+        stride: Pixels per cell of the feature map.
+        attribute_attention: Attend once per attribute (off: M3-Net_c); m3net only.
+        class_attention: Attend once per class (off: M3-Net_a); m3net only.
+        attention_dim: Size of attention queries and keys.
+        class_width: Size of a class's vector before its own transformation; m3net only.
+        class_dim: Size of a class-specific representation; m3net only. Lowered where the vector of
+            the attribute with most classes would exceed 4,096 floats.
+        embedding_dim: Size of an attribute's vector; asen and asen_pp only.
+        shaping_classifier: Whether the classifier of an ASEN shapes its vectors by its gradient,
+            or only reads them.
+        local: The local branch; asen_pp only.
+    """
+
+    head: Head = "m3net"
+    backbone: str = "resnet50"
+    pretrained: bool = True
+    weights_file: str | None = None
+    stride: int = 16
+    attribute_attention: bool = True
+    class_attention: bool = True
+    attention_dim: int = 512
+    class_width: int = 256
+    class_dim: int = 32
+    embedding_dim: int = 1024
+    shaping_classifier: bool = False
+    local: LocalConfig = LocalConfig()
+
+    def __post_init__(self) -> None:
+        """Refuse settings that make no network.
+
+        Raises:
+            ConfigError: Both sub-networks are off, or a size is not positive.
+        """
+        if not (self.attribute_attention or self.class_attention):
+            raise ConfigError(
+                "M3-Net needs a sub-network: set model.network.attribute_attention or "
+                "model.network.class_attention to true."
+            )
+        sizes = (self.attention_dim, self.class_width, self.class_dim, self.embedding_dim)
+        if min(self.stride, *sizes) < 1:
+            raise ConfigError("sizes of model.network must be positive.")
+        if self.embedding_dim > MAX_VECTOR // 2:
+            raise ConfigError(f"model.network.embedding_dim must not exceed {MAX_VECTOR // 2}.")
+
+    @property
+    def has_attribute_vectors(self) -> bool:
+        """Whether there is a vector for each attribute."""
+        return self.head != "m3net" or self.attribute_attention
+
+    @property
+    def has_class_vectors(self) -> bool:
+        """Whether there is a vector for each class."""
+        return self.head == "m3net"
+
+    @classmethod
+    def from_plain(cls, plain: Mapping[str, Any]) -> "NetworkConfig":
+        """Rebuild from what `dataclasses.asdict` gave; settings that it lacks are the defaults."""
+        return cls(**{**plain, "local": LocalConfig(**plain.get("local", {}))})
