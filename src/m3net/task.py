@@ -1,5 +1,6 @@
 """The LightningModule: wires network, losses and metrics; each does its work elsewhere."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any, TypedDict
@@ -188,7 +189,11 @@ class M3NetTask(L.LightningModule):
         """Give the optimizer, and the schedule over all steps of the training."""
         optimizer = build_optimizer(self, self.optimizer_config)
         num_steps = int(self.trainer.estimated_stepping_batches)
-        schedule = build_schedule(optimizer, self.optimizer_config, num_steps)
+        # Where steps are limited and epochs are not, the loaders may not have been counted yet.
+        self.trainer.fit_loop.setup_data()
+        batches = self.trainer.num_training_batches
+        steps_per_epoch = math.ceil(batches / self.trainer.accumulate_grad_batches)
+        schedule = build_schedule(optimizer, self.optimizer_config, num_steps, steps_per_epoch)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
     def _log_scores(self, split: str, scores: Mapping[str, Tensor]) -> None:
