@@ -17,7 +17,15 @@ FLOW = [
 ]
 DATA_FLOW = [
     *("taxonomy", "records", "batch", "annotations", "photos", "transforms", "samplers"),
-    *("synthetic", "division", "stratification", "statistics", "dataset", "datamodules"),
+    *(
+        "triplets",
+        "synthetic",
+        "division",
+        "stratification",
+        "statistics",
+        "dataset",
+        "datamodules",
+    ),
 ]
 EACH_FIRST = """
 import importlib, sys

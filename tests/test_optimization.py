@@ -1,20 +1,23 @@
 """The schedule by hand, and which weights decay."""
 
 import math
+from typing import Literal
 
 import pytest
 import torch
 from torch import nn
+from torch.optim import Adam, AdamW
+from torch.optim.lr_scheduler import StepLR
 
 from m3net.errors import ConfigError
 from m3net.optimization import OptimizerConfig, build_optimizer, build_schedule
 
 
-def rates(config: OptimizerConfig, num_steps: int) -> list[float]:
+def rates(config: OptimizerConfig, num_steps: int, steps_per_epoch: int = 1) -> list[float]:
     """The learning rate of each step of a training, as torch applies it."""
     module = nn.Linear(2, 1)
     optimizer = build_optimizer(module, config)
-    schedule = build_schedule(optimizer, config, num_steps)
+    schedule = build_schedule(optimizer, config, num_steps, steps_per_epoch)
     seen = []
     for _ in range(num_steps):
         seen.append(optimizer.param_groups[0]["lr"])
@@ -36,6 +39,37 @@ def test_constant_stays_at_the_peak() -> None:
     assert rates(config, num_steps=4) == pytest.approx([0.1] * 4)
 
 
+def test_steps_are_those_of_torch_by_epochs() -> None:
+    config = OptimizerConfig(lr=0.1, schedule="step", warmup=0.0, step_epochs=3, step_factor=0.9)
+    expected = []
+    optimizer = torch.optim.SGD([nn.Parameter(torch.zeros(()))], lr=0.1)
+    schedule = StepLR(optimizer, step_size=3, gamma=0.9)
+    for _ in range(10):
+        expected += schedule.get_last_lr() * 4
+        optimizer.step()
+        schedule.step()
+    assert len(set(expected)) == 4
+    assert rates(config, num_steps=40, steps_per_epoch=4) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(("name", "other"), [("adam", Adam), ("adamw", AdamW)])
+def test_weights_move_as_by_torchs_own(name: Literal["adam", "adamw"], other: type[Adam]) -> None:
+    torch.manual_seed(0)
+    ours, theirs = (nn.Linear(5, 3, bias=False) for _ in range(2))
+    theirs.load_state_dict(ours.state_dict())
+    config = OptimizerConfig(algorithm=name, lr=0.1, weight_decay=0.3)
+    pairs = (
+        (ours, build_optimizer(ours, config)),
+        (theirs, other(theirs.parameters(), lr=0.1, weight_decay=0.3)),
+    )
+    for x in torch.randn(4, 2, 5):
+        for module, optimizer in pairs:
+            optimizer.zero_grad()
+            module(x).square().sum().backward()
+            optimizer.step()
+    assert torch.equal(ours.weight, theirs.weight)
+
+
 def test_norms_and_biases_do_not_decay() -> None:
     module = nn.Sequential(nn.Conv2d(3, 4, 1), nn.BatchNorm2d(4))
     optimizer = build_optimizer(module, OptimizerConfig(weight_decay=0.3))
@@ -48,7 +82,17 @@ def test_norms_and_biases_do_not_decay() -> None:
     assert found == {"0.weight": 0.3, "0.bias": 0.0, "1.weight": 0.0, "1.bias": 0.0}
 
 
-@pytest.mark.parametrize("wrong", [{"lr": 0.0}, {"weight_decay": -1.0}, {"warmup": 1.0}])
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"lr": 0.0},
+        {"weight_decay": -1.0},
+        {"warmup": 1.0},
+        {"step_epochs": 0},
+        {"step_factor": 0.0},
+        {"step_factor": 1.5},
+    ],
+)
 def test_numbers_out_of_range_are_refused(wrong: dict[str, float]) -> None:
     with pytest.raises(ConfigError, match=next(iter(wrong))):
-        OptimizerConfig(**wrong)  # type: ignore[arg-type]  # the schedule is a word, none is given
+        OptimizerConfig(**wrong)  # type: ignore[arg-type]  # words are not given

@@ -1,11 +1,11 @@
-"""AdamW with warm-up and cosine decay, decided by two numbers."""
+"""Adam with either kind of weight decay, and the learning rate over a training."""
 
 import math
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from torch import nn
-from torch.optim import AdamW
+from torch.optim import Adam, AdamW
 from torch.optim.lr_scheduler import LambdaLR
 
 from m3net.errors import ConfigError
@@ -16,17 +16,24 @@ class OptimizerConfig:
     """How weights are moved.
 
     Attributes:
+        algorithm: adamw takes the decay from the weights, adam adds it to their gradients.
         lr: Peak learning rate.
         weight_decay: Decay of matrices and kernels; norms, biases and attribute
             embeddings are spared.
-        schedule: cosine falls to zero at the end of training, constant stays.
+        schedule: cosine falls to zero at the end of training, constant stays, step multiplies the
+            rate by `step_factor` after every `step_epochs` epochs.
         warmup: Share of the training steps, 0 to 1, over which the rate rises from zero.
+        step_epochs: Epochs of one rate under the step schedule.
+        step_factor: What a step multiplies the rate by, above 0 and at most 1.
     """
 
+    algorithm: Literal["adamw", "adam"] = "adamw"
     lr: float = 1e-3
     weight_decay: float = 0.05
-    schedule: Literal["cosine", "constant"] = "cosine"
+    schedule: Literal["cosine", "constant", "step"] = "cosine"
     warmup: float = 0.05
+    step_epochs: int = 3
+    step_factor: float = 0.9
 
     def __post_init__(self) -> None:
         """Refuse numbers that move no weight.
@@ -38,35 +45,50 @@ class OptimizerConfig:
             raise ConfigError(
                 "model.optimizer: lr must be positive, weight_decay not negative, warmup in [0, 1)."
             )
+        if self.step_epochs < 1 or not 0 < self.step_factor <= 1:
+            raise ConfigError(
+                "model.optimizer: step_epochs must be positive, step_factor in (0, 1]."
+            )
 
 
-def build_optimizer(module: nn.Module, config: OptimizerConfig) -> AdamW:
+def build_optimizer(module: nn.Module, config: OptimizerConfig) -> Adam:
     """Give the optimizer of a module's parameters."""
     embeddings = {m.weight for m in module.modules() if isinstance(m, nn.Embedding)}
     spared = [p for p in module.parameters() if p.ndim < 2 or p in embeddings]
     decayed = [p for p in module.parameters() if p.ndim >= 2 and p not in embeddings]
     groups: list[dict[str, Any]] = [{"params": decayed}, {"params": spared, "weight_decay": 0.0}]
-    return AdamW(groups, lr=config.lr, weight_decay=config.weight_decay)
+    algorithm = AdamW if config.algorithm == "adamw" else Adam
+    return algorithm(groups, lr=config.lr, weight_decay=config.weight_decay)
 
 
-def build_schedule(optimizer: AdamW, config: OptimizerConfig, num_steps: int) -> LambdaLR:
-    """Give the schedule over a training of `num_steps` steps.
+def build_schedule(
+    optimizer: Adam, config: OptimizerConfig, num_steps: int, steps_per_epoch: int
+) -> LambdaLR:
+    """Give the schedule over a training of `num_steps` steps; it is to be stepped at each.
 
     Example:
         >>> config = OptimizerConfig(lr=1.0, warmup=0.5)
         >>> optimizer = build_optimizer(nn.Linear(1, 1), config)
-        >>> schedule = build_schedule(optimizer, config, num_steps=4)
-        >>> [round(learning_rate_factor(step, 4, config), 2) for step in range(4)]
+        >>> schedule = build_schedule(optimizer, config, num_steps=4, steps_per_epoch=2)
+        >>> [round(learning_rate_factor(step, config, 4, 2), 2) for step in range(4)]
         [0.5, 1.0, 1.0, 0.5]
     """
-    return LambdaLR(optimizer, lambda step: learning_rate_factor(step, num_steps, config))
+
+    def factor(step: int) -> float:
+        return learning_rate_factor(step, config, num_steps, steps_per_epoch)
+
+    return LambdaLR(optimizer, factor)
 
 
-def learning_rate_factor(step: int, num_steps: int, config: OptimizerConfig) -> float:
+def learning_rate_factor(
+    step: int, config: OptimizerConfig, num_steps: int, steps_per_epoch: int
+) -> float:
     """Give the share of the peak rate at a step, counted from 0."""
     rise = round(config.warmup * num_steps)
     if step < rise:
         return (step + 1) / rise
     if config.schedule == "constant":
         return 1.0
+    if config.schedule == "step":
+        return float(config.step_factor ** (step // steps_per_epoch // config.step_epochs))
     return 0.5 * (1 + math.cos(math.pi * min(1.0, (step - rise) / max(1, num_steps - rise))))

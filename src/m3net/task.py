@@ -1,5 +1,6 @@
 """The LightningModule: wires network, losses and metrics; each does its work elsewhere."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any, TypedDict
@@ -145,7 +146,7 @@ class M3NetTask(L.LightningModule):
         labels = batch["targets"], batch["annotated"]
         close = None if outputs.branches is None else outputs.branches[1]
         terms = self.loss(
-            outputs.logits, outputs.vectors, *labels, close=close, drawn_for=batch.get("drawn_for")
+            outputs.logits, outputs.vectors, *labels, close=close, drawn_for=batch["drawn_for"]
         )
         named = {f"train/{name}": term.detach() for name, term in terms.items() if name != "total"}
         self.log_dict(named)
@@ -199,7 +200,11 @@ class M3NetTask(L.LightningModule):
         """Give the optimizer, and the schedule over all steps of the training."""
         optimizer = build_optimizer(self, self.optimizer_config)
         num_steps = int(self.trainer.estimated_stepping_batches)
-        schedule = build_schedule(optimizer, self.optimizer_config, num_steps)
+        # Where steps are limited and epochs are not, the loaders may not have been counted yet.
+        self.trainer.fit_loop.setup_data()
+        batches = self.trainer.num_training_batches
+        steps_per_epoch = math.ceil(batches / self.trainer.accumulate_grad_batches)
+        schedule = build_schedule(optimizer, self.optimizer_config, num_steps, steps_per_epoch)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
     def _log_scores(self, split: str, scores: Mapping[str, Tensor]) -> None:

@@ -67,13 +67,15 @@ def test_one_image_holds_pixels_and_labels_of_its_own(records: Records) -> None:
     assert len(dataset) == 8
     for i in range(8):
         batch = dataset[i]
-        assert set(batch) == {"image", "targets", "annotated", "roles", "index", "product"}
+        labels = {"targets", "annotated", "roles", "index", "product", "drawn_for"}
+        assert set(batch) == {"image"} | labels
         expected = transform(reader(records[i]))
         np.testing.assert_array_equal(batch["image"][0].permute(1, 2, 0).numpy(), expected)
         assert batch["targets"][0].nonzero().flatten().tolist() == LABELS[i]
         assert batch["annotated"].tolist() == [ANNOTATED[i].tolist()]
         assert batch["roles"].tolist() == [ROLES[i].tolist()]
         assert batch["index"].tolist() == batch["product"].tolist() == [i]
+        assert batch["drawn_for"].tolist() == [-1]
 
 
 def plain(batch: Batch) -> dict[str, Tensor]:
@@ -100,10 +102,20 @@ def test_a_batch_holds_images_in_the_order_that_is_asked_for(records: Records) -
         "roles": ((3, 3), torch.uint8),
         "index": ((3,), torch.int64),
         "product": ((3,), torch.int64),
+        "drawn_for": ((3,), torch.int64),
     }
     for place, index in enumerate(indices):
         for name, alone in plain(dataset[index]).items():
             assert torch.equal(plain(batch)[name][place], alone[0])
+
+
+def test_an_image_drawn_for_an_attribute_differs_in_that_alone(records: Records) -> None:
+    dataset = RetrievalDataset(records, Noise(), Transform(SIZE, "letterbox"))
+    drawn, free = plain(dataset.read([(5, 2), (1, 0), (5, 1)])), plain(dataset.read([5, 1, 5]))
+    assert drawn.pop("drawn_for").tolist() == [2, 0, 1]
+    assert free.pop("drawn_for").tolist() == [-1, -1, -1]
+    assert all(torch.equal(value, free[name]) for name, value in drawn.items())
+    assert all(drawn[name].dtype == value.dtype for name, value in free.items())
 
 
 def test_a_batch_lies_channels_last_in_memory(records: Records) -> None:

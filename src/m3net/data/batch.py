@@ -15,6 +15,8 @@ class Batch(TypedDict):
         roles: (B, A) uint8, `Role` flags of each image in the evaluation of each attribute.
         index: (B,) int64, the image's place in its split.
         product: (B,) int64, equal where one image must not be in the other's ranking.
+        drawn_for: (B,) int64, the attribute that an image was drawn for; -1 where it stands for
+            all of its attributes.
     """
 
     image: Tensor
@@ -23,3 +25,4 @@ class Batch(TypedDict):
     roles: Tensor
     index: Tensor
     product: Tensor
+    drawn_for: Tensor

@@ -36,13 +36,19 @@ class RetrievalDataset(Dataset[Batch]):
         """Give one image as a batch of its own."""
         return self.read([index])
 
-    def read(self, indices: Sequence[int]) -> Batch:
+    def read(self, drawn: Sequence[int] | Sequence[tuple[int, int]]) -> Batch:
         """Give some images, at least one, as one batch.
 
         Each goes straight to its place in the batch, laid out as the decoder left it: small
         buffers are used again while they are warm, and nothing is stacked or transposed.
+
+        Args:
+            drawn: The images, or each with the attribute that it was drawn for.
         """
-        size, index = self.transform.size, np.asarray(indices)
+        pairs = np.asarray(drawn, dtype=np.int64)
+        for_all = np.full(len(pairs), -1)
+        index, attributes = (pairs, for_all) if pairs.ndim == 1 else pairs.T.copy()
+        size, indices = self.transform.size, index.tolist()
         image = torch.empty((len(index), size, size, 3), dtype=torch.uint8)
         self.transform.restart(salt=indices[0])
         for place, pixels in zip(indices, image.numpy(), strict=True):
@@ -54,6 +60,7 @@ class RetrievalDataset(Dataset[Batch]):
             "roles": torch.from_numpy(self.records.roles[index]),
             "index": torch.from_numpy(index),
             "product": torch.from_numpy(self.records.groups(index)),
+            "drawn_for": torch.from_numpy(attributes),
         }
 
     # torch's loader asks for all images of a batch at once where a data set has this method.

@@ -13,7 +13,7 @@ from torch.utils.data import DistributedSampler
 
 from m3net.data.records import Records
 
-Sampling = Literal["shuffle", "balanced"]
+Sampling = Literal["shuffle", "balanced", "triplets"]
 
 
 class ShuffleSampler(DistributedSampler[Any]):

@@ -16,6 +16,7 @@ def alignment_loss(whole: Tensor, close: Tensor, annotated: Tensor) -> Tensor:
         annotated: (B, A) bool.
 
     Example:
+        >>> import torch
         >>> right, up = torch.tensor([[[1.0, 0.0]]]), torch.tensor([[[0.0, 1.0]]])
         >>> alignment_loss(right, up, torch.tensor([[True]]))
         tensor(1.)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, Sampler
 
 from m3net.data.annotations.findings import Findings
 from m3net.data.batch import Batch
@@ -21,6 +21,7 @@ from m3net.data.records import Records, Role, SplitName, Splits
 from m3net.data.samplers import BalancedSampler, ShuffleSampler, members_by_class
 from m3net.data.taxonomy import Taxonomy
 from m3net.data.transforms import Transform
+from m3net.data.triplets import TripletSampler
 
 Missing = Literal["error", "drop"]
 
@@ -118,7 +119,7 @@ class RetrievalDataModule(BaseDataModule, ABC):
         """
         _, world_size = self.rank()
         splits = self.contents.splits
-        if stage == "fit":
+        if stage == "fit" and self.loading.sampling != "triplets":
             need = self.loading.batch_size * world_size
             check_size("train", splits.train, need, "lower data.loading.batch_size")
         if stage in ("fit", "validate"):
@@ -145,13 +146,19 @@ class RetrievalDataModule(BaseDataModule, ABC):
         """Give the test images, as `test_dataloader`."""
         return self.test_dataloader()
 
-    def _train_sampler(self, records: Records) -> ShuffleSampler:
-        loading = self.loading
-        share = (len(records), loading.batch_size, loading.seed, *self.rank())
+    def _train_sampler(self, records: Records) -> Sampler[int] | Sampler[tuple[int, int]]:
+        loading, taxonomy = self.loading, self.contents.taxonomy
+        share = (loading.batch_size, loading.seed, *self.rank())
         if loading.sampling == "shuffle":
-            return ShuffleSampler(*share)
-        members = members_by_class(records, self.contents.taxonomy.attribute_of_class)
-        return BalancedSampler(members, loading.images_per_class, *share)
+            return ShuffleSampler(len(records), *share)
+        members = members_by_class(records, taxonomy.attribute_of_class)
+        if loading.sampling == "balanced":
+            return BalancedSampler(members, loading.images_per_class, len(records), *share)
+        sampler = TripletSampler(members, loading.triplets_per_epoch, *share)
+        without = [name for a, name in enumerate(taxonomy.names) if a not in sampler.triplets]
+        if without:
+            _log.info(f"train: no triplet can be drawn for {', '.join(without)}")
+        return sampler
 
 
 def read_parts(

@@ -30,8 +30,10 @@ class LoadingConfig:
         batch_size: Images per batch and process.
         num_workers: Loader processes per training process; 0 loads in the training process.
         sampling: shuffle takes each image once an epoch; balanced fills batches with groups that
-            share a class, each class as often as the others.
+            share a class, each class as often as the others; triplets fills them with an anchor, a
+            positive and a negative in turn, each attribute as often as the others.
         images_per_class: Images in a group of balanced sampling.
+        triplets_per_epoch: Triplets of all processes in an epoch of triplets sampling.
         seed: Seed of the order of the training images.
     """
 
@@ -42,6 +44,7 @@ class LoadingConfig:
     num_workers: int = 2
     sampling: Sampling = "shuffle"
     images_per_class: int = 4
+    triplets_per_epoch: int = 100_000
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -50,10 +53,11 @@ class LoadingConfig:
         Raises:
             ConfigError: A number is out of range.
         """
-        if min(self.image_size, self.batch_size, self.images_per_class) < 1 or self.num_workers < 0:
+        drawn = (self.batch_size, self.images_per_class, self.triplets_per_epoch)
+        if min(self.image_size, *drawn) < 1 or self.num_workers < 0:
             raise ConfigError(
-                "data.loading: image_size, batch_size and images_per_class must be positive, "
-                "num_workers must not be negative."
+                "data.loading: image_size, batch_size, images_per_class and triplets_per_epoch "
+                "must be positive, num_workers must not be negative."
             )
 
 
@@ -101,8 +105,15 @@ class BaseDataModule(L.LightningDataModule):
         )
         return self.loader(dataset, sampler)
 
-    def loader(self, dataset: RetrievalDataset, sampler: Sampler[int]) -> DataLoader[Batch]:
-        """Give a loader with the configured batch size and workers."""
+    def loader(
+        self, dataset: RetrievalDataset, sampler: Sampler[int] | Sampler[tuple[int, int]]
+    ) -> DataLoader[Batch]:
+        """Give a loader with the configured batch size and workers.
+
+        Args:
+            dataset: Gives the images.
+            sampler: Gives their indices, or each with the attribute that it was drawn for.
+        """
         workers = self.loading.num_workers
         return DataLoader(
             dataset,
