@@ -13,6 +13,7 @@ Command = Callable[..., CompletedProcess[str]]
 CONFIGS = Path(__file__).parents[1] / "configs"
 FILES = {kind: sorted((CONFIGS / kind).glob("*.yaml")) for kind in ("data", "model", "experiment")}
 LOGGERS = sorted((CONFIGS / "logger").glob("*.yaml"))
+SETTINGS = sorted((CONFIGS / "setting").glob("*.yaml"))
 
 
 def resolved(m3net: Command, *files: Path) -> CompletedProcess[str]:
@@ -45,6 +46,7 @@ def assert_taken_over(file: Path, printed: str) -> None:
 def test_all_kinds_of_files_are_there() -> None:
     assert all(FILES.values())
     assert LOGGERS
+    assert SETTINGS
 
 
 @pytest.mark.parametrize("model", FILES["model"], ids=lambda file: file.stem)
@@ -64,6 +66,14 @@ def test_an_experiment_goes_with_its_data_and_every_model(m3net: Command, experi
         done = resolved(m3net, own[0], model, experiment)
         assert done.returncode == 0, done.stderr
         assert_taken_over(experiment, done.stdout)
+
+
+@pytest.mark.parametrize("setting", SETTINGS, ids=lambda file: file.stem)
+@pytest.mark.parametrize("data", FILES["data"], ids=lambda file: file.stem)
+def test_a_setting_goes_with_all_data(m3net: Command, data: Path, setting: Path) -> None:
+    done = resolved(m3net, data, FILES["model"][0], setting)
+    assert done.returncode == 0, done.stderr
+    assert_taken_over(setting, done.stdout)
 
 
 @pytest.mark.parametrize("logger", LOGGERS, ids=lambda file: file.stem)

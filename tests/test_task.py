@@ -211,6 +211,36 @@ def test_the_rate_rises_and_falls_over_the_whole_training(
     assert watched[0].rates == pytest.approx([0.005, 0.01, *(0.01 * share for share in falling)])
 
 
+@pytest.mark.parametrize(
+    ("length", "rates"),
+    [
+        # Three batches an epoch, two to a step: two steps an epoch.
+        ({"max_epochs": 3, "accumulate_grad_batches": 2}, [8.0] * 3 + [4.0] * 3 + [2.0] * 3),
+        ({"max_epochs": 2, "limit_train_batches": 2}, [8.0] * 2 + [4.0] * 2),
+        ({"max_epochs": -1, "max_steps": 4}, [8.0] * 3 + [4.0]),
+    ],
+    ids=["accumulated", "limited", "steps"],
+)
+def test_the_rate_falls_after_each_epoch_under_a_step_schedule(
+    data: SyntheticDataModule, length: dict[str, Any], rates: list[float]
+) -> None:
+    config = OptimizerConfig("adam", 8e-4, 0.0, "step", warmup=0.0, step_epochs=1, step_factor=0.5)
+    witness = Witness()
+    own = L.Trainer(
+        accelerator="cpu",
+        devices=1,
+        logger=False,
+        callbacks=[witness],
+        limit_val_batches=0,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        enable_checkpointing=False,
+        **length,
+    )
+    own.fit(new_task(data, optimizer=config), datamodule=data)
+    assert witness.rates == pytest.approx([1e-4 * rate for rate in rates])
+
+
 def test_each_loss_is_logged_by_name(watched: tuple[Witness, L.Trainer]) -> None:
     terms = ("loss", "classification", "instance", "center")
     assert watched[0].losses == [{f"train/{name}" for name in terms}] * 2 * STEPS_OF_AN_EPOCH

@@ -117,6 +117,22 @@ def test_a_number_or_name_out_of_range(
     assert named in refusal(fit(flag))
 
 
+@pytest.mark.parametrize(
+    ("flags", "words"),
+    [
+        (["--data.loading.batch_size=16"], "batch_size is 16: set it to a multiple of 3"),
+        (
+            ["--data.loading.batch_size=12", "--data.loading.triplets_per_epoch=3"],
+            "triplets_per_epoch is 3, fewer than the 4",
+        ),
+    ],
+)
+def test_triplets_do_not_fill_a_batch(
+    fit: Command, refusal: Refusal, flags: list[str], words: str
+) -> None:
+    assert words in refusal(fit("--data.loading.sampling=triplets", *flags))
+
+
 def test_photos_without_labels_cannot_be_trained_on(
     m3net: Command, refusal: Refusal, catalogue: Path, tmp_path: Path
 ) -> None:

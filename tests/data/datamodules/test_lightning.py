@@ -13,8 +13,14 @@ from torch import Tensor, nn
 from m3net.data.batch import Batch
 from m3net.data.datamodules import LoadingConfig, SyntheticDataModule
 from m3net.data.samplers import BalancedSampler, Sampling, ShuffleSampler, members_by_class
+from m3net.data.triplets import TripletSampler
 
-SAMPLERS = {"shuffle": ShuffleSampler, "balanced": BalancedSampler}
+SAMPLERS = {
+    "shuffle": ShuffleSampler,
+    "balanced": BalancedSampler,
+    "triplets": TripletSampler,
+}
+BATCH = 6
 
 
 class Recorder(L.LightningModule):
@@ -54,7 +60,9 @@ class Recorder(L.LightningModule):
 
 def shop(sampling: Sampling) -> SyntheticDataModule:
     """A catalogue whose splits no batch size and no number of processes divides."""
-    loading = LoadingConfig(image_size=32, batch_size=4, num_workers=0, sampling=sampling)
+    loading = LoadingConfig(
+        image_size=32, batch_size=BATCH, num_workers=0, sampling=sampling, triplets_per_epoch=17
+    )
     return SyntheticDataModule(89, drawn_size=32, loading=loading)
 
 
@@ -79,15 +87,17 @@ def epochs(sampling: Sampling, rank: int, processes: int) -> list[list[list[int]
     """The batches that the sampler alone gives to a process in three epochs."""
     contents = shop(sampling).contents
     members = members_by_class(contents.splits.train, contents.taxonomy.attribute_of_class)
-    share = (len(contents.splits.train), 4, 0, rank, processes)
-    sampler = ShuffleSampler(*share)
+    images, share = len(contents.splits.train), (BATCH, 0, rank, processes)
+    sampler: ShuffleSampler | TripletSampler = ShuffleSampler(images, *share)
     if sampling == "balanced":
-        sampler = BalancedSampler(members, 4, *share)
+        sampler = BalancedSampler(members, 4, images, *share)
+    elif sampling == "triplets":
+        sampler = TripletSampler(members, 17, *share)
     found = []
     for epoch in range(3):
         sampler.set_epoch(epoch)
-        order = list(sampler)
-        found.append([order[start : start + 4] for start in range(0, len(order), 4)])
+        order = [drawn[0] if isinstance(drawn, tuple) else drawn for drawn in sampler]
+        found.append([order[start : start + BATCH] for start in range(0, len(order), BATCH)])
     return found
 
 

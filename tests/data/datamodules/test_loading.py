@@ -4,12 +4,14 @@ from collections import Counter
 from dataclasses import asdict, replace
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch.utils.data import RandomSampler
 
 from m3net.data.datamodules import BaseDataModule, LoadingConfig, SyntheticDataModule
 from m3net.data.samplers import BalancedSampler, ShuffleSampler
+from m3net.data.triplets import TripletSampler
 from m3net.errors import ConfigError
 
 LOADING = LoadingConfig(image_size=32, batch_size=8, num_workers=0)
@@ -73,6 +75,50 @@ def test_sampling_and_its_settings_reach_the_sampler() -> None:
     balanced = Share((0, 1), sampling="balanced", images_per_class=3).train_dataloader().sampler
     assert isinstance(balanced, BalancedSampler)
     assert balanced.images_per_class == 3
+    share = Share((1, 2), sampling="triplets", batch_size=12, triplets_per_epoch=41, seed=5)
+    triplets = share.train_dataloader().sampler
+    assert isinstance(triplets, TripletSampler)
+    assert (triplets.seed, triplets.rank, triplets.num_replicas) == (5, 1, 2)
+    assert len(triplets) == 12 * (41 // 8)
+
+
+def test_batches_of_triplets_say_for_which_attribute_each_was_drawn() -> None:
+    share = Share((0, 1), sampling="triplets", batch_size=12, triplets_per_epoch=30)
+    slices, attributes = share.contents.taxonomy.slices, set()
+    loader = share.train_dataloader()
+    assert len(loader) == len(list(loader)) == 7
+    for batch in loader:
+        assert len(batch["image"]) == 12
+        for k in range(0, 12, 3):
+            [attribute] = set(batch["drawn_for"][k : k + 3].tolist())
+            anchor, positive, negative = batch["targets"][k : k + 3, slices[attribute]]
+            assert (anchor & positive & ~negative).any()
+            assert negative.any()
+            assert batch["annotated"][k : k + 3, attribute].all()
+            attributes.add(attribute)
+    assert len(attributes) > 1
+
+
+def test_batches_of_other_samplings_are_drawn_for_all_attributes() -> None:
+    share = Share((0, 1), sampling="balanced")
+    for loader in (share.train_dataloader(), share.val_dataloader()):
+        assert {a for batch in loader for a in batch["drawn_for"].tolist()} == {-1}
+
+
+def test_an_attribute_that_gives_no_triplet_is_named(caplog: pytest.LogCaptureFixture) -> None:
+    share = Share((0, 1), sampling="triplets", batch_size=12)
+    contents = share.contents
+    first, second = contents.taxonomy.names[:2]
+    train, [of_first, *_] = contents.splits.train, contents.taxonomy.slices
+    targets = train.targets(range(len(train)))[:, of_first]
+    alike = np.flatnonzero((targets == [True] + [False] * (targets.shape[1] - 1)).all(axis=1))
+    splits = replace(contents.splits, train=train.select(alike))
+    share.contents = replace(contents, splits=splits)
+    with caplog.at_level("INFO", logger="m3net"):
+        share.train_dataloader()
+    [line] = [line for line in caplog.messages if "triplet" in line]
+    assert first in line
+    assert second not in line
 
 
 def test_no_loader_leaves_room_for_lightning_to_shuffle() -> None:
@@ -106,6 +152,12 @@ def test_too_few_images_are_refused_before_the_first_batch(
         share.setup("fit")
 
 
+def test_triplets_need_no_image_for_each_place_of_a_batch() -> None:
+    share = Share((0, 2), sampling="triplets", batch_size=66, triplets_per_epoch=44)
+    share.setup("fit")
+    assert [len(batch["image"]) for batch in share.train_dataloader()] == [66]
+
+
 def test_enough_images_are_accepted() -> None:
     splits = Share((0, 1)).contents.splits
     Share((0, 1), batch_size=len(splits.train)).setup("fit")
@@ -117,7 +169,14 @@ def test_enough_images_are_accepted() -> None:
 
 
 @pytest.mark.parametrize(
-    "change", [{"image_size": 0}, {"batch_size": 0}, {"images_per_class": 0}, {"num_workers": -1}]
+    "change",
+    [
+        {"image_size": 0},
+        {"batch_size": 0},
+        {"images_per_class": 0},
+        {"triplets_per_epoch": 0},
+        {"num_workers": -1},
+    ],
 )
 def test_sizes_that_make_no_batch_are_refused(change: dict[str, int]) -> None:
     with pytest.raises(ConfigError, match=next(iter(change))):
