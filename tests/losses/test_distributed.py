@@ -14,7 +14,8 @@ from tests.gloo import in_processes
 ATTRIBUTE_OF_CLASS = torch.tensor([0, 0, 0, 1, 1])
 CLASSES, DIM, FEATURES = 5, 3, 4
 POSITIVES, COUNTS = torch.tensor([10, 80, 30, 0, 5]), torch.full((5,), 90)
-TERMS = ("classification", "instance", "center")
+TERMS = ("classification", "instance", "center", "local", "align")
+LOCAL = ("local", "align")
 Batch = tuple[Tensor, Tensor, Tensor]
 Step = tuple[Tensor, dict[str, Tensor]]
 Found = list[tuple[list[Step], dict[str, Tensor]]]
@@ -37,6 +38,9 @@ class Case(NamedTuple):
 
     def config(self) -> LossConfig:
         weights: dict[str, Any] = {f"{name}_weight": float(name == self.term) for name in TERMS}
+        if self.term in LOCAL:
+            # Never alone: what is local comes in addition.
+            weights["instance_weight"] = 1.0
         return LossConfig(**weights, center=self.center, gather=self.gather, margin=0.5)
 
 
@@ -50,17 +54,27 @@ MOVED = [case for case in CASES if (case.term, case.center) == ("center", "ema")
 
 
 class Model(nn.Module):
-    """A linear network and its loss, as a task holds them; the same in all processes."""
+    """A linear network and its loss, as a task holds them; the same in all processes.
+
+    With a local branch it has vectors of attributes, else of classes.
+    """
 
     def __init__(self, config: LossConfig) -> None:
         super().__init__()
         torch.manual_seed(0)
+        self.has_local = bool(config.local_weight or config.align_weight)
         self.network = nn.Linear(FEATURES, CLASSES * (1 + DIM))
+        self.close = nn.Linear(FEATURES, 2 * DIM) if self.has_local else None
         self.loss = CombinedLoss(config, ATTRIBUTE_OF_CLASS, POSITIVES, COUNTS, DIM)
 
     def forward(self, images: Tensor, targets: Tensor, annotated: Tensor) -> Tensor:
         outputs = self.network(images).unflatten(1, (CLASSES, 1 + DIM))
-        terms: dict[str, Tensor] = self.loss(outputs[..., 0], outputs[..., 1:], targets, annotated)
+        vectors, close = outputs[..., 1:], None
+        if self.close is not None:
+            vectors, close = vectors[:, :2], self.close(images).unflatten(1, (2, DIM))
+        terms: dict[str, Tensor] = self.loss(
+            outputs[..., 0], vectors, targets, annotated, close=close
+        )
         return terms["total"]
 
 

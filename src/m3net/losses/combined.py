@@ -33,8 +33,8 @@ class LossConfig:
         classification_weight: Weight of the attribute-level classification loss; 0 leaves it out.
         instance_weight: Weight of the triplet loss among images; 0 leaves it out.
         center_weight: Weight of the triplet loss with class centres; 0 leaves it out.
-        local_weight: Weight of the instance loss of the local branch of ASEN++.
-        align_weight: Weight of the alignment of the local branch of ASEN++ to the global one.
+        local_weight: Weight of the instance loss of the local branch of ASEN++; asen_pp only.
+        align_weight: Weight of the alignment of that branch to the global one; asen_pp only.
         triplets: Which triplets among images: all of a batch, or those that it was drawn as
             (sampling "triplets"; for networks with vectors of attributes only).
         margin: Margin of all triplet losses in units of the cosine, 0 to 2.
@@ -53,8 +53,8 @@ class LossConfig:
     classification_weight: float = 1.0
     instance_weight: float = 1.0
     center_weight: float = 1.0
-    local_weight: float = 0.0
-    align_weight: float = 0.0
+    local_weight: float = 0.1
+    align_weight: float = 0.1
     triplets: Literal["batch", "drawn"] = "batch"
     margin: float = 0.2
     center: Literal["ema", "learnable"] = "ema"
@@ -67,7 +67,7 @@ class LossConfig:
         """Refuse settings out of range.
 
         Raises:
-            ConfigError: A value is out of its range, or all weights are 0.
+            ConfigError: A value is out of its range, or nothing is trained for.
         """
         for name in self.weights:
             self._check_range(f"{name}_weight", 0 <= self.weights[name] < math.inf, "0 or more")
@@ -82,8 +82,11 @@ class LossConfig:
                 "loss setting triplets=drawn has no centres and stays within a process: set "
                 "center_weight to 0 and gather to false."
             )
-        if not any(self.weights.values()):
-            raise ConfigError("all loss weights are 0: nothing to train for. Raise one of them.")
+        if not (self.classification_weight or self.instance_weight or self.center_weight):
+            raise ConfigError(
+                "loss settings classification_weight, instance_weight and center_weight are 0: "
+                "nothing to train for. Raise one of them."
+            )
 
     @property
     def weights(self) -> dict[str, float]:
