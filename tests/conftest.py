@@ -42,6 +42,8 @@ model:
     attention_dim: 16
     class_width: 8
     class_dim: 4
+    embedding_dim: 16
+    local: {{backbone: resnet10t, size: 32}}
 trainer:
   max_epochs: 1
   log_every_n_steps: 1

@@ -9,10 +9,11 @@ import lightning as L
 import torch
 from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
 from torch import Tensor
+from torch.nn.parallel import DistributedDataParallel
 
 from m3net.data.batch import Batch
 from m3net.data.taxonomy import Taxonomy
-from m3net.errors import CheckpointError
+from m3net.errors import CheckpointError, ConfigError
 from m3net.losses.combined import CombinedLoss, LossConfig
 from m3net.metrics.retrieval import RetrievalMetrics
 from m3net.metrics.settings import MetricsConfig
@@ -134,6 +135,20 @@ class M3NetTask(L.LightningModule):
                 f"must be those of its training: {first}"
             ) from error
 
+    def on_fit_start(self) -> None:
+        """Refuse a strategy that would wait for gradients of weights that take no part yet.
+
+        Raises:
+            ConfigError: It is ddp, which does.
+        """
+        model = self.trainer.strategy.model
+        waits = isinstance(model, DistributedDataParallel) and not model.find_unused_parameters
+        if waits and self.network.starts_in_part:
+            raise ConfigError(
+                f"part of the network {self.network.config.head} joins the training later, which "
+                "ddp does not allow for: set --trainer.strategy=ddp_find_unused_parameters_true."
+            )
+
     def on_train_epoch_start(self) -> None:
         """Tell the network how much of the training is over."""
         steps = max(1, int(self.trainer.estimated_stepping_batches))
@@ -142,7 +157,7 @@ class M3NetTask(L.LightningModule):
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Give the combined loss of a batch; each term is logged by name."""
         del batch_idx
-        outputs = self.network(batch["image"])
+        outputs = self.network(batch["image"], wanted=batch["annotated"])
         labels = batch["targets"], batch["annotated"]
         close = None if outputs.branches is None else outputs.branches[1]
         terms = self.loss(

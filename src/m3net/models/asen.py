@@ -122,12 +122,14 @@ class Asen(Network):
             self.block = AsenV2Block(channels, len(sizes), dim)
         self.classifier = AttributeClassifier(self.vector_dim, sizes, config.shaping_classifier)
 
-    def forward(self, images: Tensor) -> Outputs:
+    def forward(self, images: Tensor, wanted: Tensor | None = None) -> Outputs:
         """Represent images under every attribute.
 
         Args:
             images: (B, 3, H, W) uint8, RGB.
+            wanted: Not used: to leave some out would save nothing.
         """
+        del wanted
         features = self.backbone(images)
         vectors, attention = self.block(features)
         return Outputs(

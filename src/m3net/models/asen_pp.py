@@ -43,27 +43,48 @@ class LocalBranch(nn.Module):
         self.backbone = Backbone(config.backbone, stride)
         self.block = AsenBlock(self.backbone.channels, num_attributes, dim, embedding_dim)
 
-    def forward(self, images: Tensor, attention: Tensor) -> Tensor:
+    def forward(self, images: Tensor, attention: Tensor, wanted: Tensor | None) -> Tensor:
         """Embed what each attribute attends to.
 
         Args:
             images: (B, 3, H, W) uint8, RGB.
             attention: (B, A, h, w), of the global branch.
+            wanted: (B, A) bool, the attributes that each image is embedded under; None for all.
 
         Returns:
-            (B, A, D) float32.
+            (B, A, D) float32, zero where it is not wanted.
         """
-        num_attributes = attention.shape[1]
-        boxes = attended_boxes(attention, self.config.threshold).flatten(0, 1) * self.stride
-        image = torch.arange(len(images), device=images.device).repeat_interleave(num_attributes)
-        rows = torch.cat([image[:, None].to(boxes.dtype), boxes], dim=1)
-        crops = roi_align(images.float(), rows, self.config.size, aligned=True)
-        # A crop is asked for its own attribute alone.
+        # Batch norm needs a crop.
+        if wanted is None or not wanted.any():
+            wanted = torch.ones_like(attention[:, :, 0, 0], dtype=torch.bool)
+        image, attribute = wanted.nonzero(as_tuple=True)
+        boxes = attended_boxes(attention, self.config.threshold)[image, attribute] * self.stride
+        crops = cut(images, image, boxes, self.config.size)
         vectors, _ = self.block(self.backbone(crops))
-        own = torch.arange(num_attributes, device=images.device).repeat(len(images))
-        places = torch.arange(len(own), device=images.device)
-        chosen: Tensor = vectors[places, own]
-        return chosen.view(len(images), num_attributes, -1)
+        # A crop is asked for its own attribute alone.
+        own = vectors[torch.arange(len(image), device=image.device), attribute]
+        found: Tensor = own.new_zeros(*wanted.shape, own.shape[1])
+        return found.index_put((image, attribute), own)
+
+
+def cut(images: Tensor, image: Tensor, boxes: Tensor, size: int) -> Tensor:
+    """Cut boxes out of images and bring them to one size.
+
+    Args:
+        images: (B, 3, H, W) uint8.
+        image: (N,) int64, which one a box is cut out of.
+        boxes: (N, 4) float32: left, top, right, bottom in pixels. What stands out of the image is
+            left out.
+        size: Height and width of a crop.
+
+    Returns:
+        (N, 3, size, size) float32.
+    """
+    height, width = images.shape[2:]
+    inside = torch.minimum(boxes, boxes.new_tensor([width, height, width, height]))
+    rows = torch.cat([image[:, None].to(boxes.dtype), inside], dim=1)
+    crops: Tensor = roi_align(images.float(), rows, size, aligned=True)
+    return crops
 
 
 def attended_boxes(attention: Tensor, threshold: float) -> Tensor:
@@ -124,6 +145,11 @@ class AsenPP(Network):
         # In the state dict, so that a checkpoint of the first stage is evaluated as one.
         self.register_buffer("is_local", torch.tensor(config.local.start == 0))
 
+    @property
+    def starts_in_part(self) -> bool:
+        """Whether the local branch takes no part at first."""
+        return self.config.local.start > 0
+
     def advance(self, progress: float) -> None:
         """Let the local branch take part from its share of the training on.
 
@@ -139,20 +165,22 @@ class AsenPP(Network):
             WeightsError: They cannot be had.
         """
         super().load_pretrained()
-        self.local.backbone.load_pretrained(self.config.local.weights_file)
+        file = self.config.local.weights_file
+        self.local.backbone.load_pretrained(file, "model.network.local")
 
-    def forward(self, images: Tensor) -> Outputs:
+    def forward(self, images: Tensor, wanted: Tensor | None = None) -> Outputs:
         """Represent images under every attribute.
 
         Args:
             images: (B, 3, H, W) uint8, RGB.
+            wanted: (B, A) bool, the attributes that each image is cropped for; None for all.
         """
         features = self.backbone(images)
         whole, attention = self.block(features)
         maps = attention.unflatten(2, features.shape[2:])
         unit = F.normalize(whole, dim=-1)
         if self.is_local:
-            close = self.local(images, maps.detach())
+            close = self.local(images, maps.detach(), wanted)
             share = self.config.local.share
             halves = (1 - share) ** 0.5 * unit, share**0.5 * F.normalize(close, dim=-1)
             joined = torch.cat(halves, dim=-1)

@@ -67,20 +67,23 @@ class Backbone(nn.Module):
         )
         return net
 
-    def load_pretrained(self, file: str | Path | None = None) -> None:
+    def load_pretrained(
+        self, file: str | Path | None = None, settings: str = "model.network"
+    ) -> None:
         """Replace the weights by timm's pretrained ones.
 
         Args:
             file: A local weight file in timm's form; None fetches it from the network, or takes
                 it from the cache of an earlier fetch.
+            settings: Where the user says which file, for the words of an error.
 
         Raises:
             WeightsError: There is no network, no such file, no pretrained weights, or those of
                 another model.
         """
         if file is not None and not Path(file).is_file():
-            raise WeightsError(f"backbone weights not found: {file} (model.network.weights_file).")
-        donor, control = self._pretrained(file), self._pretrained(file)
+            raise WeightsError(f"backbone weights not found: {file} ({settings}.weights_file).")
+        donor, control = (self._pretrained(file, settings) for _ in range(2))
         # timm takes any file; what it lacks stays random, and so differs between the two.
         for (name, weight), other in zip(
             donor.named_parameters(), control.parameters(), strict=True
@@ -90,7 +93,7 @@ class Backbone(nn.Module):
                 raise WeightsError(f"{source} has no weights for {name} of {self.name}.")
         self.net.load_state_dict(donor.state_dict())
 
-    def _pretrained(self, file: str | Path | None) -> nn.Module:
+    def _pretrained(self, file: str | Path | None, settings: str) -> nn.Module:
         """Give the network with the weights that timm finds for it."""
         overlay = None if file is None else {"file": str(file)}
         try:
@@ -98,7 +101,7 @@ class Backbone(nn.Module):
         except _NO_NETWORK as error:
             raise WeightsError(
                 f"pretrained weights of {self.name} cannot be fetched ({type(error).__name__}). "
-                "Without a network, give them as a file: --model.network.weights_file=FILE, or "
+                f"Without a network, give them as a file: --{settings}.weights_file=FILE, or "
                 "train from scratch: --model.network.pretrained=false. Weights fetched before "
                 "are found through the environment variable HF_HOME."
             ) from error
@@ -107,7 +110,7 @@ class Backbone(nn.Module):
             reason = f"{type(error).__name__}: {str(error)[:200]}"
             raise WeightsError(
                 f"no usable weights for {self.name}{source} ({reason}). Give a file of timm's for "
-                "this model: --model.network.weights_file=FILE, or train from scratch: "
+                f"this model: --{settings}.weights_file=FILE, or train from scratch: "
                 "--model.network.pretrained=false."
             ) from error
 

@@ -24,7 +24,8 @@ class LocalConfig:
         share: Share of the local branch in the score, 0 to 1.
         threshold: What of the attention's range, from its least to its greatest value, a position
             must exceed to be in the crop, 0 to below 1.
-        start: Share of the training after which the local branch takes part, 0 to 1.
+        start: Share of the training, 0 to 1, after which the local branch takes part, from the next
+            epoch on.
     """
 
     backbone: str = "resnet34"

@@ -63,12 +63,14 @@ class M3Net(Network):
         self.classifier = nn.Parameter(torch.zeros(sum(sizes), width))
         self.bias = nn.Parameter(torch.zeros(sum(sizes)))
 
-    def forward(self, images: Tensor) -> Outputs:
+    def forward(self, images: Tensor, wanted: Tensor | None = None) -> Outputs:
         """Represent images under every attribute and class.
 
         Args:
             images: (B, 3, H, W) uint8, RGB.
+            wanted: Not used: to leave some out would save nothing.
         """
+        del wanted
         features = self.backbone(images)
         keys = self.keys(features)
         shape = (len(features), -1, *features.shape[2:])

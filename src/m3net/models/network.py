@@ -23,8 +23,19 @@ class Network(nn.Module, ABC):
     vector_dim: int
 
     @abstractmethod
-    def forward(self, images: Tensor) -> Outputs:
-        """Represent (B, 3, H, W) uint8 RGB images."""
+    def forward(self, images: Tensor, wanted: Tensor | None = None) -> Outputs:
+        """Represent images.
+
+        Args:
+            images: (B, 3, H, W) uint8, RGB.
+            wanted: (B, A) bool, the attributes under which what is said of each image counts; None
+                for all. The rest need not be worked out.
+        """
+
+    @property
+    def starts_in_part(self) -> bool:
+        """Whether some weights take no part in the training at first."""
+        return False
 
     def advance(self, progress: float) -> None:
         """Be told how much of the training is over, 0 to 1, as each epoch begins."""
