@@ -14,6 +14,7 @@ CONFIGS = Path(__file__).parents[1] / "configs"
 FILES = {kind: sorted((CONFIGS / kind).glob("*.yaml")) for kind in ("data", "model", "experiment")}
 LOGGERS = sorted((CONFIGS / "logger").glob("*.yaml"))
 SETTINGS = sorted((CONFIGS / "setting").glob("*.yaml"))
+ASEN_FAMILY = [CONFIGS / "model" / f"{name}.yaml" for name in ("asen", "asen_v2", "asen_pp")]
 
 
 def resolved(m3net: Command, *files: Path) -> CompletedProcess[str]:
@@ -70,10 +71,14 @@ def test_an_experiment_goes_with_its_data_and_every_model(m3net: Command, experi
 
 @pytest.mark.parametrize("setting", SETTINGS, ids=lambda file: file.stem)
 @pytest.mark.parametrize("data", FILES["data"], ids=lambda file: file.stem)
-def test_a_setting_goes_with_all_data(m3net: Command, data: Path, setting: Path) -> None:
-    done = resolved(m3net, data, FILES["model"][0], setting)
-    assert done.returncode == 0, done.stderr
-    assert_taken_over(setting, done.stdout)
+def test_a_setting_goes_with_all_data_and_the_asen_family(
+    m3net: Command, data: Path, setting: Path
+) -> None:
+    for model in ASEN_FAMILY:
+        done = resolved(m3net, data, model, setting)
+        assert done.returncode == 0, done.stderr
+        assert_taken_over(model, done.stdout)
+        assert_taken_over(setting, done.stdout)
 
 
 @pytest.mark.parametrize("logger", LOGGERS, ids=lambda file: file.stem)

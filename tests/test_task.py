@@ -14,7 +14,7 @@ from m3net.data.datamodules import LoadingConfig, SyntheticDataModule
 from m3net.errors import CheckpointError
 from m3net.losses.combined import LossConfig
 from m3net.metrics import MetricsConfig
-from m3net.models.config import NetworkConfig
+from m3net.models.config import LocalConfig, NetworkConfig
 from m3net.models.representations import Ranking
 from m3net.optimization import OptimizerConfig, build_optimizer
 from m3net.task import M3NetTask, Prediction, build_task
@@ -22,11 +22,17 @@ from m3net.task import M3NetTask, Prediction, build_task
 FULL = NetworkConfig(
     backbone="resnet10t", pretrained=False, attention_dim=8, class_width=8, class_dim=4
 )
+LOCAL = LocalConfig("test_resnet", size=32, start=0.5)
+ASEN = replace(FULL, head="asen", embedding_dim=8, local=LOCAL)
 VARIANTS = {
     "m3net": FULL,
     "m3net_a": replace(FULL, class_attention=False),
     "m3net_c": replace(FULL, attribute_attention=False),
+    "asen": ASEN,
+    "asen_v2": replace(ASEN, head="asen_v2"),
+    "asen_pp": replace(ASEN, head="asen_pp", local=replace(LOCAL, start=0.0)),
 }
+TWO_STAGES = replace(ASEN, head="asen_pp")
 STEPS_OF_AN_EPOCH = 3
 
 
@@ -129,23 +135,43 @@ def test_a_task_built_from_a_checkpoint_is_evaluated_the_same(data: SyntheticDat
     assert again.val_metrics.protocol == again.test_metrics.protocol == "multi"
 
 
+@pytest.mark.parametrize("network", [FULL, TWO_STAGES], ids=lambda network: network.head)
 def test_an_interrupted_training_ends_as_one_without_a_break(
-    data: SyntheticDataModule, tmp_path: Path
+    data: SyntheticDataModule, tmp_path: Path, network: NetworkConfig
 ) -> None:
     steady = OptimizerConfig(schedule="constant", warmup=0.0)
-    whole = new_task(data, optimizer=steady)
+    whole = new_task(data, network, optimizer=steady, ranking="posterior")
     trainer(tmp_path, 2).fit(whole, datamodule=data)
-    part = new_task(data, optimizer=steady)
+    part = new_task(data, network, optimizer=steady, ranking="posterior")
     keep = ModelCheckpoint(tmp_path, filename="half")
     trainer(tmp_path, 1, keep).fit(part, datamodule=data)
     torch.manual_seed(99)
-    rest = M3NetTask(data.class_statistics(), FULL, optimizer=steady)
+    rest = M3NetTask(data.class_statistics(), network, optimizer=steady, ranking="posterior")
     own = trainer(tmp_path, 2)
     own.fit(rest, datamodule=data, ckpt_path=str(tmp_path / "half.ckpt"))
     assert own.global_step == 2 * STEPS_OF_AN_EPOCH
     expected = whole.state_dict()
     for name, value in rest.state_dict().items():
         assert torch.equal(value, expected[name]), name
+
+
+def test_the_local_branch_joins_after_its_share_and_stays_in_a_longer_training(
+    data: SyntheticDataModule, tmp_path: Path
+) -> None:
+    task = new_task(data, TWO_STAGES, ranking="attribute")
+    witness, keep = Witness(), ModelCheckpoint(tmp_path, filename="{epoch}", save_top_k=-1)
+    trainer(tmp_path, 3, witness, keep).fit(task, datamodule=data)
+    joined = ["train/local" in losses for losses in witness.losses]
+    # The second epoch begins after a third of the training, the third after two.
+    assert joined == [False] * 2 * STEPS_OF_AN_EPOCH + [True] * STEPS_OF_AN_EPOCH
+    for epoch, more in ((1, [False, False, True]), (2, [True])):
+        witness = Witness()
+        again = new_task(data, TWO_STAGES, ranking="attribute")
+        own, file = trainer(tmp_path, 8, witness), f"{tmp_path}/epoch={epoch}.ckpt"
+        own.limit_val_batches = 0
+        own.fit(again, datamodule=data, ckpt_path=file)
+        joined = ["train/local" in losses for losses in witness.losses[::STEPS_OF_AN_EPOCH]]
+        assert joined == more + [True] * (len(joined) - len(more))
 
 
 class Witness(Callback):
@@ -252,7 +278,7 @@ def test_every_weight_gets_a_gradient_in_one_step(
     data: SyntheticDataModule, network: NetworkConfig, center: Literal["ema", "learnable"]
 ) -> None:
     """A weight without one would stop distributed training."""
-    task = new_task(data, network, loss=LossConfig(center=center))
+    task = new_task(data, network, loss=LossConfig(center=center), ranking="posterior")
     batch = next(iter(data.train_dataloader()))
     task.training_step(batch, 0).backward()  # type: ignore[no-untyped-call]  # torch's gap
     without = [name for name, weight in task.named_parameters() if weight.grad is None]
@@ -263,7 +289,7 @@ def test_every_weight_gets_a_gradient_in_one_step(
 def test_matrices_and_kernels_decay_and_nothing_else(
     data: SyntheticDataModule, network: NetworkConfig
 ) -> None:
-    task = new_task(data, network)
+    task = new_task(data, network, ranking="posterior")
     groups = build_optimizer(task, OptimizerConfig(weight_decay=0.3)).param_groups
     decay = {id(weight): group["weight_decay"] for group in groups for weight in group["params"]}
     spared = {

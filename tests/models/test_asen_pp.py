@@ -212,6 +212,12 @@ def test_before_its_start_the_score_is_that_of_the_global_branch() -> None:
     torch.testing.assert_close(cosines(first.attributes), cosines(first.branches[0]))
 
 
+def test_the_local_branch_stays_once_it_takes_part() -> None:
+    network = new_network(0.6)
+    network.advance(0.2)
+    assert network.is_local
+
+
 @pytest.mark.parametrize("start", [0.0, 0.5])
 def test_the_stage_is_part_of_a_checkpoint(start: float) -> None:
     local = replace(LOCAL, start=start)

@@ -80,7 +80,7 @@ class LossConfig:
         if self.triplets == "drawn" and (self.center_weight or self.gather):
             raise ConfigError(
                 "loss setting triplets=drawn has no centres and stays within a process: set "
-                "center_weight to 0 and gather to false."
+                "center_weight to 0 and gather to false, or triplets to batch."
             )
         if not (self.classification_weight or self.instance_weight or self.center_weight):
             raise ConfigError(
@@ -249,7 +249,7 @@ class CombinedLoss(nn.Module):
             raise ConfigError(
                 "loss setting triplets is drawn: it needs data.loading.sampling=triplets, and a "
                 "network with vectors of attributes only (model.network.head asen, asen_v2 or "
-                "asen_pp)."
+                "asen_pp); else set triplets to batch."
             )
         terms: dict[str, Tensor] = {}
         if "instance" in self.weights:

@@ -153,10 +153,13 @@ class AsenPP(Network):
     def advance(self, progress: float) -> None:
         """Let the local branch take part from its share of the training on.
 
+        It stays, also where a training is continued that is longer than the first was to be.
+
         Args:
             progress: How much of the training is over, 0 to 1.
         """
-        self.is_local.fill_(progress >= self.config.local.start)
+        if progress >= self.config.local.start:
+            self.is_local.fill_(True)
 
     def load_pretrained(self) -> None:
         """Replace the weights of both backbones by timm's pretrained ones.
