@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from m3net.errors import ConfigError
-from m3net.models.config import NetworkConfig
+from m3net.models.config import Head, NetworkConfig
 from m3net.models.outputs import Outputs
 from m3net.models.representations import Ranking, check_ranking, posteriors, represent
 
@@ -156,17 +156,23 @@ def test_probabilities_of_half_precision_logits_are_float32() -> None:
 
 
 @pytest.mark.parametrize("ranking", RANKINGS)
-@pytest.mark.parametrize("kind", ["M3-Net", "M3-Net_a", "M3-Net_c"])
+@pytest.mark.parametrize("kind", ["M3-Net", "M3-Net_a", "M3-Net_c", "ASEN", "ASEN_V2", "ASEN++"])
 def test_check_ranking_refuses_what_represent_cannot_give(
     kind: str, ranking: Ranking, outputs: Outputs, probabilities: Tensor
 ) -> None:
+    heads: dict[str, Head] = {"ASEN": "asen", "ASEN_V2": "asen_v2", "ASEN++": "asen_pp"}
     config = NetworkConfig(
-        attribute_attention=kind != "M3-Net_c", class_attention=kind != "M3-Net_a"
+        head=heads.get(kind, "m3net"),
+        attribute_attention=kind != "M3-Net_c",
+        class_attention=kind != "M3-Net_a",
     )
-    if kind == "M3-Net_c":
-        outputs = Outputs(None, outputs.phi, outputs.logits, None, None)
-    if kind == "M3-Net_c" and ranking in ("attribute", "duet"):
-        with pytest.raises(ConfigError, match="class, posterior"):
+    attributes = None if kind == "M3-Net_c" else outputs.attributes
+    phi = None if kind in heads else outputs.phi
+    outputs = Outputs(attributes, phi, outputs.logits, None, None)
+    lacking = "attribute" if kind == "M3-Net_c" else "class" if kind in heads else "nothing"
+    if ranking in (lacking, "duet") and lacking != "nothing":
+        others = "class, posterior" if kind == "M3-Net_c" else "attribute, posterior"
+        with pytest.raises(ConfigError, match=f"{ranking} needs vectors .* one of {others}"):
             check_ranking(ranking, config)
         with pytest.raises(ConfigError, match=r"model\.ranking"):
             represent(outputs, probabilities, SIZES, ranking)
