@@ -243,22 +243,51 @@ def reached(network: AsenPP, value: Tensor) -> set[str]:
     }
 
 
-LABELS = (
-    torch.tensor([[1, 0, 1, 0, 0], [1, 0, 0, 1, 0], [0, 1, 1, 0, 0]]).bool(),
-    torch.ones(3, 2, dtype=torch.bool),
-)
+TARGETS = torch.tensor([[1, 0, 1, 0, 0], [1, 0, 0, 1, 0], [0, 1, 1, 0, 0]]).bool()
+ANNOTATED = torch.ones(3, 2, dtype=torch.bool)
 
 
-def terms_of(network: AsenPP) -> dict[str, Tensor]:
+def terms_of(
+    network: AsenPP,
+    targets: Tensor = TARGETS,
+    annotated: Tensor = ANNOTATED,
+    wanted: Tensor | None = None,
+) -> dict[str, Tensor]:
     counts = torch.full((5,), 10), torch.full((5,), 30)
     config = LossConfig(center_weight=0.0, margin=2.0)
     loss = CombinedLoss(config, ATTRIBUTE_OF_CLASS, *counts, dim=network.vector_dim)
-    outputs = network(images())
+    outputs = network(images(), wanted)
     assert outputs.branches is not None
     terms: dict[str, Tensor] = loss(
-        outputs.logits, outputs.vectors, *LABELS, close=outputs.branches[1]
+        outputs.logits, outputs.vectors, targets, annotated, close=outputs.branches[1]
     )
     return terms
+
+
+def test_crops_that_are_left_out_change_no_loss_and_no_gradient() -> None:
+    # In evaluation mode no crop's statistics reach another's vector.
+    network = new_network(shaping_classifier=True).eval()
+    nn.init.normal_(network.classifier.weight)
+    annotated = torch.tensor([[True, True], [True, False], [True, True]])
+    targets = TARGETS & annotated[:, ATTRIBUTE_OF_CLASS]
+    found = []
+    for wanted in (None, annotated):
+        network.zero_grad()
+        terms = terms_of(network, targets, annotated, wanted)
+        terms["total"].backward()  # type: ignore[no-untyped-call]  # torch's gap
+        found.append(
+            (
+                terms,
+                {n: p.grad.clone() for n, p in network.named_parameters() if p.grad is not None},
+            )
+        )
+    (every, gradients), (some, fewer) = found
+    assert every.keys() == {"classification", "instance", "local", "align", "total"}
+    for name, term in every.items():
+        torch.testing.assert_close(some[name], term)
+    assert fewer.keys() == gradients.keys()
+    for name, gradient in gradients.items():
+        torch.testing.assert_close(fewer[name], gradient, rtol=1e-3, atol=1e-5)
 
 
 def test_each_loss_reaches_its_own_branch_only() -> None:

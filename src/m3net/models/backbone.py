@@ -118,7 +118,7 @@ class Backbone(nn.Module):
         """Turn images into a feature map.
 
         Args:
-            images: (B, 3, H, W) uint8, RGB.
+            images: (B, 3, H, W) uint8, RGB; or float32 of the same range, which is overwritten.
 
         Raises:
             ConfigError: The network takes images of other sizes only.
