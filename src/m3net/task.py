@@ -151,8 +151,7 @@ class M3NetTask(L.LightningModule):
 
     def on_train_epoch_start(self) -> None:
         """Tell the network how much of the training is over."""
-        steps = max(1, int(self.trainer.estimated_stepping_batches))
-        self.network.advance(self.global_step / steps)
+        self.network.advance(self.global_step / max(1, self._num_steps()))
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Give the combined loss of a batch; each term is logged by name."""
@@ -212,15 +211,29 @@ class M3NetTask(L.LightningModule):
         return posteriors(outputs.logits, self.loss.class_log_weight, self.taxonomy.sizes, several)
 
     def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
-        """Give the optimizer, and the schedule over all steps of the training."""
+        """Give the optimizer, and the schedule over all steps of the training.
+
+        Raises:
+            ConfigError: The training has no end.
+        """
         optimizer = build_optimizer(self, self.optimizer_config)
-        num_steps = int(self.trainer.estimated_stepping_batches)
+        num_steps = self._num_steps()
         # Where steps are limited and epochs are not, the loaders may not have been counted yet.
         self.trainer.fit_loop.setup_data()
         batches = self.trainer.num_training_batches
         steps_per_epoch = math.ceil(batches / self.trainer.accumulate_grad_batches)
         schedule = build_schedule(optimizer, self.optimizer_config, num_steps, steps_per_epoch)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+    def _num_steps(self) -> int:
+        """Give the number of steps of the whole training."""
+        steps = self.trainer.estimated_stepping_batches
+        if steps == math.inf:
+            raise ConfigError(
+                "a training without end has no schedule: set --trainer.max_epochs or "
+                "--trainer.max_steps; --trainer.max_time may still end it earlier."
+            )
+        return int(steps)
 
     def _log_scores(self, split: str, scores: Mapping[str, Tensor]) -> None:
         """Log means, not the counts of queries and images, which do not change.

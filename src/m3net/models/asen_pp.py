@@ -54,8 +54,7 @@ class LocalBranch(nn.Module):
         Returns:
             (B, A, D) float32, zero where it is not wanted.
         """
-        # Batch norm needs a crop.
-        if wanted is None or not wanted.any():
+        if wanted is None:
             wanted = torch.ones_like(attention[:, :, 0, 0], dtype=torch.bool)
         image, attribute = wanted.nonzero(as_tuple=True)
         boxes = attended_boxes(attention, self.config.threshold)[image, attribute] * self.stride
