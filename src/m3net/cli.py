@@ -14,6 +14,7 @@ from rich.console import Console
 
 import m3net
 from m3net.callbacks.evaluation import EvaluationReport
+from m3net.callbacks.final_validation import FinalValidation
 from m3net.callbacks.predictions import PredictionWriter
 from m3net.callbacks.summary import TrainingSummary
 from m3net.checkpoints import (
@@ -25,6 +26,7 @@ from m3net.checkpoints import (
 )
 from m3net.data.datamodules import BaseDataModule
 from m3net.errors import CheckpointError, ConfigError, own_cause
+from m3net.models.representations import Ranking, check_ranking
 from m3net.reports.farewell import render_farewell
 from m3net.runs import is_first_process, new_run
 from m3net.speech import set_up_speech
@@ -125,6 +127,13 @@ class M3NetCLI(LightningCLI):
             default=False,
             help="Write scores of each class and query beside those of a test or validation.",
         )
+        parser.add_argument(
+            "--rankings",
+            type=list[Ranking],
+            default=[],
+            help="Representations by which m3net train also validates and tests the best weights; "
+            "tables of others than model.ranking go to the run's folder rankings/.",
+        )
         parser.add_lightning_class_args(ModelCheckpoint, "checkpoint")
         parser.set_defaults(
             {
@@ -203,11 +212,27 @@ class M3NetCLI(LightningCLI):
         details = self.config[self.subcommand].details
         self._report = EvaluationReport(self._run, details=details)
         self.trainer_defaults["callbacks"] = [
+            FinalValidation(),
             TrainingSummary(self._run),
             self._report,
             PredictionWriter(self._run),
         ]
         return super().instantiate_trainer(**kwargs)
+
+    def before_train(self) -> None:
+        """Refuse a ranking that the network has not, before it is trained and not after."""
+        for ranking in self.config["train"].rankings:
+            check_ranking(ranking, self.model.network.config)
+
+    def after_train(self) -> None:
+        """Judge the best weights, which the test has left in memory, by further rankings."""
+        own = self.model.ranking
+        for ranking in self.config["train"].rankings:
+            self.model.ranking = ranking
+            self.trainer.validate(self.model, datamodule=self.datamodule, verbose=False)
+            if ranking != own:
+                self.trainer.test(self.model, datamodule=self.datamodule, verbose=False)
+        self.model.ranking = own
 
     def say_farewell(self) -> None:
         """Print the tables, what was written and what to type next."""
