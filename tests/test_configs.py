@@ -13,6 +13,7 @@ Command = Callable[..., CompletedProcess[str]]
 CONFIGS = Path(__file__).parents[1] / "configs"
 FILES = {kind: sorted((CONFIGS / kind).glob("*.yaml")) for kind in ("data", "model", "experiment")}
 LOGGERS = sorted((CONFIGS / "logger").glob("*.yaml"))
+COMPARISONS = sorted((CONFIGS / "compare").glob("*.yaml"))
 
 
 def resolved(m3net: Command, *files: Path) -> CompletedProcess[str]:
@@ -45,6 +46,7 @@ def assert_taken_over(file: Path, printed: str) -> None:
 def test_all_kinds_of_files_are_there() -> None:
     assert all(FILES.values())
     assert LOGGERS
+    assert COMPARISONS
 
 
 @pytest.mark.parametrize("model", FILES["model"], ids=lambda file: file.stem)
@@ -71,6 +73,21 @@ def test_a_logger_goes_with_the_rest(m3net: Command, logger: Path) -> None:
     done = resolved(m3net, FILES["data"][0], FILES["model"][0], logger)
     assert done.returncode == 0, done.stderr
     assert_taken_over(logger, done.stdout)
+
+
+@pytest.mark.parametrize("file", COMPARISONS, ids=lambda file: file.stem)
+def test_each_system_of_a_comparison_can_be_trained(m3net: Command, file: Path) -> None:
+    given = yaml.safe_load(file.read_text(encoding="utf-8"))
+    assert given["name"] == file.stem
+    assert given["baseline"] in given["systems"]
+    for system in given["systems"].values():
+        files = [CONFIGS.parent / name for name in (*given["configs"], *system["configs"])]
+        if not all(name.is_file() for name in files):
+            continue
+        words = [word for name in files for word in ("--config", str(name))]
+        flags = [*given.get("flags", []), *system.get("flags", [])]
+        done = m3net("train", *words, *flags, "--print_config")
+        assert done.returncode == 0, done.stderr
 
 
 @pytest.mark.parametrize(

@@ -1,12 +1,15 @@
 """The command line: LightningCLI with links from the data to the model, and a run folder."""
 
 import argparse
+import io
 import json
 from collections.abc import Sequence
+from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import Any
 
 import lightning as L
+import yaml
 from jsonargparse import Namespace, dict_to_namespace
 from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI, SaveConfigCallback
@@ -85,7 +88,8 @@ class M3NetCLI(LightningCLI):
                 "version": m3net.__version__,
                 "epilog": "'m3net synthesize FOLDER' writes a drawn catalogue to try these on; "
                 "'m3net data' checks, counts and prepares data sets; "
-                "'m3net evaluate' scores vectors of any model.",
+                "'m3net evaluate' scores vectors of any model; "
+                "'m3net compare' trains several systems and writes their table.",
             },
             trainer_defaults={"enable_model_summary": False, "log_every_n_steps": 10},
         )
@@ -259,6 +263,27 @@ def run(words: Sequence[str]) -> None:
         raise (own_cause(error) or error) from None
     if is_first_process():
         cli.say_farewell()
+
+
+def resolve(words: Sequence[str]) -> dict[str, Any]:
+    """Give all settings that the words of a training amount to; nothing is built or read.
+
+    Args:
+        words: What stands after `m3net` on the command line.
+
+    Raises:
+        ConfigError: A word is wrong.
+    """
+    out, err = io.StringIO(), io.StringIO()
+    try:
+        with redirect_stdout(out), redirect_stderr(err):
+            M3NetCLI([*words, "--print_config"])
+    except SystemExit as stop:
+        if stop.code:
+            problem = err.getvalue().partition("error:")[2] or err.getvalue()
+            raise ConfigError(f"'m3net {' '.join(words)}' cannot be run: {problem}") from None
+    settings: dict[str, Any] = yaml.safe_load(out.getvalue())
+    return settings
 
 
 def _csv_logger(folder: Path) -> Namespace:
