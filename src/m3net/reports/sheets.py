@@ -37,13 +37,13 @@ class Sheet:
         """
         table = Table(title=self.title, title_justify="left", box=box.SIMPLE_HEAD)
         table.padding, table.show_edge, table.pad_edge = (0, 1, 0, 0), False, False
-        names = [foldable(name) for name in self.columns]
-        lines = (names, *self.rows)
-        cells = [[line[place] for line in lines] for place in range(len(names))]
-        widths = folded_widths(cells, width - _GAP * (len(names) - 1))
-        for place, (name, wide) in enumerate(zip(names, widths, strict=True)):
+        lines = (self.columns, *self.rows)
+        cells = [[line[place] for line in lines] for place in range(len(self.columns))]
+        widths = folded_widths(cells, width - _GAP * (len(self.columns) - 1))
+        for place, (name, wide) in enumerate(zip(self.columns, widths, strict=True)):
             side: Literal["left", "right"] = "right" if place else "left"
-            table.add_column(escape(name), justify=side, width=wide)
+            title = name if len(name) <= wide else foldable(name)
+            table.add_column(escape(title), justify=side, width=wide)
         for row in self.rows:
             # Brackets in a name, as in "length [cm]", are not rich's markup.
             table.add_row(*map(escape, row))
@@ -62,24 +62,28 @@ class Sheet:
 
 
 def folded_widths(columns: Sequence[Sequence[str]], room: int) -> list[int]:
-    """Give widths that fit, where folding at blanks allows; what gains most is folded first.
+    """Give widths that fit, where folding at blanks allows.
+
+    What gains most is folded first, and columns with spreads together, so that they look alike.
 
     Args:
-        columns: Their cells.
+        columns: Their cells, names first.
         room: For all columns together.
 
     Example:
-        >>> folded_widths([["a", "b"], ["12.00 ±0.10"], ["12 3"]], 11)
-        [1, 5, 4]
+        >>> folded_widths([["a", "b"], ["x", "12.00 ±0.10"], ["masterCategory", "12"]], 15)
+        [1, 5, 8]
     """
     widths = [max(map(len, cells)) for cells in columns]
-    longest = [
-        max(len(word) for cell in cells for word in (cell.split() or [""])) for cells in columns
-    ]
-    while sum(widths) > room and widths != longest:
-        gains = [wide - least for wide, least in zip(widths, longest, strict=True)]
-        place = gains.index(max(gains))
-        widths[place] = longest[place]
+    words = [" ".join((foldable(name), *cells)).split() for name, *cells in columns]
+    least = [max(map(len, own)) for own in words]
+    spread = [any("±" in cell for cell in cells) for cells in columns]
+    while sum(widths) > room and widths != least:
+        gains = [wide - own for wide, own in zip(widths, least, strict=True)]
+        first = gains.index(max(gains))
+        for place in range(len(columns)):
+            if place == first or (spread[first] and spread[place]):
+                widths[place] = least[place]
     return widths
 
 
