@@ -104,7 +104,9 @@ def _report(session: Session, done: Done, console: Console) -> None:
     text = "\n".join(sheet.markdown() for sheet in sheets)
     (folder / "comparison.md").write_text(text, encoding="utf-8")
     draw_bars(*comparison_bars(compared), "MAP@all in percent", folder / "comparison.png")
+    # Narrower, numbers would be cut; a file has no width at all.
+    paper = Console(width=max(console.width, 100))
     for sheet in sheets:
-        console.print(sheet.render(console.width), "", soft_wrap=False)
+        paper.print(sheet.render(paper.width), "")
     for name in ("comparison.md", "comparison.csv", "comparison.png"):
         console.print(str(folder / name))
