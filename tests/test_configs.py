@@ -15,6 +15,7 @@ FILES = {kind: sorted((CONFIGS / kind).glob("*.yaml")) for kind in ("data", "mod
 LOGGERS = sorted((CONFIGS / "logger").glob("*.yaml"))
 SETTINGS = sorted((CONFIGS / "setting").glob("*.yaml"))
 ASEN_FAMILY = [CONFIGS / "model" / f"{name}.yaml" for name in ("asen", "asen_v2", "asen_pp")]
+COMPARISONS = sorted((CONFIGS / "compare").glob("*.yaml"))
 
 
 def resolved(m3net: Command, *files: Path) -> CompletedProcess[str]:
@@ -48,6 +49,7 @@ def test_all_kinds_of_files_are_there() -> None:
     assert all(FILES.values())
     assert LOGGERS
     assert SETTINGS
+    assert COMPARISONS
 
 
 @pytest.mark.parametrize("model", FILES["model"], ids=lambda file: file.stem)
@@ -86,6 +88,21 @@ def test_a_logger_goes_with_the_rest(m3net: Command, logger: Path) -> None:
     done = resolved(m3net, FILES["data"][0], FILES["model"][0], logger)
     assert done.returncode == 0, done.stderr
     assert_taken_over(logger, done.stdout)
+
+
+@pytest.mark.parametrize("file", COMPARISONS, ids=lambda file: file.stem)
+def test_each_system_of_a_comparison_can_be_trained(m3net: Command, file: Path) -> None:
+    given = yaml.safe_load(file.read_text(encoding="utf-8"))
+    assert given["name"] == file.stem
+    assert given["baseline"] in given["systems"]
+    for system in given["systems"].values():
+        files = [CONFIGS.parent / name for name in (*given["configs"], *system["configs"])]
+        if not all(name.is_file() for name in files):
+            continue
+        words = [word for name in files for word in ("--config", str(name))]
+        flags = [*given.get("flags", []), *system.get("flags", [])]
+        done = m3net("train", *words, *flags, "--print_config")
+        assert done.returncode == 0, done.stderr
 
 
 @pytest.mark.parametrize(

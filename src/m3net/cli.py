@@ -1,12 +1,15 @@
 """The command line: LightningCLI with links from the data to the model, and a run folder."""
 
 import argparse
+import io
 import json
 from collections.abc import Sequence
+from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import Any
 
 import lightning as L
+import yaml
 from jsonargparse import Namespace, dict_to_namespace
 from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI, SaveConfigCallback
@@ -14,6 +17,7 @@ from rich.console import Console
 
 import m3net
 from m3net.callbacks.evaluation import EvaluationReport
+from m3net.callbacks.final_validation import FinalValidation
 from m3net.callbacks.predictions import PredictionWriter
 from m3net.callbacks.summary import TrainingSummary
 from m3net.checkpoints import (
@@ -25,6 +29,7 @@ from m3net.checkpoints import (
 )
 from m3net.data.datamodules import BaseDataModule
 from m3net.errors import CheckpointError, ConfigError, own_cause
+from m3net.models.representations import Ranking, check_ranking
 from m3net.reports.farewell import render_farewell
 from m3net.runs import is_first_process, new_run
 from m3net.speech import set_up_speech
@@ -83,7 +88,8 @@ class M3NetCLI(LightningCLI):
                 "version": m3net.__version__,
                 "epilog": "'m3net synthesize FOLDER' writes a drawn catalogue to try these on; "
                 "'m3net data' checks, counts and prepares data sets; "
-                "'m3net evaluate' scores vectors of any model.",
+                "'m3net evaluate' scores vectors of any model; "
+                "'m3net compare' trains several systems and writes their table.",
             },
             trainer_defaults={"enable_model_summary": False, "log_every_n_steps": 10},
         )
@@ -124,6 +130,13 @@ class M3NetCLI(LightningCLI):
             type=bool,
             default=False,
             help="Write scores of each class and query beside those of a test or validation.",
+        )
+        parser.add_argument(
+            "--rankings",
+            type=list[Ranking],
+            default=[],
+            help="Representations by which m3net train also validates and tests the best weights; "
+            "tables of others than model.ranking go to the run's folder rankings/.",
         )
         parser.add_lightning_class_args(ModelCheckpoint, "checkpoint")
         parser.set_defaults(
@@ -203,11 +216,27 @@ class M3NetCLI(LightningCLI):
         details = self.config[self.subcommand].details
         self._report = EvaluationReport(self._run, details=details)
         self.trainer_defaults["callbacks"] = [
+            FinalValidation(),
             TrainingSummary(self._run),
             self._report,
             PredictionWriter(self._run),
         ]
         return super().instantiate_trainer(**kwargs)
+
+    def before_train(self) -> None:
+        """Refuse a ranking that the network has not, before it is trained and not after."""
+        for ranking in self.config["train"].rankings:
+            check_ranking(ranking, self.model.network.config)
+
+    def after_train(self) -> None:
+        """Judge the best weights, which the test has left in memory, by further rankings."""
+        own = self.model.ranking
+        for ranking in self.config["train"].rankings:
+            self.model.ranking = ranking
+            self.trainer.validate(self.model, datamodule=self.datamodule, verbose=False)
+            if ranking != own:
+                self.trainer.test(self.model, datamodule=self.datamodule, verbose=False)
+        self.model.ranking = own
 
     def say_farewell(self) -> None:
         """Print the tables, what was written and what to type next."""
@@ -234,6 +263,27 @@ def run(words: Sequence[str]) -> None:
         raise (own_cause(error) or error) from None
     if is_first_process():
         cli.say_farewell()
+
+
+def resolve(words: Sequence[str]) -> dict[str, Any]:
+    """Give all settings that the words of a training amount to; nothing is built or read.
+
+    Args:
+        words: What stands after `m3net` on the command line.
+
+    Raises:
+        ConfigError: A word is wrong.
+    """
+    out, err = io.StringIO(), io.StringIO()
+    try:
+        with redirect_stdout(out), redirect_stderr(err):
+            M3NetCLI([*words, "--print_config"])
+    except SystemExit as stop:
+        if stop.code:
+            problem = err.getvalue().partition("error:")[2] or err.getvalue()
+            raise ConfigError(f"'m3net {' '.join(words)}' cannot be run: {problem}") from None
+    settings: dict[str, Any] = yaml.safe_load(out.getvalue())
+    return settings
 
 
 def _csv_logger(folder: Path) -> Namespace:

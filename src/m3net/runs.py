@@ -2,6 +2,7 @@
 
 runs/<experiment>/<n>/
     config.yaml metrics.csv metrics.json checkpoints/{best,last}.ckpt validate/ test/ predict/
+    rankings/<ranking>/{validate,test}/
 """
 
 import os

@@ -2,6 +2,7 @@
 
 import json
 import math
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, TensorDataset
 
+from m3net.callbacks.origin import commit_of
 from m3net.callbacks.summary import TrainingSummary
 
 
@@ -67,3 +69,29 @@ def test_best_and_last_epoch_are_kept(tmp_path: Path, scores: list[float], best:
 
 def test_a_score_that_is_none_is_null(tmp_path: Path) -> None:
     assert summary(tmp_path, [0.5])["best"]["val/map_all/collar"] is None
+
+
+def test_steps_images_parameters_and_origin_are_kept(tmp_path: Path) -> None:
+    found = summary(tmp_path, [0.5, 0.25, 0.75])
+    assert (found["steps"], found["images"], found["parameters"]) == (3, 3, 1)
+    assert found["images_per_second"] > 3 / (found["seconds"] + 0.1)
+    assert found["versions"]["torch"] == torch.__version__.partition("+")[0]
+    assert found["device"].startswith("CPU")
+
+
+def test_the_commit_is_that_of_the_checkout_alone(tmp_path: Path) -> None:
+    package = tmp_path / "src" / "own"
+    package.mkdir(parents=True)
+    assert commit_of(package) is None
+    (package / "a.py").write_text("a = 1\n", encoding="utf-8")
+    name = ("-c", "user.name=A", "-c", "user.email=a@b.c")
+    for words in (("init", "-q"), ("add", "."), (*name, "commit", "-q", "-m", "First")):
+        subprocess.run(["git", "-C", str(tmp_path), *words], check=True)
+    commit = commit_of(package)
+    assert commit is not None
+    assert len(commit) == 40
+    (package / "a.py").write_text("a = 2\n", encoding="utf-8")
+    assert commit_of(package) == f"{commit}+"
+    elsewhere = package / "site-packages" / "own"
+    elsewhere.mkdir(parents=True)
+    assert commit_of(elsewhere) is None, "the repository around it is not its own"

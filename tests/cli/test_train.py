@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from subprocess import CompletedProcess
@@ -144,3 +145,41 @@ def test_a_training_goes_on_where_it_ended(
     before, after = torch.load(trained / last), torch.load(tmp_path / "shop" / "0" / last)
     assert (before["epoch"], after["epoch"]) == (0, 1)
     assert after["global_step"] == 2 * before["global_step"] == 8
+
+
+def test_a_training_that_ends_within_an_epoch_is_validated_and_ranked_in_other_ways(
+    m3net: Command, settings: Path, tmp_path: Path
+) -> None:
+    steps = ("--trainer.max_epochs=-1", "--trainer.max_steps=6")
+    rankings = ("--rankings=[attribute,class]", "--model.metrics.top_k=0")
+    done = m3net("train", "--config", settings, "--runs", tmp_path, *steps, *rankings)
+    assert done.returncode == 0, done.stderr
+    run = tmp_path / "shop" / "0"
+    with (run / "metrics.csv").open(encoding="utf-8") as file:
+        rows = [row for row in csv.DictReader(file) if row["val/map_all"]]
+    # Four steps are an epoch; the third and fourth row are the validations after the training.
+    assert [row["step"] for row in rows][:2] == ["3", "5"]
+    summary = json.loads((run / "metrics.json").read_text(encoding="utf-8"))
+    assert (summary["steps"], summary["images"]) == (6, 6 * 16)
+    assert summary["images_per_second"] > 0
+    for ranking, folder in (("class", run), ("attribute", run / "rankings" / "attribute")):
+        for command, name in (("validate", "validate"), ("test", "test")):
+            expected = (folder / name / "scores.csv").read_text(encoding="utf-8")
+            copy = tmp_path / f"{ranking}-{command}"
+            (copy / "checkpoints").mkdir(parents=True)
+            shutil.copy(run / "config.yaml", copy)
+            shutil.copy(run / "checkpoints" / "best.ckpt", copy / "checkpoints")
+            words = (command, "--ckpt_path", copy, f"--model.ranking={ranking}")
+            assert m3net(*words).returncode == 0
+            assert (copy / name / "scores.csv").read_text(encoding="utf-8") == expected
+
+
+def test_a_ranking_that_the_network_has_not_is_refused_before_the_training(
+    m3net: Command, settings: Path, tmp_path: Path
+) -> None:
+    off = "--model.network.attribute_attention=false"
+    words = ("train", "--config", settings, "--runs", tmp_path, off, "--rankings=[attribute]")
+    done = m3net(*words)
+    assert done.returncode == 2
+    assert "ranking=attribute needs attribute vectors" in done.stderr
+    assert not (tmp_path / "shop" / "0" / "config.yaml").exists()

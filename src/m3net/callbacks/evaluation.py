@@ -30,7 +30,8 @@ class EvaluationReport(L.Callback):
         """Say where to write and how much to draw; the metrics say how many results of a query.
 
         Args:
-            folder: The run folder; reports go to its subfolders "test" and "validate".
+            folder: The run folder; reports go to its subfolders "test" and "validate", tables of
+                another ranking than the configured one to those of rankings/<ranking>.
             queries: Queries per attribute in a gallery picture, from the best to the worst.
             photos: Photos in the attention picture.
             details: Whether classes.csv and queries.csv are written.
@@ -81,7 +82,8 @@ class EvaluationReport(L.Callback):
             metrics.check_complete(torch.from_numpy(records.roles), torch.from_numpy(num_labels))
         if not is_first_process():
             return
-        folder = self.folder / name
+        own = task.ranking == task.hparams["ranking"]
+        folder = (self.folder if own else self.folder / "rankings" / task.ranking) / name
         folder.mkdir(parents=True, exist_ok=True)
         write_scores(scores, metrics.protocol, folder)
         if self.details:
@@ -89,10 +91,12 @@ class EvaluationReport(L.Callback):
             targets = torch.from_numpy(records.targets(range(len(records))))
             write_classes(metrics.class_table(targets), *about, folder / "classes.csv")
             write_queries(results, records, *about, folder / "queries.csv")
-        if metrics.config.top_k:
+        if metrics.config.top_k and own:
             GalleryMaker(dataset, task.taxonomy, self.queries).draw_all(results, folder)
-        draw_query_attention(task, dataset, results, self.photos, folder / "attention.png")
-        table = render_scores(scores, name, metrics.protocol, metrics.config, len(dataset))
+        if own:
+            draw_query_attention(task, dataset, results, self.photos, folder / "attention.png")
+        title = name if own else f"{name}, ranking {task.ranking}"
+        table = render_scores(scores, title, metrics.protocol, metrics.config, len(dataset))
         self.tables.append(table)
 
 

@@ -1,4 +1,4 @@
-"""After a training: its best and last scores in one small file."""
+"""After a training: its best and last scores, its speed and its origin in one small file."""
 
 import json
 import math
@@ -7,12 +7,25 @@ from pathlib import Path
 from typing import Any
 
 import lightning as L
+import torch
 
+from m3net.callbacks.origin import origin
 from m3net.runs import is_first_process
+
+WARM_UP = 10
+"""Steps that the speed leaves out, where there are twice as many: workers and kernels start."""
 
 
 class TrainingSummary(L.Callback):
-    """Writes metrics.json: scores of the best and the last epoch, and how long it all took."""
+    """Writes metrics.json.
+
+    * seconds: of the whole fit, validations included.
+    * steps, images: of the optimizer, and what they saw, over all processes.
+    * images_per_second: of training steps with their loading, without validations.
+    * parameters: those that are trained, of the network and of the losses.
+    * best, last: scores of these epochs; null without a validation.
+    * commit, device, versions: see `origin`.
+    """
 
     def __init__(self, folder: Path, monitor: str = "val/map_all") -> None:
         """Say where to write and what "best" means.
@@ -22,7 +35,8 @@ class TrainingSummary(L.Callback):
             monitor: The score whose highest value is best.
         """
         self.folder, self.monitor = folder, monitor
-        self._start = time.monotonic()
+        self._start = self._clock = time.monotonic()
+        self._durations: list[float] = []
         self._best: dict[str, float] = {}
         self._last: dict[str, float] = {}
 
@@ -35,6 +49,33 @@ class TrainingSummary(L.Callback):
         """
         del trainer, pl_module
         self._start = time.monotonic()
+
+    def on_train_epoch_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Start the clock of the first step.
+
+        Args:
+            trainer: Not used.
+            pl_module: Not used.
+        """
+        del trainer, pl_module
+        self._clock = time.monotonic()
+
+    def on_train_batch_end(
+        self,
+        trainer: L.Trainer,
+        pl_module: L.LightningModule,
+        outputs: Any,  # noqa: ANN401 - Lightning's signature
+        batch: Any,  # noqa: ANN401
+        batch_idx: int,
+    ) -> None:
+        """Take a batch's time, that of loading it included."""
+        del outputs, batch, batch_idx
+        if pl_module.device.type == "cuda" and (trainer.is_last_batch or trainer.should_stop):
+            # Kernels that are still queued would be counted as validation.
+            torch.cuda.synchronize(pl_module.device)
+        now = time.monotonic()
+        self._durations.append(now - self._clock)
+        self._clock = now
 
     def on_validation_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Note an epoch's scores, but not those of a sanity check.
@@ -50,23 +91,46 @@ class TrainingSummary(L.Callback):
             }
             if self._last[self.monitor] > self._best.get(self.monitor, float("-inf")):
                 self._best = self._last
+        self._clock = time.monotonic()
 
     def on_fit_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Write the file.
 
         Args:
-            trainer: Not used.
-            pl_module: Not used.
+            trainer: Knows the steps and the loader.
+            pl_module: Knows its parameters and its device.
         """
-        del trainer, pl_module
-        if is_first_process() and self._last:
-            seconds = round(time.monotonic() - self._start, 1)
-            best, last = _plain(self._best), _plain(self._last)
-            content: dict[str, Any] = {"seconds": seconds, "best": best, "last": last}
-            text = json.dumps(content, indent=2)
-            (self.folder / "metrics.json").write_text(text + "\n", encoding="utf-8")
+        if not is_first_process() or trainer.train_dataloader is None:
+            return
+        per_batch = trainer.train_dataloader.batch_size * trainer.world_size
+        trained = [p.numel() for p in pl_module.parameters() if p.requires_grad]
+        content: dict[str, Any] = {
+            "seconds": round(time.monotonic() - self._start, 1),
+            "steps": trainer.global_step,
+            "images": per_batch * len(self._durations),
+            "images_per_second": round(per_batch * steps_per_second(self._durations), 2),
+            "parameters": sum(trained),
+            "best": _plain(self._best),
+            "last": _plain(self._last),
+        }
+        text = json.dumps(content | origin(pl_module.device), indent=2)
+        (self.folder / "metrics.json").write_text(text + "\n", encoding="utf-8")
 
 
-def _plain(scores: dict[str, float]) -> dict[str, float | None]:
+def steps_per_second(durations: list[float]) -> float:
+    """Give the speed without the first `WARM_UP` steps, where there are twice as many.
+
+    Example:
+        >>> steps_per_second([3.0, 0.5, 0.5])
+        0.75
+        >>> steps_per_second([3.0] * 10 + [0.5] * 10)
+        2.0
+    """
+    timed = durations[WARM_UP:] if len(durations) >= 2 * WARM_UP else durations
+    return len(timed) / max(sum(timed), 1e-9)
+
+
+def _plain(scores: dict[str, float]) -> dict[str, float | None] | None:
     """JSON knows no NaN, which an attribute without queries has for a score."""
-    return {name: None if math.isnan(value) else value for name, value in scores.items()}
+    named = {name: None if math.isnan(value) else value for name, value in scores.items()}
+    return named or None

@@ -1,0 +1,176 @@
+"""Jobs as processes: side by side, each with a log and a record, and none twice."""
+
+import json
+import os
+import shlex
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from m3net.comparison.plan import Job
+from m3net.errors import ConfigError
+
+_NOTHING = object()
+_PAUSE = 0.1
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a job that was started.
+
+    Attributes:
+        job: The job.
+        run: Its run folder; None where it failed.
+        log: All that it said.
+        seconds: How long it took, start and test included.
+        reason: The last line of the log, where it failed.
+    """
+
+    job: Job
+    run: Path | None
+    log: Path
+    seconds: float
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Runner:
+    """Runs jobs and knows which are done.
+
+    A job is done when its record is there, which is written last, and with it all files that it
+    names. One that was stopped is done again from its start, in a new run folder.
+
+    Attributes:
+        folder: Takes runs/, logs/ and records/.
+    """
+
+    folder: Path
+
+    def find(self, job: Job) -> Path | None:
+        """Give the run folder of a job that is done, None where it is not.
+
+        Raises:
+            ConfigError: It was done with other settings.
+        """
+        file = self._record(job)
+        if not file.is_file():
+            return None
+        record = json.loads(file.read_text(encoding="utf-8"))
+        run: Path = self.folder / record["run"]
+        if not all((run / name).is_file() for name in record["files"]):
+            return None
+        changes = differences(record["settings"], _plain(job.settings))
+        if changes:
+            raise ConfigError(
+                f"{file} was made with other settings: {'; '.join(changes)}. Restore them, choose "
+                "another name, or delete the file to train anew."
+            )
+        return run
+
+    def run(self, jobs: Sequence[Job], limit: int, tell: Callable[[Outcome], None]) -> None:
+        """Run jobs, some of them side by side; one that fails stops no other.
+
+        Args:
+            jobs: Those that are not done.
+            limit: How many side by side.
+            tell: Takes what became of each, when it ends.
+        """
+        waiting = list(jobs)
+        running: dict[str, tuple[Job, subprocess.Popen[bytes], float]] = {}
+        # What is stopped by a time limit leaves no trainings behind, as what is stopped by hand.
+        before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+        try:
+            while waiting or running:
+                while waiting and len(running) < limit:
+                    job = waiting.pop(0)
+                    running[job.name] = (job, self._start(job, limit), time.monotonic())
+                for name, (job, process, start) in list(running.items()):
+                    if process.poll() is not None:
+                        del running[name]
+                        took = time.monotonic() - start
+                        tell(self._finish(job, process.returncode, took))
+                time.sleep(_PAUSE)
+        finally:
+            for _, process, _ in running.values():
+                process.terminate()
+            for _, process, _ in running.values():
+                process.wait()
+            signal.signal(signal.SIGTERM, before)
+
+    def _start(self, job: Job, limit: int) -> subprocess.Popen[bytes]:
+        command = [sys.executable, "-m", "m3net", *job.words]
+        threads = str(max(1, (os.cpu_count() or 1) // limit))
+        log = self._log(job)
+        log.parent.mkdir(parents=True, exist_ok=True)
+        with log.open("w", encoding="utf-8") as stream:
+            stream.write(f"{shlex.join(command)}\n")
+            stream.flush()
+            return subprocess.Popen(
+                command,
+                stdout=stream,
+                stderr=subprocess.STDOUT,
+                # Side by side each would else take all cores.
+                env={"OMP_NUM_THREADS": threads} | os.environ if limit > 1 else None,
+            )
+
+    def _finish(self, job: Job, code: int, seconds: float) -> Outcome:
+        log = self._log(job)
+        parent = self.folder / "runs" / job.name
+        runs = [own for own in parent.glob("*") if own.name.isdigit()]
+        run = max(runs, key=lambda own: int(own.name), default=None)
+        lost = [name for name in job.files if run is None or not (run / name).is_file()]
+        if code or run is None or lost:
+            lines = log.read_text(encoding="utf-8", errors="replace").split("\n")
+            last = next((line for line in reversed(lines) if line.strip()), "")
+            reason = last if code else f"its run folder lacks {', '.join(lost)}"
+            return Outcome(job, None, log, seconds, reason)
+        record = {
+            "command": shlex.join(["m3net", *job.words]),
+            "run": str(run.relative_to(self.folder)),
+            "files": job.files,
+            "settings": job.settings,
+        }
+        file = self._record(job)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        part = file.with_suffix(".part")
+        part.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+        part.replace(file)
+        return Outcome(job, run, log, seconds)
+
+    def _log(self, job: Job) -> Path:
+        return self.folder / "logs" / f"{job.name}.txt"
+
+    def _record(self, job: Job) -> Path:
+        return self.folder / "records" / f"{job.name}.json"
+
+
+def differences(before: dict[str, Any], now: dict[str, Any], path: str = "") -> list[str]:
+    """Name the settings that differ, with both values.
+
+    Example:
+        >>> differences({"a": {"b": 1}, "c": 2}, {"a": {"b": 3}, "c": 2, "d": 4})
+        ['a.b was 1 and is 3', 'd was not there and is 4']
+    """
+    found = []
+    for key in dict.fromkeys((*before, *now)):
+        old, new = before.get(key, _NOTHING), now.get(key, _NOTHING)
+        if isinstance(old, dict) and isinstance(new, dict):
+            found += differences(old, new, f"{path}{key}.")
+        elif old != new:
+            found.append(f"{path}{key} was {_word(old)} and is {_word(new)}")
+    return found
+
+
+def _word(value: object) -> str:
+    return "not there" if value is _NOTHING else json.dumps(value)
+
+
+def _plain(settings: dict[str, Any]) -> dict[str, Any]:
+    """Give settings as JSON gives them back."""
+    plain: dict[str, Any] = json.loads(json.dumps(settings))
+    return plain
