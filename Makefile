@@ -44,7 +44,7 @@ types: $(INSTALLED) ## check types
 
 check: format lint types test ## all of the above
 
-bench: $(INSTALLED) ## measure against the limits (BENCH=train_step, loader, prepare, annotations, retrieval, sharing or bf16_scores for one)
+bench: $(INSTALLED) ## measure against the limits (BENCH=train_step, loader, prepare, annotations, retrieval, sharing, device_retrieval or bf16_scores for one)
 	$(BIN)/python -m benchmarks $(BENCH)
 
 clean: ## remove .venv and caches; runs and data stay

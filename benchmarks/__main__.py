@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 NAMES = (
     *("train_step", "loader", "prepare", "annotations", "retrieval", "sharing"),
-    "bf16_scores",
+    *("device_retrieval", "bf16_scores"),
 )
 
 

@@ -1,0 +1,139 @@
+"""All retrieval metrics on a GPU beside the product of queries and gallery alone.
+
+Times are over that of the product in TF32, the fastest that keeps the range of float32. Lists are
+of 10 gallery images. Plain is the ranking by its definition: every score sorted.
+"""
+
+import statistics
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import fields
+from math import ceil, inf
+
+import torch
+
+from benchmarks.__main__ import Figure
+from benchmarks.galleries import Task, deepfashion_tasks, fashionai_tasks
+from m3net.metrics import CUTOFFS, Images, QueryResults, rank
+from m3net.metrics.ranking.plain import rank_plainly
+from m3net.protocol import Protocol
+
+ROUNDS, PLAIN_ROUNDS = 7, 2
+LISTED = 10
+PLAIN_SCORES = 2**24
+Pair = tuple[Images, Images]
+
+
+def measure() -> Iterator[Figure]:
+    """Measure FashionAI's size, then DeepFashion's; yield nothing where there is no GPU."""
+    if not torch.cuda.is_available():
+        sys.stderr.write("device_retrieval needs a CUDA device, and there is none: skipped\n")
+        return
+    sys.stderr.write(f"device_retrieval on {torch.cuda.get_device_name()}\n")
+    yield from _measure("fashionai", fashionai_tasks(), "single")
+    yield from _measure("deepfashion", deepfashion_tasks(), "multi")
+
+
+def _measure(name: str, tasks: Iterator[Task], protocol: Protocol) -> Iterator[Figure]:
+    drawn = [task.draw() for task in tasks]
+    pairs = [_on_device(*pair) for pair in drawn]
+
+    def ranked(top_k: int) -> list[QueryResults]:
+        return [rank(*pair, protocol=protocol, top_k=top_k) for pair in pairs]
+
+    def ranked_plainly() -> list[QueryResults]:
+        return [_rank_plainly(*pair, protocol) for pair in pairs]
+
+    product = {
+        "product_bf16": _product(pairs, torch.bfloat16),
+        "product_float32": _product(pairs, torch.float32),
+        "product_float64": _product(pairs, torch.float64),
+    }
+    tf32 = _median(_product(pairs, torch.float32), ROUNDS, precision="high")
+    yield Figure(f"device_retrieval.{name}_product_tf32_ms", 1000 * tf32)
+    for step, multiply in product.items():
+        yield Figure(f"device_retrieval.{name}_{step}_over_tf32", _median(multiply, ROUNDS) / tf32)
+    # What the user allows of TF32 must change nothing.
+    seconds = {
+        "rank": _median(lambda: ranked(0), ROUNDS, precision="high"),
+        "lists": _median(lambda: ranked(LISTED), ROUNDS, precision="high"),
+        "plain": _median(ranked_plainly, PLAIN_ROUNDS),
+    }
+    for step, own in seconds.items():
+        yield Figure(f"device_retrieval.{name}_{step}_over_tf32", own / tf32)
+    yield Figure(f"device_retrieval.{name}_plain_over_rank", seconds["plain"] / seconds["rank"])
+    yield Figure(f"device_retrieval.{name}_extra_memory_mib", _extra_memory(lambda: ranked(0)))
+    found = ranked(LISTED)
+    unit, most = 1e12, "<=1"
+    off = _difference(found, ranked_plainly())
+    yield Figure(f"device_retrieval.{name}_off_plain_in_1e-12", unit * off, most)
+    # The smallest will do: on the CPU all take long.
+    least = min(range(len(drawn)), key=lambda place: len(drawn[place][1]))
+    on_cpu = rank(*drawn[least], protocol=protocol, top_k=LISTED)
+    off = _difference([found[least]], [on_cpu])
+    yield Figure(f"device_retrieval.{name}_off_cpu_in_1e-12", unit * off, most)
+
+
+def _on_device(queries: Images, gallery: Images) -> Pair:
+    ours, theirs = (
+        Images(*(column.cuda() for column in (own.embeddings, own.targets, own.index)))
+        for own in (queries, gallery)
+    )
+    return (theirs, theirs) if queries is gallery else (ours, theirs)
+
+
+def _product(pairs: Sequence[Pair], dtype: torch.dtype) -> Callable[[], object]:
+    """Give a step that multiplies, with embeddings that are of this type beforehand."""
+    own = [[images.embeddings.to(dtype) for images in pair] for pair in pairs]
+    # Only the last scores are kept, as a ranking keeps one block.
+    return lambda: [(queries @ gallery.T).shape for queries, gallery in own]
+
+
+def _rank_plainly(queries: Images, gallery: Images, protocol: Protocol) -> QueryResults:
+    blocks = queries.split(ceil(len(queries) * len(gallery) / PLAIN_SCORES))
+    wide = gallery.double()
+    ranked = (rank_plainly(block, wide, protocol, CUTOFFS, LISTED) for block in blocks)
+    return QueryResults.concatenate([results for own in ranked for results in own])
+
+
+def _median(step: Callable[[], object], rounds: int, precision: str = "highest") -> float:
+    """Give the seconds of a step, after one that warms up.
+
+    Args:
+        step: What is timed.
+        rounds: How often.
+        precision: Of products of float32; "high" is TF32.
+    """
+    torch.set_float32_matmul_precision(precision)
+    seconds = []
+    for _ in range(rounds + 1):
+        torch.cuda.synchronize()
+        start = time.perf_counter()
+        step()
+        torch.cuda.synchronize()
+        seconds.append(time.perf_counter() - start)
+    torch.set_float32_matmul_precision("highest")
+    return statistics.median(seconds[1:])
+
+
+def _extra_memory(step: Callable[[], object]) -> float:
+    """Give by how many MiB a step raises the peak of what is allocated on the device."""
+    torch.cuda.synchronize()
+    torch.cuda.reset_peak_memory_stats()
+    before = torch.cuda.memory_allocated()
+    step()
+    return (torch.cuda.max_memory_allocated() - before) / 2**20
+
+
+def _difference(ours: Sequence[QueryResults], theirs: Sequence[QueryResults]) -> float:
+    """Give how far any term is from that of another ranking; inf where what is found differs."""
+    most = 0.0
+    for own, other in zip(ours, theirs, strict=True):
+        names = [field.name for field in fields(own) if field.name not in ("terms", "top_score")]
+        columns = [[getattr(results, name).cpu() for name in names] for results in (own, other)]
+        if not all(map(torch.equal, *columns)):
+            return inf
+        for name, values in own.terms.items():
+            most = max(most, float((values.cpu() - other.terms[name].cpu()).abs().max()))
+    return most
