@@ -55,6 +55,7 @@ class M3NetTask(L.LightningModule):
         optimizer: OptimizerConfig = OptimizerConfig(),
         ranking: Ranking = "class",
         metrics: MetricsConfig = MetricsConfig(),
+        mirror: bool = False,
         protocol: Protocol = "single",
     ) -> None:
         """Build the network with random weights.
@@ -69,6 +70,8 @@ class M3NetTask(L.LightningModule):
                 vectors gated by their probabilities, the class probabilities (posterior), or
                 attribute and class vectors side by side (duet).
             metrics: Which metrics validation and test compute, and how.
+            mirror: Whether images are ranked by the mean of their vectors and those of their mirror
+                images, in validation, test and prediction.
             protocol: What a query is in validation and test. Filled in from the data.
         """
         super().__init__()
@@ -81,11 +84,12 @@ class M3NetTask(L.LightningModule):
                 "optimizer": asdict(optimizer),
                 "ranking": ranking,
                 "metrics": metrics.to_plain(),
+                "mirror": mirror,
                 "protocol": protocol,
             }
         )
         self.taxonomy = Taxonomy.from_plain(labels["taxonomy"])
-        self.ranking, self.optimizer_config = ranking, optimizer
+        self.ranking, self.optimizer_config, self.mirror = ranking, optimizer, mirror
         sizes = self.taxonomy.sizes
         self.network = build_network(network, sizes).to(memory_format=torch.channels_last)
         self.loss = CombinedLoss(
@@ -94,6 +98,7 @@ class M3NetTask(L.LightningModule):
             positives=torch.tensor(labels["positives"]),
             annotated=torch.tensor(labels["annotated"]),
             dim=self.network.vector_dim,
+            multi_label=[attribute.multi_label for attribute in self.taxonomy],
         )
         self.val_metrics, self.test_metrics = (
             RetrievalMetrics(self.taxonomy.names, sizes, protocol=protocol, config=metrics)
@@ -200,9 +205,7 @@ class M3NetTask(L.LightningModule):
     def predict_step(self, batch: Batch, batch_idx: int) -> Prediction:
         """Give ranking vectors and class probabilities of images without labels."""
         del batch_idx
-        outputs = self.network(batch["image"])
-        probabilities = self.probabilities(outputs)
-        embeddings = represent(outputs, probabilities, self.taxonomy.sizes, self.ranking)
+        embeddings, probabilities = self._look(batch["image"])
         return Prediction(index=batch["index"], embeddings=embeddings, probabilities=probabilities)
 
     def probabilities(self, outputs: Outputs) -> Tensor:
@@ -244,11 +247,20 @@ class M3NetTask(L.LightningModule):
         named = {f"{split}/{name}": value for name, value in means.items()}
         self.log_dict(named, sync_dist=True)
 
+    def _look(self, images: Tensor) -> tuple[list[Tensor], Tensor]:
+        """Give ranking vectors and probabilities of images, or means with their mirror images."""
+        views = [images, images.flip(3)] if self.mirror else [images]
+        found = []
+        for view in views:
+            outputs = self.network(view)
+            probabilities = self.probabilities(outputs)
+            vectors = represent(outputs, probabilities, self.taxonomy.sizes, self.ranking)
+            found.append([*vectors, probabilities])
+        *vectors, probabilities = (torch.stack(own).mean(dim=0) for own in zip(*found, strict=True))
+        return vectors, probabilities
+
     def _update(self, metrics: RetrievalMetrics, batch: Batch) -> None:
-        outputs = self.network(batch["image"])
-        embeddings = represent(
-            outputs, self.probabilities(outputs), self.taxonomy.sizes, self.ranking
-        )
+        embeddings, _ = self._look(batch["image"])
         metrics.update(
             embeddings, batch["targets"], batch["roles"], batch["index"], batch["product"]
         )
@@ -262,6 +274,7 @@ def build_task(hyper_parameters: Mapping[str, Any]) -> M3NetTask:
         loss=LossConfig(**hyper_parameters["loss"]),
         optimizer=OptimizerConfig(**hyper_parameters["optimizer"]),
         ranking=hyper_parameters["ranking"],
+        mirror=hyper_parameters.get("mirror", False),
         metrics=MetricsConfig.from_plain(hyper_parameters["metrics"]),
         protocol=hyper_parameters["protocol"],
     )

@@ -15,7 +15,7 @@ from cv2.typing import MatLike
 from numpy.typing import NDArray
 
 Resize = Literal["letterbox", "crop", "stretch"]
-Augmentation = Literal["none", "light", "strong"]
+Augmentation = Literal["none", "geometric", "light", "strong"]
 
 _WHITE = 255
 _GREY = 128
@@ -42,7 +42,8 @@ class Transform:
             size: Height and width of the result in pixels.
             resize: "letterbox" keeps the whole picture and pads with white (lengths need the
                 hem); "crop" takes the central square; "stretch" changes the proportions.
-            augmentation: "none"; "light" mirrors, crops a little and changes the brightness;
+            augmentation: "none"; "geometric" mirrors and crops a little, which leaves colours
+                as they are; "light" changes the brightness as well;
                 "strong" also turns, moves, changes the saturation and hides rectangles.
         """
         self.size = size
@@ -111,11 +112,12 @@ class _MirrorCropShade(A.Sequential):  # type: ignore[misc]  # albumentations ha
 
 def _augment_steps(size: int, augmentation: Augmentation) -> list[Any]:
     """Change what a camera and a model would change, never what a label names."""
+    shade = 0.0 if augmentation == "geometric" else 0.5
     light = [
         A.HorizontalFlip(p=0.5),
         # Half of the images stay whole, and the others nearly so: lengths need the hem.
         A.RandomResizedCrop(size=(size, size), scale=(0.75, 1.0), ratio=(0.85, 1.18), p=0.5),
-        A.RandomBrightnessContrast(brightness_limit=0.15, contrast_limit=0.15, p=0.5),
+        A.RandomBrightnessContrast(brightness_limit=0.15, contrast_limit=0.15, p=shade),
     ]
     strong = [
         A.Affine(
@@ -137,4 +139,6 @@ def _augment_steps(size: int, augmentation: Augmentation) -> list[Any]:
         ),
     ]
     at_once = _MirrorCropShade(light, p=1)
-    return {"none": [], "light": [at_once], "strong": [at_once, *strong]}[augmentation]
+    if augmentation == "none":
+        return []
+    return [at_once, *strong] if augmentation == "strong" else [at_once]

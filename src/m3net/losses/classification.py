@@ -1,5 +1,8 @@
 """Attribute level: is this class of the attribute on the image?"""
 
+from collections.abc import Sequence
+
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -24,6 +27,46 @@ def positive_weights(positives: Tensor, annotated: Tensor, power: float, maximum
     ratio = (annotated - positives).float() / positives.clamp(min=1)
     weight = (ratio**power).clamp(1 / maximum, maximum)
     return weight.masked_fill(positives == 0, 1.0)
+
+
+class SoftmaxClassificationLoss(nn.Module):
+    """Cross-entropy over the classes of an attribute, where an image carries one of them.
+
+    Classes then compete, as they do in the posterior that ranks. Attributes of which an image may
+    carry several take the binary loss without weights. The mean is that over the pairs of an image
+    and an attribute that the image is annotated for. Not the paper's.
+    """
+
+    positive_weight: Tensor
+
+    def __init__(self, sizes: Sequence[int], multi_label: Sequence[bool]) -> None:
+        """Fix the classes.
+
+        Args:
+            sizes: Number of classes of each attribute.
+            multi_label: Whether an image may carry several classes of each attribute.
+        """
+        super().__init__()
+        self.sizes, self.multi_label = list(sizes), list(multi_label)
+        self.register_buffer("positive_weight", torch.ones(sum(sizes)))
+
+    def forward(self, logits: Tensor, targets: Tensor, annotated: Tensor) -> Tensor:
+        """Give the loss of a batch; see `AttributeClassificationLoss`."""
+        parts = zip(
+            torch.split(logits.float(), self.sizes, dim=1),
+            torch.split(targets.float(), self.sizes, dim=1),
+            annotated.unbind(dim=1),
+            self.multi_label,
+            strict=True,
+        )
+        total = logits.new_zeros((), dtype=torch.float32)
+        for own, target, known, several in parts:
+            if several:
+                loss = F.binary_cross_entropy_with_logits(own, target, reduction="none").mean(dim=1)
+            else:
+                loss = F.cross_entropy(own, target, reduction="none")
+            total = total + (loss * known).sum()
+        return total / annotated.sum().clamp(min=1)
 
 
 class AttributeClassificationLoss(nn.Module):

@@ -6,6 +6,7 @@ for its local branch.
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -14,7 +15,11 @@ from torch import Tensor, nn
 
 from m3net.errors import ConfigError
 from m3net.losses.centers import CenterTripletLoss, ClassCenters
-from m3net.losses.classification import AttributeClassificationLoss, positive_weights
+from m3net.losses.classification import (
+    AttributeClassificationLoss,
+    SoftmaxClassificationLoss,
+    positive_weights,
+)
 from m3net.losses.gathering import gather_batch
 from m3net.losses.local import alignment_loss
 from m3net.losses.triplet import (
@@ -40,9 +45,11 @@ class LossConfig:
         margin: Margin of all triplet losses in units of the cosine, 0 to 2.
         center: Class centres as moving averages ("ema") or as weights ("learnable").
         center_momentum: Share of the old centre that each step keeps, 0 to below 1; "ema" only.
+        classification: The classification loss: a binary one for each class, as in the paper, or
+            one softmax over the classes of an attribute, where an image carries one of them.
         balance_power: How strongly rare classes are raised in the classification loss: a
             positive weighs (negatives / positives) ** balance_power. 0 does not balance, 1 does
-            so fully.
+            so fully; "binary" only.
         balance_maximum: The weight of a positive stays within 1 / balance_maximum and
             balance_maximum, at least 1.
         gather: In distributed training, compute the losses on the batches of all processes
@@ -59,6 +66,7 @@ class LossConfig:
     margin: float = 0.2
     center: Literal["ema", "learnable"] = "ema"
     center_momentum: float = 0.9
+    classification: Literal["binary", "softmax"] = "binary"
     balance_power: float = 0.5
     balance_maximum: float = 10.0
     gather: bool = False
@@ -132,6 +140,7 @@ class CombinedLoss(nn.Module):
         positives: Tensor,
         annotated: Tensor,
         dim: int,
+        multi_label: Sequence[bool] = (),
     ) -> None:
         """Make the losses for the classes of a taxonomy.
 
@@ -141,6 +150,8 @@ class CombinedLoss(nn.Module):
             positives: (M,) number of training images that carry each class.
             annotated: (M,) number of training images annotated for the attribute of each class.
             dim: D, the size of a vector.
+            multi_label: Whether an image may carry several classes of each attribute; for "softmax"
+                only.
         """
         super().__init__()
         weight = positive_weights(
@@ -150,7 +161,12 @@ class CombinedLoss(nn.Module):
         self.gather, self.margin = config.gather, config.margin
         self.drawn = config.triplets == "drawn"
         self.weights = {name: value for name, value in config.weights.items() if value > 0}
-        self.classification = AttributeClassificationLoss(attribute_of_class, weight)
+        self.classification: AttributeClassificationLoss | SoftmaxClassificationLoss
+        if config.classification == "softmax":
+            sizes = attribute_of_class.bincount().tolist()
+            self.classification = SoftmaxClassificationLoss(sizes, multi_label)
+        else:
+            self.classification = AttributeClassificationLoss(attribute_of_class, weight)
         self.instance = ClassTripletLoss(config.margin)
         self.center = CenterTripletLoss(config.margin)
         # A learnable centre outside the loss would be a weight without a gradient, which

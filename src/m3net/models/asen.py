@@ -111,7 +111,7 @@ class Asen(Network):
         """
         super().__init__()
         self.config = config
-        self.backbone = Backbone(config.backbone, config.stride)
+        self.backbone = Backbone(config.backbone, config.stride, config.beside)
         channels, dim = self.backbone.channels, config.attention_dim
         self.block: AsenBlock | AsenV2Block
         if config.head == "asen":

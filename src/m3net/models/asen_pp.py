@@ -133,7 +133,7 @@ class AsenPP(Network):
         """
         super().__init__()
         self.config = config
-        self.backbone = Backbone(config.backbone, config.stride)
+        self.backbone = Backbone(config.backbone, config.stride, config.beside)
         shape = (len(sizes), config.attention_dim, config.embedding_dim)
         self.block = AsenBlock(self.backbone.channels, *shape)
         self.local = LocalBranch(config.local, config.stride, *shape)

@@ -2,12 +2,14 @@
 
 import difflib
 import pickle
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 from urllib.error import URLError
 
 import timm
 import torch
+import torch.nn.functional as F
 from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 from safetensors import SafetensorError
 from timm.layers.format import Format
@@ -27,7 +29,7 @@ _UNREADABLE = (
 
 
 class Backbone(nn.Module):
-    """A timm network up to the stage of a given stride.
+    """A timm network up to the stage of a given stride, or with maps of other stages beside it.
 
     Normalisation happens here, on the device, with the statistics the network was pretrained with:
     loaders then move a quarter of the bytes and never copy a batch of floats.
@@ -39,19 +41,23 @@ class Backbone(nn.Module):
     mean: Tensor
     std: Tensor
 
-    def __init__(self, name: str, stride: int = 16) -> None:
+    def __init__(self, name: str, stride: int = 16, beside: Sequence[int] = ()) -> None:
         """Build the network with random weights; nothing is downloaded.
 
         Args:
             name: A timm model name, as "resnet50".
             stride: Pixels of the image per cell of the feature map.
+            beside: Strides of other stages, whose maps are brought to the same size and joined to
+                it: finer ones by means, coarser ones by bilinear interpolation.
 
         Raises:
-            ConfigError: timm has no such network or tag, or it has no stage of that stride.
+            ConfigError: timm has no such network or tag, or it has no stage of such a stride.
         """
         super().__init__()
         self.name, self.stride = name, stride
-        self._stage, self.channels = _find_stage(name, stride)
+        stages = [_find_stage(name, wanted) for wanted in (stride, *beside)]
+        self._stages = [stage for stage, _ in stages]
+        self.channels = sum(channels for _, channels in stages)
         self.net = self._create()
         self._channels_last = getattr(self.net, "output_fmt", None) == Format.NHWC
         statistics = timm.get_pretrained_cfg(name)
@@ -63,7 +69,7 @@ class Backbone(nn.Module):
         if self.name.startswith(("vit_", "deit")):
             options["dynamic_img_size"] = True
         net: nn.Module = timm.create_model(
-            self.name, features_only=True, out_indices=(self._stage,), **options
+            self.name, features_only=True, out_indices=tuple(sorted(self._stages)), **options
         )
         return net
 
@@ -128,13 +134,27 @@ class Backbone(nn.Module):
         """
         pixels = images.to(self.mean.dtype).contiguous(memory_format=torch.channels_last)
         try:
-            features: Tensor = self.net(pixels.sub_(self.mean).div_(self.std))[0]
+            maps: list[Tensor] = self.net(pixels.sub_(self.mean).div_(self.std))
         except AssertionError as error:  # timm's way to say that the size does not fit
             raise ConfigError(
                 f"{self.name} does not take images of {images.shape[2]} x {images.shape[3]} px "
                 f"({error}): set data.loading.image_size to a size that it takes."
             ) from error
-        return features.permute(0, 3, 1, 2) if self._channels_last else features
+        if self._channels_last:
+            maps = [features.permute(0, 3, 1, 2) for features in maps]
+        by_stage = dict(zip(sorted(self._stages), maps, strict=True))
+        main, *others = (by_stage[stage] for stage in self._stages)
+        if not others:
+            return main
+        return torch.cat([main, *(_resize(other, main) for other in others)], dim=1)
+
+
+def _resize(features: Tensor, like: Tensor) -> Tensor:
+    """Bring a map to the height and width of another."""
+    size = like.shape[2], like.shape[3]
+    if features.shape[2] > size[0]:
+        return F.adaptive_avg_pool2d(features, size)
+    return F.interpolate(features, size, mode="bilinear", align_corners=False)
 
 
 def _find_stage(name: str, stride: int) -> tuple[int, int]:

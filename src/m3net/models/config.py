@@ -60,12 +60,14 @@ class NetworkConfig:
         pretrained: Start training from timm's pretrained weights; fetched by `fit` only.
         weights_file: Take the pretrained weights from this file instead of the network.
         stride: Pixels per cell of the feature map.
+        beside: Strides of other stages of the backbone whose maps are joined to it.
         attribute_attention: Attend once per attribute (off: M3-Net_c); m3net only.
         class_attention: Attend once per class (off: M3-Net_a); m3net only.
         attention_dim: Size of attention queries and keys.
         class_width: Size of a class's vector before its own transformation; m3net only.
         class_dim: Size of a class-specific representation; m3net only. Lowered where the vector of
             the attribute with most classes would exceed 4,096 floats.
+        dropout: Share of the numbers of each class's vector that training leaves out; m3net only.
         embedding_dim: Size of an attribute's vector; asen and asen_pp only.
         shaping_classifier: Whether the classifier of an ASEN shapes its vectors by its gradient,
             or only reads them.
@@ -77,11 +79,13 @@ class NetworkConfig:
     pretrained: bool = True
     weights_file: str | None = None
     stride: int = 16
+    beside: tuple[int, ...] = ()
     attribute_attention: bool = True
     class_attention: bool = True
     attention_dim: int = 512
     class_width: int = 256
     class_dim: int = 32
+    dropout: float = 0.0
     embedding_dim: int = 1024
     shaping_classifier: bool = False
     local: LocalConfig = LocalConfig()
@@ -97,6 +101,8 @@ class NetworkConfig:
                 "M3-Net needs a sub-network: set model.network.attribute_attention or "
                 "model.network.class_attention to true."
             )
+        if not 0 <= self.dropout < 1:
+            raise ConfigError("model.network.dropout must be from 0 to below 1.")
         sizes = (self.attention_dim, self.class_width, self.class_dim, self.embedding_dim)
         if min(self.stride, *sizes) < 1:
             raise ConfigError("sizes of model.network must be positive.")
@@ -116,4 +122,10 @@ class NetworkConfig:
     @classmethod
     def from_plain(cls, plain: Mapping[str, Any]) -> "NetworkConfig":
         """Rebuild from what `dataclasses.asdict` gave; settings that it lacks are the defaults."""
-        return cls(**{**plain, "local": LocalConfig(**plain.get("local", {}))})
+        return cls(
+            **{
+                **plain,
+                "beside": tuple(plain.get("beside", ())),
+                "local": LocalConfig(**plain.get("local", {})),
+            }
+        )

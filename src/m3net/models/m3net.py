@@ -47,7 +47,7 @@ class M3Net(Network):
         self.config = config
         attribute_of_class = torch.repeat_interleave(torch.tensor(sizes))
         self.register_buffer("attribute_of_class", attribute_of_class, persistent=False)
-        self.backbone = Backbone(config.backbone, config.stride)
+        self.backbone = Backbone(config.backbone, config.stride, config.beside)
         channels, dim, width = self.backbone.channels, config.attention_dim, config.class_width
         self.vector_dim = _phi_dim(config, channels, max(sizes))
         self.keys = Keys(channels, dim)
@@ -59,6 +59,7 @@ class M3Net(Network):
         if config.class_attention:
             self.class_net = ClassAttention(channels, attribute_of_class, dim, width)
         self.norm = nn.LayerNorm(width)
+        self.dropout = nn.Dropout(config.dropout)
         self.transform = nn.Parameter(torch.randn(sum(sizes), width, self.vector_dim) / width**0.5)
         self.classifier = nn.Parameter(torch.zeros(sum(sizes), width))
         self.bias = nn.Parameter(torch.zeros(sum(sizes)))
@@ -102,7 +103,8 @@ class M3Net(Network):
     def _classify(self, states: list[Tensor]) -> tuple[Tensor, Tensor]:
         """Transform each class's vector by the class's own matrix: (B, M, D) phi, (B, M) logits."""
         with torch.autocast(states[0].device.type, enabled=False):
-            state = self.norm(states[0] + states[1] if len(states) > 1 else states[0])
+            joined = states[0] + states[1] if len(states) > 1 else states[0]
+            state = self.dropout(self.norm(joined))
             # The classifier is one more column of each matrix: one pass over the states, not two.
             columns = torch.cat([self.transform, self.classifier.unsqueeze(2)], dim=2)
             # (B, M, V) x (M, V, D + 1) -> (B, M, D + 1)

@@ -26,7 +26,7 @@ class LoadingConfig:
         image_size: Height and width in pixels that the network sees.
         resize: letterbox keeps the whole picture, crop its central square, stretch its width and
             height at any proportion.
-        augmentation: Change of the training images: none, light or strong.
+        augmentation: Change of the training images: none, geometric, light or strong.
         batch_size: Images per batch and process.
         num_workers: Loader processes per training process; 0 loads in the training process.
         sampling: shuffle takes each image once an epoch; balanced fills batches with groups that
