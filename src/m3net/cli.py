@@ -256,7 +256,7 @@ def run(words: Sequence[str]) -> None:
     Raises:
         M3NetError: Something the user gave cannot be used.
     """
-    set_up_speech()
+    set_up_speech(training="".join(words[:1]) not in _EVALUATIONS)
     try:
         cli = M3NetCLI(words)
     except ValueError as error:
