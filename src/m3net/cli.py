@@ -256,13 +256,23 @@ def run(words: Sequence[str]) -> None:
     Raises:
         M3NetError: Something the user gave cannot be used.
     """
-    set_up_speech()
+    set_up_speech(training="".join(words[:1]) not in _EVALUATIONS)
     try:
         cli = M3NetCLI(words)
     except ValueError as error:
         raise (own_cause(error) or error) from None
     if is_first_process():
         cli.say_farewell()
+
+
+class _TrainingCLI(M3NetCLI):
+    """Knows trainings only: to prepare each command takes as long as to read all settings."""
+
+    @staticmethod
+    def subcommands() -> dict[str, set[str]]:
+        """Leave out the evaluations."""
+        commands = M3NetCLI.subcommands()
+        return {name: commands[name] for name in ("train", "fit")}
 
 
 def resolve(words: Sequence[str]) -> dict[str, Any]:
@@ -277,7 +287,7 @@ def resolve(words: Sequence[str]) -> dict[str, Any]:
     out, err = io.StringIO(), io.StringIO()
     try:
         with redirect_stdout(out), redirect_stderr(err):
-            M3NetCLI([*words, "--print_config"])
+            _TrainingCLI([*words, "--print_config"])
     except SystemExit as stop:
         if stop.code:
             problem = err.getvalue().partition("error:")[2] or err.getvalue()

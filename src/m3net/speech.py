@@ -6,8 +6,12 @@ import warnings
 from m3net.runs import is_first_process
 
 
-def set_up_speech() -> None:
-    """Let m3net report on the first process, and Lightning speak only of what went wrong."""
+def set_up_speech(training: bool = True) -> None:
+    """Let m3net report on the first process, and Lightning speak only of what went wrong.
+
+    Args:
+        training: Whether weights are trained, not only evaluated.
+    """
     reports = logging.getLogger("m3net")
     reports.setLevel(logging.INFO if is_first_process() else logging.ERROR)
     if not reports.handlers:
@@ -17,3 +21,8 @@ def set_up_speech() -> None:
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
     # Lightning itself still uses what torch calls outdated; users can do nothing about it.
     warnings.filterwarnings("ignore", message=".*LeafSpec.*is deprecated")
+    if not training:
+        # What averaged or stopped a training, and where its run folder lay before it was moved, is
+        # nothing to an evaluation.
+        warnings.filterwarnings("ignore", message=".*callbacks used to create the checkpoint need")
+        warnings.filterwarnings("ignore", message="The dirpath has changed from")

@@ -79,7 +79,7 @@ class M3NetTask(L.LightningModule):
         self.save_hyperparameters(
             {
                 "labels": labels,
-                "network": asdict(network),
+                "network": network.to_plain(),
                 "loss": asdict(loss),
                 "optimizer": asdict(optimizer),
                 "ranking": ranking,

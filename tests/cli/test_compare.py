@@ -24,7 +24,7 @@ MODELS = Path(__file__).parents[2] / "configs" / "model"
 CONFIG = """
 name: shop
 configs: [{settings}]
-flags: [--model.metrics.top_k=0]
+flags: [--model.metrics.top_k=0, --model.network.backbone=test_resnet]
 seeds: [0, 1]
 budget: {{images: 90}}
 rankings: [posterior]

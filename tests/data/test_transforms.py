@@ -136,8 +136,11 @@ def stream(transform: Transform, seed: int, length: int = 12) -> list[bytes]:
     return [transform(noise()).tobytes() for _ in range(length)]
 
 
-@pytest.mark.parametrize("augmentation", CHANGING)
-def test_chance_follows_torch_alone(augmentation: Augmentation) -> None:
+# Half of the pictures keep their place and size, and, but for the first, half their brightness.
+@pytest.mark.parametrize(
+    ("augmentation", "different"), [("geometric", 4), ("light", 8), ("strong", 8)]
+)
+def test_chance_follows_torch_alone(augmentation: Augmentation, different: int) -> None:
     transform = Transform(32, "letterbox", augmentation)
     first = stream(transform, seed=0)
     np.random.seed(0)  # noqa: NPY002 - must not matter
@@ -146,7 +149,7 @@ def test_chance_follows_torch_alone(augmentation: Augmentation) -> None:
     assert stream(pickle.loads(pickle.dumps(transform)), seed=0) == first  # noqa: S301 - our own
     other = stream(transform, seed=1)
     assert sum(a == b for a, b in zip(first, other, strict=True)) < 4
-    assert len(set(first)) > 8
+    assert len(set(first)) > different
 
 
 def hue(pixels: Pixels) -> float:
@@ -168,12 +171,22 @@ def test_hue_stays(augmentation: Augmentation, degrees: int) -> None:
     assert len({one.tobytes() for one in changed}) > 10
 
 
-def test_light_augmentation_mirrors_half_of_the_pictures_and_never_turns_them() -> None:
+@pytest.mark.parametrize("resize", RESIZES)
+def test_geometric_augmentation_leaves_colours_as_they_are(resize: Resize) -> None:
+    transform = Transform(16, resize, "geometric")
+    torch.manual_seed(0)
+    for colour in np.random.default_rng(0).integers(256, size=(100, 3), dtype=np.uint8):
+        picture = np.full((16, 16, 3), colour, dtype=np.uint8)
+        assert np.array_equal(transform(picture), picture)
+
+
+@pytest.mark.parametrize("augmentation", ["geometric", "light"])
+def test_half_of_the_pictures_are_mirrored_and_none_is_turned(augmentation: Augmentation) -> None:
     # Left half dark, right half bright; top quarter black.
     picture = np.full((32, 32, 3), 60, dtype=np.uint8)
     picture[:, 16:] = 180
     picture[:8] = 0
-    transform = Transform(32, "letterbox", "light")
+    transform = Transform(32, "letterbox", augmentation)
     torch.manual_seed(0)
     mirrored = 0
     for _ in range(200):
@@ -184,15 +197,18 @@ def test_light_augmentation_mirrors_half_of_the_pictures_and_never_turns_them() 
     assert abs(mirrored - 100) < 4 * 50**0.5
 
 
+@pytest.mark.parametrize(("augmentation", "shade"), [("light", 0.5), ("geometric", 0.0)])
 @pytest.mark.parametrize("size", [32, 45])
-def test_light_augmentation_is_that_of_three_plain_steps(size: int) -> None:
-    transform = Transform(size, "letterbox", "light")
+def test_augmentation_is_that_of_plain_steps(
+    size: int, augmentation: Augmentation, shade: float
+) -> None:
+    transform = Transform(size, "letterbox", augmentation)
     torch.manual_seed(0)
     transform.restart()
     plain = [
         A.HorizontalFlip(p=0.5),
         A.RandomResizedCrop(size=(size, size), scale=(0.75, 1.0), ratio=(0.85, 1.18), p=0.5),
-        A.RandomBrightnessContrast(brightness_limit=0.15, contrast_limit=0.15, p=0.5),
+        A.RandomBrightnessContrast(brightness_limit=0.15, contrast_limit=0.15, p=shade),
     ]
     generators = copy.deepcopy((transform._numpy, transform._python))
     for step in plain:
@@ -204,14 +220,15 @@ def test_light_augmentation_is_that_of_three_plain_steps(size: int) -> None:
             expected = step(image=expected)["image"]
         assert np.array_equal(transform(noise(size, seed)), expected)
         met.add(tuple(bool(step.get_applied_params()) for step in plain))
-    assert met == set(product([False, True], repeat=3))
+    assert met == set(product([False, True], [False, True], {False, shade > 0}))
 
 
-def test_light_augmentation_leaves_many_pictures_whole() -> None:
+@pytest.mark.parametrize("augmentation", ["geometric", "light"])
+def test_many_pictures_stay_whole(augmentation: Augmentation) -> None:
     # Lengths need the hem: the last rows, a thirtieth of the picture, survive in most.
     picture = np.full((60, 60, 3), 60, dtype=np.uint8)
     picture[-2:] = (250, 250, 250)
-    transform = Transform(60, "letterbox", "light")
+    transform = Transform(60, "letterbox", augmentation)
     torch.manual_seed(0)
     kept = sum(int(np.ptp(transform(picture)[:, 30, 0].astype(int)) > 90) for _ in range(100))
     assert kept >= 50

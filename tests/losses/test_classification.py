@@ -1,10 +1,12 @@
-"""The classification loss against one call of torch's cross-entropy per image and attribute."""
+"""The classification losses against one call of torch's cross-entropy per image and attribute."""
 
+import pytest
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from m3net.losses import AttributeClassificationLoss, positive_weights
+from m3net.losses.classification import SoftmaxClassificationLoss
 
 ATTRIBUTE_OF_CLASS = torch.tensor([0, 0, 0, 1, 1, 2, 2, 2, 2])
 
@@ -103,3 +105,84 @@ def test_full_balance_gives_positives_and_negatives_the_same_total_weight() -> N
     positives, annotated = torch.tensor([3, 40, 80]), torch.tensor([100, 100, 100])
     weights = positive_weights(positives, annotated, power=1.0, maximum=1000.0)
     torch.testing.assert_close(weights * positives, (annotated - positives).float())
+
+
+SIZES, SEVERAL = (3, 2, 4), (False, False, True)
+
+
+def draw_one_class(annotated_share: float) -> tuple[Tensor, Tensor, Tensor]:
+    """Logits, targets and annotated of six images; one class where only one is possible."""
+    logits, targets, annotated, _ = draw(annotated_share)
+    generator = torch.Generator().manual_seed(4)
+    for attribute, size in enumerate(SIZES):
+        if not SEVERAL[attribute]:
+            chosen = F.one_hot(torch.randint(size, (6,), generator=generator), size).bool()
+            targets[:, attribute == ATTRIBUTE_OF_CLASS] = chosen & annotated[:, [attribute]]
+    return logits, targets, annotated
+
+
+@pytest.mark.parametrize("share", [1.0, 0.5])
+def test_softmax_equals_a_loop_over_annotated_pairs_in_value_and_gradient(share: float) -> None:
+    logits, targets, annotated = draw_one_class(share)
+    pairs = []
+    for image, attribute in annotated.nonzero().tolist():
+        classes = attribute == ATTRIBUTE_OF_CLASS
+        own, truth = logits[image, classes], targets[image, classes]
+        if SEVERAL[attribute]:
+            chances = torch.where(truth, own.sigmoid(), 1 - own.sigmoid())
+            pairs.append(-chances.log().mean())
+        else:
+            pairs.append(own.exp().sum().log() - own[truth].sum())
+    expected = torch.stack(pairs).mean()
+    value = SoftmaxClassificationLoss(SIZES, SEVERAL)(logits, targets, annotated)
+    torch.testing.assert_close(value, expected)
+    gradients = [torch.autograd.grad(loss, logits)[0] for loss in (value, expected)]
+    torch.testing.assert_close(*gradients)
+
+
+def test_softmax_by_hand() -> None:
+    # Of the first attribute the class has 3 / (3 + 1) of the softmax. An image may carry both
+    # classes of the second, at odds of 3 and 1/3; the third attribute is not annotated.
+    logits = torch.tensor([[3.0, 1.0, 3.0, 1 / 3, 9.0]]).log()
+    targets = torch.tensor([[True, False, True, False, True]])
+    loss = SoftmaxClassificationLoss((2, 2, 1), (False, True, False))
+    value = loss(logits, targets, torch.tensor([[True, True, False]]))
+    torch.testing.assert_close(value, -torch.tensor(0.75).log())
+    # Without the second attribute, or with another class of it, the rest counts alone.
+    targets[0, 2] = False
+    value = loss(logits, targets, torch.tensor([[True, False, False]]))
+    torch.testing.assert_close(value, -torch.tensor(0.75).log())
+
+
+def test_softmax_is_that_of_torch_for_one_attribute() -> None:
+    logits = torch.randn(5, 4, generator=torch.Generator().manual_seed(0))
+    labels = torch.tensor([0, 3, 1, 1, 2])
+    known = torch.ones(5, 1, dtype=torch.bool)
+    value = SoftmaxClassificationLoss((4,), (False,))(logits, F.one_hot(labels).bool(), known)
+    torch.testing.assert_close(value, F.cross_entropy(logits, labels))
+
+
+def test_softmax_gives_classes_of_unannotated_attributes_no_gradient() -> None:
+    logits, targets, annotated = draw_one_class(0.5)
+    SoftmaxClassificationLoss(SIZES, SEVERAL)(logits, targets, annotated).backward()
+    assert logits.grad is not None
+    assert torch.equal(logits.grad != 0, annotated[:, ATTRIBUTE_OF_CLASS])
+
+
+def test_softmax_of_nothing_annotated_is_a_zero_with_a_gradient() -> None:
+    logits, targets, _ = draw_one_class(1.0)
+    nothing = torch.zeros(6, 3, dtype=torch.bool)
+    value = SoftmaxClassificationLoss(SIZES, SEVERAL)(logits * 1e4, targets & False, nothing)
+    value.backward()
+    assert value.item() == 0
+    assert logits.grad is not None
+    assert not logits.grad.any()
+
+
+def test_softmax_computes_in_float32_under_autocast() -> None:
+    logits, targets, annotated = draw_one_class(1.0)
+    loss, half = SoftmaxClassificationLoss(SIZES, SEVERAL), logits.detach().bfloat16()
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        value = loss(half, targets, annotated)
+    assert value.dtype == torch.float32
+    assert torch.equal(value, loss(half.float(), targets, annotated))

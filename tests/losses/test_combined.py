@@ -17,6 +17,8 @@ from m3net.losses import (
     find_anchors,
     positive_weights,
 )
+from m3net.losses.classification import SoftmaxClassificationLoss
+from m3net.models.representations import posteriors
 
 ATTRIBUTE_OF_CLASS = torch.tensor([0, 0, 1, 1, 1])
 POSITIVES, COUNTS = torch.tensor([10, 80, 30, 0, 5]), torch.full((5,), 90)
@@ -34,7 +36,10 @@ def draw() -> tuple[Tensor, Tensor, Tensor, Tensor]:
 
 def make(**settings: Any) -> CombinedLoss:  # noqa: ANN401 - settings of LossConfig, checked there
     """The objective with some settings."""
-    return CombinedLoss(LossConfig(**settings), ATTRIBUTE_OF_CLASS, POSITIVES, COUNTS, dim=3)
+    several = (False, True)
+    return CombinedLoss(
+        LossConfig(**settings), ATTRIBUTE_OF_CLASS, POSITIVES, COUNTS, dim=3, multi_label=several
+    )
 
 
 def test_total_is_the_weighted_sum_of_the_parts() -> None:
@@ -112,6 +117,32 @@ def test_log_weight_undoes_the_shift_of_the_trained_logit() -> None:
     assert logit.grad.item() == pytest.approx(0, abs=1e-6)
 
 
+def test_softmax_takes_the_place_of_the_binary_loss_and_needs_no_log_weight() -> None:
+    batch = draw()
+    terms = make(classification="softmax")(*batch)
+    alone = SoftmaxClassificationLoss((2, 3), (False, True))(batch[0], *batch[2:])
+    torch.testing.assert_close(terms["classification"], alone)
+    others = make()(*batch)
+    assert terms["classification"] != others["classification"]
+    assert (terms["instance"], terms["center"]) == (others["instance"], others["center"])
+    assert torch.equal(make(classification="softmax").class_log_weight, torch.zeros(5))
+
+
+def test_softmax_is_least_where_posteriors_are_the_shares_of_the_classes() -> None:
+    # Ten images: of the first attribute 7 and 3 carry each class; of the second 2, 5 and 9.
+    first = torch.arange(10) < 7
+    shares = torch.tensor([0.7, 0.3, 0.2, 0.5, 0.9])
+    columns = [first, ~first, *(torch.arange(10) < count for count in (2, 5, 9))]
+    loss = make(classification="softmax", instance_weight=0.0, center_weight=0.0)
+    logits = torch.cat([shares[:2].log(), shares[2:].logit()]).requires_grad_()
+    targets, known = torch.stack(columns, dim=1), torch.ones(10, 2, dtype=torch.bool)
+    loss(logits.expand(10, 5), torch.zeros(10, 5, 3), targets, known)["total"].backward()
+    assert logits.grad is not None
+    torch.testing.assert_close(logits.grad, torch.zeros(5), atol=1e-6, rtol=0)
+    found = posteriors(logits[None], loss.class_log_weight, (2, 3), (False, True))
+    torch.testing.assert_close(found[0], shares)
+
+
 def test_autocast_computes_in_float32() -> None:
     logits, phi, targets, annotated = draw()
     half = logits.bfloat16(), phi.bfloat16()
@@ -141,6 +172,7 @@ def test_a_batch_without_labels_can_be_trained_on() -> None:
         ("margin", -0.1),
         ("margin", 2.5),
         ("center", "mean"),
+        ("classification", "hinge"),
         ("center_momentum", 1.0),
         ("balance_power", -0.5),
         ("balance_maximum", 0.5),

@@ -1,16 +1,20 @@
 """Any timm network: the right stage, layout, normalisation and weights, or a clear error."""
 
+import json
+from itertools import product
 from pathlib import Path
 from typing import Any
 
 import pytest
 import timm
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 from torchvision.transforms.v2 import functional as tv
 
 from m3net.errors import ConfigError, WeightsError
 from m3net.models.backbone import Backbone
+from m3net.models.config import LocalConfig, NetworkConfig
 
 # A plain network, a transformer, one whose maps end with the channels, one with a stage before
 # those that timm gives by default.
@@ -62,11 +66,89 @@ def test_every_stride_of_a_network(stride: int, images: Tensor) -> None:
     assert backbone(images).shape == (2, expected, 64 // stride, 96 // stride)
 
 
+def pooled(features: Tensor, size: tuple[int, int]) -> Tensor:
+    """The mean of all that each cell of a coarser map touches, cell by cell."""
+    found = torch.empty(*features.shape[:2], *size)
+    for row, column in product(range(size[0]), range(size[1])):
+        (top, bottom), (left, right) = (
+            (index * old // new, -((index + 1) * old // -new))
+            for index, old, new in zip((row, column), features.shape[2:], size, strict=True)
+        )
+        found[:, :, row, column] = features[:, :, top:bottom, left:right].mean(dim=(2, 3))
+    return found
+
+
+# The second is of a network whose maps end with the channels; by the last size nothing divides.
+@pytest.mark.parametrize(
+    ("name", "beside", "size"),
+    [
+        ("test_resnet", (8, 32), (64, 96)),
+        ("test_mambaout", (8, 32), (64, 96)),
+        ("test_convnext", (32, 4), (64, 96)),
+        ("test_resnet", (32, 2, 8), (72, 104)),
+    ],
+)
+def test_maps_of_other_strides_are_joined_at_one_size(
+    name: str, beside: tuple[int, ...], size: tuple[int, int]
+) -> None:
+    generator = torch.Generator().manual_seed(0)
+    images = torch.randint(256, (2, 3, *size), generator=generator, dtype=torch.uint8)
+    backbone = Backbone(name, 16, beside).eval()
+    whole: Any = timm.create_model(name, features_only=True).eval()
+    missing = whole.load_state_dict(backbone.net.state_dict(), strict=False)
+    assert not missing.unexpected_keys
+    maps = dict(zip(whole.feature_info.reduction(), whole(normalised(images, name)), strict=True))
+    if name == "test_mambaout":
+        maps = {stride: features.permute(0, 3, 1, 2) for stride, features in maps.items()}
+    main = maps[16]
+    like = (main.shape[2], main.shape[3])
+    if size == (64, 96):
+        finer = {
+            stride: F.avg_pool2d(maps[stride], 16 // stride) for stride in beside if stride < 16
+        }
+        coarser = nn.Upsample(scale_factor=2, mode="bilinear")(maps[32])
+    else:
+        finer = {stride: pooled(maps[stride], like) for stride in beside if stride < 16}
+        coarser = tv.resize(maps[32], list(like), antialias=False)
+    expected = torch.cat([main, *(finer.get(stride, coarser) for stride in beside)], dim=1)
+    found = backbone(images)
+    assert found.shape == (2, backbone.channels, *like)
+    torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-4)
+
+
+def test_a_stride_beside_that_is_not_there_is_named() -> None:
+    with pytest.raises(ConfigError, match=r"test_resnet has no features at stride 64; it has \["):
+        Backbone("test_resnet", 16, (8, 64))
+    # All blocks of a transformer have one stride, and there is nothing to put beside it.
+    with pytest.raises(ConfigError, match=r"test_vit has no features at stride 8; it has \[16\]"):
+        Backbone("test_vit", 16, (8,))
+
+
+@pytest.mark.parametrize("beside", [(16,), (8, 8), (8, 32, 8)])
+def test_a_stride_beside_itself_is_refused(beside: tuple[int, ...]) -> None:
+    with pytest.raises(
+        ConfigError, match=r"beside is \[.*\]: .* which is 16, and each of them once"
+    ):
+        NetworkConfig(beside=beside)
+
+
+@pytest.mark.parametrize("beside", [(0,), (8, -32)])
+def test_a_stride_beside_is_positive(beside: tuple[int, ...]) -> None:
+    with pytest.raises(ConfigError, match=r"strides of model\.network must be positive"):
+        NetworkConfig(beside=beside)
+
+
+def test_settings_of_a_network_survive_being_plain() -> None:
+    config = NetworkConfig(beside=(32, 8), local=LocalConfig(size=64))
+    assert NetworkConfig.from_plain(json.loads(json.dumps(config.to_plain()))) == config
+    older = {name: own for name, own in config.to_plain().items() if name != "beside"}
+    assert NetworkConfig.from_plain(older).beside == ()
+
+
 @pytest.mark.parametrize("name", ["test_resnet", "test_vit", "resnet50"])
 def test_pixels_are_normalised_as_torchvision_does(name: str, images: Tensor) -> None:
     backbone = Backbone(name)
     seen: list[Tensor] = []
-    backbone.net = nn.Identity()
     backbone.net.register_forward_pre_hook(lambda _, given: seen.extend(given))
     backbone(images)
     torch.testing.assert_close(seen[0], normalised(images, name))
@@ -115,6 +197,18 @@ def test_weights_of_a_file_are_taken_over(name: str, tmp_path: Path, images: Ten
     features = trained.forward_intermediates(normalised(images, name), intermediates_only=True)
     same = [f for f in features if f.shape == backbone(images).shape]
     torch.testing.assert_close(backbone(images), same[-1], rtol=1e-4, atol=1e-4)
+
+
+def test_weights_of_a_file_are_taken_over_for_all_strides(tmp_path: Path, images: Tensor) -> None:
+    trained: Any = timm.create_model("test_resnet").eval()
+    torch.save(trained.state_dict(), tmp_path / "weights.pth")
+    backbone = Backbone("test_resnet", 16, (32,)).eval()
+    backbone.load_pretrained(tmp_path / "weights.pth")
+    *_, main, deeper = trained.forward_intermediates(
+        normalised(images, "test_resnet"), intermediates_only=True
+    )
+    expected = torch.cat([main, nn.Upsample(scale_factor=2, mode="bilinear")(deeper)], dim=1)
+    torch.testing.assert_close(backbone(images), expected, rtol=1e-4, atol=1e-4)
 
 
 def weights_file(folder: Path, kind: str) -> Path:

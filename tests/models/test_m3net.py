@@ -259,11 +259,37 @@ def test_a_backbone_too_wide_is_refused() -> None:
         {"attention_dim": 0},
         {"class_width": -1},
         {"class_dim": 0},
+        {"dropout": -0.1},
+        {"dropout": 1.0},
     ],
 )
 def test_settings_that_make_no_network_are_refused(change: dict[str, Any]) -> None:
     with pytest.raises(ConfigError, match=r"model\.network"):
         replace(FULL, **change)
+
+
+def test_dropout_leaves_out_its_share_in_training_and_nothing_else(images: Tensor) -> None:
+    plain = build("M3-Net")
+    net = M3Net(replace(FULL, dropout=0.25), SIZES).eval()
+    net.load_state_dict(plain.state_dict())
+    expected: Outputs = plain(images)
+    assert torch.equal(net(images).logits, expected.logits)
+    assert torch.equal(net(images).vectors, expected.vectors)
+    net.dropout.train()
+    # Each class's matrix gives the vector itself.
+    with torch.no_grad():
+        net.transform.copy_(torch.eye(8)[:, :6])
+        plain.transform.copy_(net.transform)
+        torch.manual_seed(0)
+        own = net(images[:1].expand(2000, -1, -1, -1))
+        whole = plain(images[:1])
+    gone = own.phi == 0
+    # 2,000 x 36 tosses, of which 0.25 fall; six standard deviations.
+    assert abs(gone.float().mean().item() - 0.25) < 6 * (0.25 * 0.75 / gone.numel()) ** 0.5
+    torch.testing.assert_close(own.phi[~gone], (whole.phi / 0.75).expand_as(own.phi)[~gone])
+    # The logit is linear in what is left, and right in the mean.
+    spread = own.logits.std(dim=0) / 2000**0.5
+    assert ((own.logits.mean(dim=0) - whole.logits[0]).abs() < 6 * spread).all()
 
 
 def test_weights_alone_rebuild_the_network(images: Tensor) -> None:

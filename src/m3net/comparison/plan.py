@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +50,7 @@ class Planner:
     comparison: Comparison
     folder: Path
     resolve: Resolve
+    _bases: dict[tuple[str, ...], Settings] = field(default_factory=dict, repr=False)
 
     def training(self, name: str, seed: int, images: int) -> Job:
         """Give the training of a system with a seed.
@@ -60,7 +61,7 @@ class Planner:
             images: How many it sees; the last batch is filled up.
         """
         base = self._words(self.comparison.systems[name])
-        settings = self.resolve(("train", *base))
+        settings = self._resolve_base(base)
         own, others = settings["model"]["ranking"], self.rankings(name)
         steps = num_steps(images, images_per_step(settings))
         rankings = list(dict.fromkeys((own, *others)))
@@ -91,6 +92,12 @@ class Planner:
         """Give the rankings of a system beside its configured one."""
         own = self.comparison.systems[name].rankings
         return self.comparison.rankings if own is None else own
+
+    def _resolve_base(self, base: tuple[str, ...]) -> Settings:
+        """Give the settings that the seeds of a system have in common; once, for it takes long."""
+        if base not in self._bases:
+            self._bases[base] = self.resolve(("train", *base))
+        return self._bases[base]
 
     def _words(self, system: System) -> tuple[str, ...]:
         files = (*self.comparison.configs, *system.configs)

@@ -82,6 +82,8 @@ class LossConfig:
         self._check_range("margin", 0 <= self.margin <= 2, "from 0 to 2")
         self._check_range("triplets", self.triplets in ("batch", "drawn"), "batch or drawn")
         self._check_range("center", self.center in ("ema", "learnable"), "ema or learnable")
+        kinds = ("binary", "softmax")
+        self._check_range("classification", self.classification in kinds, "binary or softmax")
         self._check_range("center_momentum", 0 <= self.center_momentum < 1, "from 0 to below 1")
         self._check_range("balance_power", 0 <= self.balance_power < math.inf, "0 or more")
         self._check_range("balance_maximum", 1 <= self.balance_maximum < math.inf, "1 or more")

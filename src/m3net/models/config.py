@@ -1,7 +1,7 @@
 """Settings of the networks."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from m3net.errors import ConfigError
@@ -94,7 +94,8 @@ class NetworkConfig:
         """Refuse settings that make no network.
 
         Raises:
-            ConfigError: Both sub-networks are off, or a size is not positive.
+            ConfigError: Both sub-networks are off, a number is out of range, or a stride is
+                there twice.
         """
         if not (self.attribute_attention or self.class_attention):
             raise ConfigError(
@@ -104,8 +105,13 @@ class NetworkConfig:
         if not 0 <= self.dropout < 1:
             raise ConfigError("model.network.dropout must be from 0 to below 1.")
         sizes = (self.attention_dim, self.class_width, self.class_dim, self.embedding_dim)
-        if min(self.stride, *sizes) < 1:
-            raise ConfigError("sizes of model.network must be positive.")
+        if min(self.stride, *self.beside, *sizes) < 1:
+            raise ConfigError("sizes and strides of model.network must be positive.")
+        if len({self.stride, *self.beside}) <= len(self.beside):
+            raise ConfigError(
+                f"model.network.beside is {list(self.beside)}: it must name strides other than "
+                f"model.network.stride, which is {self.stride}, and each of them once."
+            )
         if self.embedding_dim > MAX_VECTOR // 2:
             raise ConfigError(f"model.network.embedding_dim must not exceed {MAX_VECTOR // 2}.")
 
@@ -119,9 +125,18 @@ class NetworkConfig:
         """Whether there is a vector for each class."""
         return self.head == "m3net"
 
+    def to_plain(self) -> dict[str, Any]:
+        """Give the settings as plain values, as a checkpoint holds them."""
+        return asdict(self) | {"beside": list(self.beside)}
+
     @classmethod
     def from_plain(cls, plain: Mapping[str, Any]) -> "NetworkConfig":
-        """Rebuild from what `dataclasses.asdict` gave; settings that it lacks are the defaults."""
+        """Rebuild from what `to_plain` gave; settings that it lacks are the defaults.
+
+        Example:
+            >>> NetworkConfig.from_plain(NetworkConfig(beside=(8, 32)).to_plain()).beside
+            (8, 32)
+        """
         return cls(
             **{
                 **plain,
