@@ -9,7 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from m3net.losses.combined import CombinedLoss, LossConfig
+from m3net.losses.combined import CombinedLoss
+from m3net.losses.config import LossConfig
 from m3net.models.backbone import Backbone
 from m3net.models.config import NetworkConfig
 from m3net.models.m3net import M3Net

@@ -12,7 +12,7 @@ from torch import nn
 
 from m3net.data.datamodules import LoadingConfig, SyntheticDataModule
 from m3net.errors import CheckpointError
-from m3net.losses.combined import LossConfig
+from m3net.losses.config import LossConfig
 from m3net.metrics import MetricsConfig
 from m3net.models.config import LocalConfig, NetworkConfig
 from m3net.models.representations import Ranking

@@ -14,7 +14,8 @@ from torch.nn.parallel import DistributedDataParallel
 from m3net.data.batch import Batch
 from m3net.data.taxonomy import Taxonomy
 from m3net.errors import CheckpointError, ConfigError
-from m3net.losses.combined import CombinedLoss, LossConfig
+from m3net.losses.combined import CombinedLoss
+from m3net.losses.config import LossConfig
 from m3net.metrics.retrieval import RetrievalMetrics
 from m3net.metrics.settings import MetricsConfig
 from m3net.models.build import build_network

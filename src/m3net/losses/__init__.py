@@ -12,7 +12,8 @@ processes count equally many. Moving averages of class centres take in the batch
 
 from m3net.losses.centers import CenterTripletLoss, ClassCenters
 from m3net.losses.classification import AttributeClassificationLoss, positive_weights
-from m3net.losses.combined import CombinedLoss, LossConfig
+from m3net.losses.combined import CombinedLoss
+from m3net.losses.config import LossConfig
 from m3net.losses.triplet import Anchors, ClassTripletLoss, find_anchors
 
 __all__ = [
