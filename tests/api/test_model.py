@@ -233,6 +233,16 @@ def test_a_checkpoint_of_an_older_version_is_loaded(
         package.load(tmp_path / "bare.ckpt")
 
 
+def test_a_checkpoint_of_a_newer_version_is_named(trained: Path, tmp_path: Path) -> None:
+    contents = torch.load(trained / "checkpoints" / "best.ckpt", weights_only=True)
+    contents["hyper_parameters"]["loss"]["sharpness"] = 2
+    torch.save(contents, tmp_path / "new.ckpt")
+    with pytest.raises(CheckpointError, match=r"new\.ckpt: .* another version .*'sharpness'"):
+        package.load(tmp_path / "new.ckpt")
+    with pytest.raises(CheckpointError, match=f"not found: {tmp_path / 'none'}"):
+        package.load(tmp_path / "none")
+
+
 def test_a_near_match_of_an_unknown_attribute_is_named(model: Model, photos: list[str]) -> None:
     with pytest.raises(ConfigError, match=r"no attribute 'Detail': did you mean 'details'\?"):
         model.embed(photos, attribute="Detail")

@@ -45,8 +45,11 @@ def load(
             f"{file} does not say how photos are prepared: train with 'm3net fit', or give "
             "Lightning's trainer a datamodule."
         )
-    task = build_task(contents["hyper_parameters"])
-    task.load_state_dict(contents["state_dict"])
+    try:
+        task = build_task(contents["hyper_parameters"])
+        task.load_state_dict(contents["state_dict"])
+    except CheckpointError as error:
+        raise CheckpointError(f"{file}: {error}") from error
     if ranking is not None:
         check_ranking(ranking, task.network.config)
         task.ranking = ranking
