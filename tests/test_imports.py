@@ -13,7 +13,7 @@ SOURCE = Path(__file__).parents[1] / "src"
 FLOW = [
     *("errors", "protocol", "data", "embeddings", "models", "losses", "metrics", "reports"),
     *("optimization", "task", "runs", "speech", "callbacks", "checkpoints", "trainer"),
-    *("environment", "cli", "comparison", "commands", "__main__"),
+    *("environment", "api", "cli", "comparison", "commands", "__main__"),
 ]
 DATA_FLOW = [
     *("taxonomy", "records", "batch", "annotations", "photos", "transforms", "samplers"),

@@ -135,6 +135,25 @@ def test_a_task_built_from_a_checkpoint_is_evaluated_the_same(data: SyntheticDat
     assert again.val_metrics.protocol == again.test_metrics.protocol == "multi"
 
 
+def test_settings_that_older_checkpoints_lack_are_the_defaults(data: SyntheticDataModule) -> None:
+    """Older versions wrote neither these settings nor what a newer part of a config names."""
+    about = dict(new_task(data).hparams)
+    for name in ("metrics", "mirror", "protocol"):
+        del about[name]
+    younger = {"network": ("beside", "dropout"), "loss": ("gather",), "optimizer": ("algorithm",)}
+    for name, keys in younger.items():
+        about[name] = {key: value for key, value in about[name].items() if key not in keys}
+    again = build_task(about)
+    assert again.hparams == new_task(data).hparams
+
+
+def test_settings_that_only_another_version_knows_are_named(data: SyntheticDataModule) -> None:
+    about = dict(new_task(data).hparams)
+    about["loss"] = {**about["loss"], "sharpness": 2}
+    with pytest.raises(CheckpointError, match=r"another version of m3net .*'sharpness'"):
+        build_task(about)
+
+
 @pytest.mark.parametrize("network", [FULL, TWO_STAGES], ids=lambda network: network.head)
 def test_an_interrupted_training_ends_as_one_without_a_break(
     data: SyntheticDataModule, tmp_path: Path, network: NetworkConfig

@@ -1,7 +1,7 @@
 """The LightningModule: wires network, losses and metrics; each does its work elsewhere."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from typing import Any, TypedDict
 
@@ -206,8 +206,28 @@ class M3NetTask(L.LightningModule):
     def predict_step(self, batch: Batch, batch_idx: int) -> Prediction:
         """Give ranking vectors and class probabilities of images without labels."""
         del batch_idx
-        embeddings, probabilities = self._look(batch["image"])
+        embeddings, probabilities = self.look(batch["image"])
         return Prediction(index=batch["index"], embeddings=embeddings, probabilities=probabilities)
+
+    def look(self, images: Tensor) -> tuple[list[Tensor], Tensor]:
+        """Give ranking vectors and class probabilities of images.
+
+        Args:
+            images: (B, 3, H, W) uint8, RGB.
+
+        Returns:
+            For each attribute (B, D_a) float32, and (B, M) float32; means with those of the mirror
+            images where `mirror` asks for it.
+        """
+        views = [images, images.flip(3)] if self.mirror else [images]
+        found = []
+        for view in views:
+            outputs = self.network(view)
+            probabilities = self.probabilities(outputs)
+            vectors = represent(outputs, probabilities, self.taxonomy.sizes, self.ranking)
+            found.append([*vectors, probabilities])
+        *vectors, probabilities = (torch.stack(own).mean(dim=0) for own in zip(*found, strict=True))
+        return vectors, probabilities
 
     def probabilities(self, outputs: Outputs) -> Tensor:
         """Give (B, M) float32 calibrated class probabilities."""
@@ -248,34 +268,37 @@ class M3NetTask(L.LightningModule):
         named = {f"{split}/{name}": value for name, value in means.items()}
         self.log_dict(named, sync_dist=True)
 
-    def _look(self, images: Tensor) -> tuple[list[Tensor], Tensor]:
-        """Give ranking vectors and probabilities of images, or means with their mirror images."""
-        views = [images, images.flip(3)] if self.mirror else [images]
-        found = []
-        for view in views:
-            outputs = self.network(view)
-            probabilities = self.probabilities(outputs)
-            vectors = represent(outputs, probabilities, self.taxonomy.sizes, self.ranking)
-            found.append([*vectors, probabilities])
-        *vectors, probabilities = (torch.stack(own).mean(dim=0) for own in zip(*found, strict=True))
-        return vectors, probabilities
-
     def _update(self, metrics: RetrievalMetrics, batch: Batch) -> None:
-        embeddings, _ = self._look(batch["image"])
+        embeddings, _ = self.look(batch["image"])
         metrics.update(
             embeddings, batch["targets"], batch["roles"], batch["index"], batch["product"]
         )
 
 
 def build_task(hyper_parameters: Mapping[str, Any]) -> M3NetTask:
-    """Rebuild a task, with random weights, from the hyper-parameters in a checkpoint."""
-    return M3NetTask(
-        labels=hyper_parameters["labels"],
-        network=NetworkConfig.from_plain(hyper_parameters["network"]),
-        loss=LossConfig(**hyper_parameters["loss"]),
-        optimizer=OptimizerConfig(**hyper_parameters["optimizer"]),
-        ranking=hyper_parameters["ranking"],
-        mirror=hyper_parameters.get("mirror", False),
-        metrics=MetricsConfig.from_plain(hyper_parameters["metrics"]),
-        protocol=hyper_parameters["protocol"],
-    )
+    """Rebuild a task, with random weights, from the hyper-parameters in a checkpoint.
+
+    Settings that a checkpoint of an older version lacks are the defaults, which do as it did.
+
+    Raises:
+        CheckpointError: It has settings that this version does not know.
+    """
+    readers: dict[str, Callable[[Any], Any]] = {
+        "network": NetworkConfig.from_plain,
+        "loss": lambda plain: LossConfig(**plain),
+        "optimizer": lambda plain: OptimizerConfig(**plain),
+        "metrics": MetricsConfig.from_plain,
+        **dict.fromkeys(("ranking", "mirror", "protocol"), lambda plain: plain),
+    }
+    try:
+        given = {
+            name: read(hyper_parameters[name])
+            for name, read in readers.items()
+            if name in hyper_parameters
+        }
+    except TypeError as error:  # the dataclass names the setting
+        raise CheckpointError(
+            f"the checkpoint was written by another version of m3net ({error}): use that version, "
+            "or train again."
+        ) from error
+    return M3NetTask(labels=hyper_parameters["labels"], **given)

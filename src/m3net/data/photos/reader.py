@@ -126,7 +126,7 @@ def decode_image(
         raise ImageReadError.at(path, listed, f"OpenCV says {error.err}") from error
     if pixels is None:
         raise ImageReadError.at(path, listed, "not an image, or a damaged one")
-    problem = _shape_problem(pixels.shape)
+    problem = shape_problem(pixels.shape)
     if problem:
         raise ImageReadError.at(path, listed, problem)
     return np.asarray(pixels, dtype=np.uint8)
@@ -183,11 +183,11 @@ def _crop(
     if not (0 <= x1 < x2 <= width and 0 <= y1 < y2 <= height):
         return pixels, f"is empty or leaves the image of {width} x {height}"
     shown = pixels[_widened(y1, y2, margin, height), _widened(x1, x2, margin, width)]
-    problem = _shape_problem(shown.shape)
+    problem = shape_problem(shown.shape)
     return shown, f"shows {problem}" if problem else None
 
 
-def _shape_problem(shape: tuple[int, ...]) -> str | None:
+def shape_problem(shape: tuple[int, ...]) -> str | None:
     """Say that (H, W, ...) is a strip, of which resizing its shorter side would make a giant."""
     height, width = shape[:2]
     if max(height, width) > MAX_SIDE_RATIO * min(height, width):
