@@ -150,6 +150,13 @@ def test_markdown_keeps_bars_within_their_cells() -> None:
     assert text == "## t\n\n| a\\|b | c |\n| --- | ---: |\n| 1 | 2 |\n\n* n\n"
 
 
+def test_words_stand_at_the_left_and_numbers_at_the_right() -> None:
+    text = Sheet("t", ("a", "b", "c"), (("x1", "no", "2"), ("x2", "yes", "-"))).markdown()
+    assert (
+        text == "## t\n\n| a | b | c |\n| --- | --- | ---: |\n| x1 | no | 2 |\n| x2 | yes | - |\n"
+    )
+
+
 def test_published_numbers_are_those_of_the_reference_file() -> None:
     place = os.environ.get("M3NET_PUBLISHED_RESULTS")
     if place is None:

@@ -41,9 +41,8 @@ class Sheet:
         cells = [[line[place] for line in lines] for place in range(len(self.columns))]
         widths = folded_widths(cells, width - _GAP * (len(self.columns) - 1))
         for place, (name, wide) in enumerate(zip(self.columns, widths, strict=True)):
-            side: Literal["left", "right"] = "right" if place else "left"
             title = name if len(name) <= wide else foldable(name)
-            table.add_column(escape(title), justify=side, width=wide)
+            table.add_column(escape(title), justify=self._sides[place], width=wide)
         for row in self.rows:
             # Brackets in a name, as in "length [cm]", are not rich's markup.
             table.add_row(*map(escape, row))
@@ -53,12 +52,23 @@ class Sheet:
 
     def markdown(self) -> str:
         """Give the table as Markdown, its notes as a list."""
-        lines = [self.columns, ("---", *["---:"] * (len(self.columns) - 1)), *self.rows]
+        rule = tuple("---:" if side == "right" else "---" for side in self._sides)
+        lines = [self.columns, rule, *self.rows]
         table = [
             "| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in lines
         ]
         notes = [f"* {note}" for note in self.notes]
-        return "\n".join([f"## {self.title}", "", *table, "", *notes, ""])
+        end = [*notes, ""] if notes else []
+        return "\n".join([f"## {self.title}", "", *table, "", *end])
+
+    @property
+    def _sides(self) -> list[Literal["left", "right"]]:
+        """Numbers stand at the right of their column, names and words at the left."""
+        digits = [
+            place > 0 and any(map(str.isdigit, "".join(row[place] for row in self.rows)))
+            for place in range(len(self.columns))
+        ]
+        return ["right" if own else "left" for own in digits]
 
 
 def folded_widths(columns: Sequence[Sequence[str]], room: int) -> list[int]:
