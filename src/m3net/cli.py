@@ -11,7 +11,7 @@ from typing import Any
 import lightning as L
 import yaml
 from jsonargparse import Namespace, dict_to_namespace
-from lightning.pytorch.callbacks import ModelCheckpoint
+from lightning.pytorch.callbacks import LearningRateMonitor, ModelCheckpoint
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI, SaveConfigCallback
 from rich.console import Console
 
@@ -215,12 +215,16 @@ class M3NetCLI(LightningCLI):
             raise ConfigError("m3net runs as a command: see m3net --help.")
         details = self.config[self.subcommand].details
         self._report = EvaluationReport(self._run, details=details)
-        self.trainer_defaults["callbacks"] = [
+        callbacks = [
             FinalValidation(),
             TrainingSummary(self._run),
             self._report,
             PredictionWriter(self._run),
         ]
+        # Lightning's monitor refuses a trainer that logs nowhere.
+        if self.subcommand not in _EVALUATIONS and self.config[self.subcommand].trainer.logger:
+            callbacks.append(LearningRateMonitor())
+        self.trainer_defaults["callbacks"] = callbacks
         return super().instantiate_trainer(**kwargs)
 
     def before_train(self) -> None:

@@ -182,9 +182,7 @@ class M3NetTask(L.LightningModule):
     def on_validation_epoch_end(self) -> None:
         """Log the scores, but not those of the two batches of a sanity check."""
         if not self.trainer.sanity_checking:
-            scores = self.val_metrics.compute()
-            self.log("val/map_all", scores.pop("map_all"), prog_bar=True, sync_dist=True)
-            self._log_scores("val", scores)
+            self._log_scores("val", self.val_metrics.compute(), shown="map_all")
 
     def on_validation_epoch_start(self) -> None:
         """Forget what an earlier epoch or a sanity check took in."""
@@ -229,6 +227,11 @@ class M3NetTask(L.LightningModule):
         *vectors, probabilities = (torch.stack(own).mean(dim=0) for own in zip(*found, strict=True))
         return vectors, probabilities
 
+    @property
+    def ranks_as_configured(self) -> bool:
+        """Whether the ranking is that of the settings, which another may stand in for."""
+        return bool(self.ranking == self.hparams["ranking"])
+
     def probabilities(self, outputs: Outputs) -> Tensor:
         """Give (B, M) float32 calibrated class probabilities."""
         several = [attribute.multi_label for attribute in self.taxonomy]
@@ -247,7 +250,10 @@ class M3NetTask(L.LightningModule):
         batches = self.trainer.num_training_batches
         steps_per_epoch = math.ceil(batches / self.trainer.accumulate_grad_batches)
         schedule = build_schedule(optimizer, self.optimizer_config, num_steps, steps_per_epoch)
-        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+        return {
+            "optimizer": optimizer,
+            "lr_scheduler": {"scheduler": schedule, "interval": "step", "name": "lr"},
+        }
 
     def _num_steps(self) -> int:
         """Give the number of steps of the whole training."""
@@ -259,14 +265,18 @@ class M3NetTask(L.LightningModule):
             )
         return int(steps)
 
-    def _log_scores(self, split: str, scores: Mapping[str, Tensor]) -> None:
+    def _log_scores(
+        self, split: str, scores: Mapping[str, Tensor], shown: str | None = None
+    ) -> None:
         """Log means, not the counts of queries and images, which do not change.
 
-        All processes hold the same scores; Lightning warns unless it may average them.
+        All processes hold the same scores; Lightning warns unless it may average them. Scores of
+        another ranking than the configured one would pass for its own under the same names.
         """
-        means = {name: value for name, value in scores.items() if value.is_floating_point()}
-        named = {f"{split}/{name}": value for name, value in means.items()}
-        self.log_dict(named, sync_dist=True)
+        prefix = split if self.ranks_as_configured else f"rankings/{self.ranking}/{split}"
+        for name, value in scores.items():
+            if value.is_floating_point():
+                self.log(f"{prefix}/{name}", value, prog_bar=name == shown, sync_dist=True)
 
     def _update(self, metrics: RetrievalMetrics, batch: Batch) -> None:
         embeddings, _ = self.look(batch["image"])

@@ -64,6 +64,12 @@ def test_curves_hold_the_loss_of_each_step_and_the_scores_of_each_epoch(trained:
     scores = [float(row["val/map_all"]) for row in rows if row["val/map_all"]]
     assert len(scores) == 1
     summary = json.loads((trained / "metrics.json").read_text(encoding="utf-8"))
+    [speed] = [float(row[name]) for row in rows if row[name := "speed/images_per_second"]]
+    assert abs(speed - summary["images_per_second"]) <= 0.005
+    rates = [float(row["lr/pg1"]) for row in rows if row["lr/pg1"]]
+    assert rates == sorted(rates, reverse=True)
+    assert len(rates) == len(losses)
+    assert {name.partition("/")[0] for name in summary["best"]} == {"epoch", "train", "val"}
     assert summary["best"]["val/map_all"] == summary["last"]["val/map_all"]
     # Lightning keeps float32 of what it writes to a logger.
     assert abs(summary["best"]["val/map_all"] - scores[0]) < 1e-6

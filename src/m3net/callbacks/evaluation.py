@@ -82,8 +82,8 @@ class EvaluationReport(L.Callback):
             metrics.check_complete(torch.from_numpy(records.roles), torch.from_numpy(num_labels))
         if not is_first_process():
             return
-        own = task.ranking == task.hparams["ranking"]
-        folder = (self.folder if own else self.folder / "rankings" / task.ranking) / name
+        own = task.ranks_as_configured
+        folder = report_folder(self.folder, task, name)
         folder.mkdir(parents=True, exist_ok=True)
         write_scores(scores, metrics.protocol, folder)
         if self.details:
@@ -98,6 +98,17 @@ class EvaluationReport(L.Callback):
         title = name if own else f"{name}, ranking {task.ranking}"
         table = render_scores(scores, title, metrics.protocol, metrics.config, len(dataset))
         self.tables.append(table)
+
+
+def report_folder(run: Path, task: M3NetTask, name: str) -> Path:
+    """Give where the report of an evaluation lies, by the ranking that it was made with.
+
+    Args:
+        run: The run folder.
+        task: Knows its ranking, and the one that it was configured with.
+        name: "test" or "validate".
+    """
+    return run / name if task.ranks_as_configured else run / "rankings" / task.ranking / name
 
 
 def _is_whole(limit: float) -> bool:

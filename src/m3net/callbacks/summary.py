@@ -37,6 +37,7 @@ class TrainingSummary(L.Callback):
         self.folder, self.monitor = folder, monitor
         self._start = self._clock = time.monotonic()
         self._durations: list[float] = []
+        self._before = 0
         self._best: dict[str, float] = {}
         self._last: dict[str, float] = {}
 
@@ -58,7 +59,7 @@ class TrainingSummary(L.Callback):
             pl_module: Not used.
         """
         del trainer, pl_module
-        self._clock = time.monotonic()
+        self._clock, self._before = time.monotonic(), len(self._durations)
 
     def on_train_batch_end(
         self,
@@ -87,11 +88,27 @@ class TrainingSummary(L.Callback):
         del pl_module
         if self.monitor in trainer.callback_metrics and not trainer.sanity_checking:
             self._last = {"epoch": trainer.current_epoch} | {
-                name: value.item() for name, value in trainer.callback_metrics.items()
+                name: value.item()
+                for name, value in trainer.callback_metrics.items()
+                if name.startswith(("train/", "val/"))
             }
             if self._last[self.monitor] > self._best.get(self.monitor, float("-inf")):
                 self._best = self._last
         self._clock = time.monotonic()
+
+    def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Log the speed of the epoch.
+
+        Args:
+            trainer: Knows the loader and the loggers.
+            pl_module: Not used.
+        """
+        del pl_module
+        epoch = self._durations[self._before :]
+        if trainer.train_dataloader is not None and epoch:
+            speed = _images_per_batch(trainer, trainer.train_dataloader) * steps_per_second(epoch)
+            for logger in trainer.loggers:
+                logger.log_metrics({"speed/images_per_second": speed}, step=trainer.global_step - 1)
 
     def on_fit_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Write the file.
@@ -102,7 +119,7 @@ class TrainingSummary(L.Callback):
         """
         if not is_first_process() or trainer.train_dataloader is None:
             return
-        per_batch = trainer.train_dataloader.batch_size * trainer.world_size
+        per_batch = _images_per_batch(trainer, trainer.train_dataloader)
         trained = [p.numel() for p in pl_module.parameters() if p.requires_grad]
         content: dict[str, Any] = {
             "seconds": round(time.monotonic() - self._start, 1),
@@ -128,6 +145,11 @@ def steps_per_second(durations: list[float]) -> float:
     """
     timed = durations[WARM_UP:] if len(durations) >= 2 * WARM_UP else durations
     return len(timed) / max(sum(timed), 1e-9)
+
+
+def _images_per_batch(trainer: L.Trainer, loader: Any) -> int:  # noqa: ANN401 - any loader
+    """Count those of all processes."""
+    return int(loader.batch_size * trainer.world_size)
 
 
 def _plain(scores: dict[str, float]) -> dict[str, float | None] | None:
