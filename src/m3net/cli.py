@@ -20,6 +20,7 @@ from m3net.callbacks.evaluation import EvaluationReport
 from m3net.callbacks.final_validation import FinalValidation
 from m3net.callbacks.predictions import PredictionWriter
 from m3net.callbacks.summary import TrainingSummary
+from m3net.callbacks.wandb_report import WandbReport
 from m3net.checkpoints import (
     check_same_classes,
     evaluation_defaults,
@@ -35,6 +36,8 @@ from m3net.runs import is_first_process, new_run
 from m3net.speech import set_up_speech
 from m3net.task import M3NetTask
 from m3net.trainer import M3NetTrainer, best_precision
+from m3net.wandb_logger import RunWandbLogger
+from m3net.wandb_run import keep_run
 
 _EVALUATIONS = ("validate", "test", "predict")
 
@@ -184,26 +187,33 @@ class M3NetCLI(LightningCLI):
     def before_instantiate_classes(self) -> None:
         """Choose the run folder and put everything that is written into it."""
         config: Namespace = self.config[self.subcommand]
-        training = self.subcommand not in _EVALUATIONS
+        training, before = self.subcommand not in _EVALUATIONS, None
         if training and config.ckpt_path is not None:
             file = find_checkpoint(Path(config.ckpt_path), ("last", "best"))
             self._checkpoint, config.ckpt_path = load_checkpoint(file), str(file)
+            before = run_of(file)
         if self._run is None:
             self._run = new_run(Path(config.runs), config.experiment)
+            if before is not None and is_first_process():
+                keep_run(before, self._run)
         config.trainer.default_root_dir = str(self._run)
         config.checkpoint.dirpath = str(self._run / "checkpoints")
         if config.trainer.precision is None:
             config.trainer.precision = best_precision()
         if config.trainer.logger is None:
             config.trainer.logger = _csv_logger(self._run) if training else False
-        elif isinstance(config.trainer.logger, Namespace):
-            config.trainer.logger.init_args.save_dir = str(self._run)
+        given = config.trainer.logger
+        for logger in given if isinstance(given, list) else [given]:
+            if isinstance(logger, Namespace):
+                logger.init_args.save_dir = str(self._run)
         if "verbose" in config:
             # One table is enough, and Lightning's is not it.
             config.verbose = False
         if self.subcommand == "predict":
             # Predictions are written batch by batch; kept in memory they might not fit.
             config.return_predictions = False
+            # There is nothing to log, and W&B would make a run of it.
+            config.trainer.logger = False
 
     def instantiate_trainer(self, **kwargs: Any) -> L.Trainer:  # noqa: ANN401 - Lightning's own
         """Build the trainer with the callbacks that write reports.
@@ -220,6 +230,7 @@ class M3NetCLI(LightningCLI):
             TrainingSummary(self._run),
             self._report,
             PredictionWriter(self._run),
+            WandbReport(self._run),
         ]
         # Lightning's monitor refuses a trainer that logs nowhere.
         if self.subcommand not in _EVALUATIONS and self.config[self.subcommand].trainer.logger:
@@ -241,6 +252,12 @@ class M3NetCLI(LightningCLI):
             if ranking != own:
                 self.trainer.test(self.model, datamodule=self.datamodule, verbose=False)
         self.model.ranking = own
+
+    def end_logs(self) -> None:
+        """End what a logger would keep open."""
+        for logger in self.trainer.loggers:
+            if isinstance(logger, RunWandbLogger):
+                logger.finish()
 
     def say_farewell(self) -> None:
         """Print the tables, what was written and what to type next."""
@@ -266,6 +283,7 @@ def run(words: Sequence[str]) -> None:
     except ValueError as error:
         raise (own_cause(error) or error) from None
     if is_first_process():
+        cli.end_logs()
         cli.say_farewell()
 
 

@@ -3,6 +3,7 @@
 runs/<experiment>/<n>/
     config.yaml metrics.csv metrics.json checkpoints/{best,last}.ckpt validate/ test/ predict/
     rankings/<ranking>/{validate,test}/
+    wandb/ wandb-id.txt
 """
 
 import os

@@ -1,0 +1,69 @@
+"""Which W&B run a run folder has, and how it is started: offline without a login, with few words.
+
+The folder keeps the id of its W&B run, so that whatever goes on in it, or goes on from its
+checkpoint, goes on in the same W&B run.
+"""
+
+import logging
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+import wandb
+
+_log = logging.getLogger(__name__)
+
+_ID_FILE = "wandb-id.txt"
+
+
+def init_choices(folder: Path) -> dict[str, Any]:
+    """Give arguments of `wandb.init`; None where wandb's environment variables say otherwise.
+
+    Args:
+        folder: The run folder.
+    """
+    file = folder / _ID_FILE
+    known = file.read_text(encoding="utf-8").strip() if file.is_file() else None
+    choices = {
+        "project": ("WANDB_PROJECT", "m3net"),
+        "dir": ("WANDB_DIR", str(folder)),
+        "id": ("WANDB_RUN_ID", known),
+        "resume": ("WANDB_RESUME", "allow"),
+        "mode": ("WANDB_MODE", _mode()),
+    }
+    if known is None:
+        choices["name"] = ("WANDB_NAME", "/".join(folder.absolute().parts[-2:]))
+    settings = {"console": "off", "save_code": False, "quiet": True}
+    own = {key: None if name in os.environ else value for key, (name, value) in choices.items()}
+    free = {key: settings[key] for key in settings if f"WANDB_{key.upper()}" not in os.environ}
+    return own | {"settings": free}
+
+
+def write_id(folder: Path, run_id: str) -> None:
+    """Keep the id of a folder's W&B run."""
+    (folder / _ID_FILE).write_text(f"{run_id}\n", encoding="utf-8")
+
+
+def keep_run(before: Path, folder: Path) -> None:
+    """Let a training that goes on from another run's checkpoint go on in its W&B run as well.
+
+    Args:
+        before: The run folder of the other.
+        folder: The run folder of the training.
+    """
+    if (before / _ID_FILE).is_file():
+        shutil.copyfile(before / _ID_FILE, folder / _ID_FILE)
+
+
+def _mode() -> str | None:
+    """Choose offline where there is no login, since a question would stop a batch job."""
+    if "WANDB_MODE" in os.environ or wandb.setup().settings.mode != "online":
+        return None
+    if wandb.login(prompt=False, verify=False):
+        return None
+    _log.info(
+        "there is no login to Weights & Biases, so this run is logged offline. To send it: "
+        "'wandb login', then 'wandb sync FOLDER' with the folder that is named below."
+    )
+    return "offline"
