@@ -187,5 +187,5 @@ def test_a_ranking_that_the_network_has_not_is_refused_before_the_training(
     words = ("train", "--config", settings, "--runs", tmp_path, off, "--rankings=[attribute]")
     done = m3net(*words)
     assert done.returncode == 2
-    assert "ranking=attribute needs attribute vectors" in done.stderr
+    assert "ranking=attribute needs vectors that the network" in done.stderr
     assert not (tmp_path / "shop" / "0" / "config.yaml").exists()
