@@ -20,6 +20,13 @@ NAMES = {
     "darn": list(darn.CLASSES),
     "deepfashion": list(deepfashion.TYPES),
 }
+# Every network on the data set with several labels, and every data set with one network.
+PAIRS = [
+    (data, file)
+    for file in MODELS
+    for data in NAMES
+    if file.stem == "m3net" or data == "deepfashion"
+]
 TINY = (
     *(
         "--experiment=tiny",
@@ -73,9 +80,8 @@ def sizes(folder: Path, data: str) -> list[tuple[int, int]]:
     return found
 
 
-@pytest.mark.parametrize("model", MODELS, ids=lambda file: file.stem)
-@pytest.mark.parametrize("data", NAMES)
-def test_each_data_set_trains_each_network_and_is_tested_as_its_files_say(
+@pytest.mark.parametrize(("data", "model"), PAIRS, ids=lambda own: getattr(own, "stem", own))
+def test_a_training_is_tested_as_the_files_of_its_data_say(
     m3net: Command,
     roots: dict[str, Path],
     fake: deepfashion.Fake,
