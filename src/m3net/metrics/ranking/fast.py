@@ -16,6 +16,7 @@ from m3net.metrics.ranking.loops import LAST, Asked, Judged, judge, write_keys
 from m3net.metrics.ranking.plain import rank_plainly
 from m3net.metrics.ranking.product import Bools, Floats, Integers, Product
 from m3net.metrics.ranking.relevance import queries_of
+from m3net.metrics.ranking.sorting import sort_rows
 from m3net.metrics.ranking.terms import terms_of
 from m3net.metrics.results import QueryResults
 from m3net.protocol import Protocol
@@ -76,7 +77,7 @@ class FastRanking:
             keys = np.empty((np.count_nonzero(asked.bit == 0), num_gallery), dtype=np.int32)
             write_keys(product.negated, asked, self._carriers, keys)
             keys[asked.order[own[0]], own[1]] = LAST
-            ordered = np.sort(keys, axis=1)
+            ordered = sort_rows(keys)
             num_ranked = num_gallery - np.bincount(own[0], minlength=num_queries)
             judged = Judged.empty(num_queries, len(self.cutoffs), self.top_k)
             cutoffs = np.array(self.cutoffs, dtype=np.int64)

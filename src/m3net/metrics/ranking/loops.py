@@ -12,17 +12,15 @@ them side by side. They and their constants stand in one file, because compiled 
 the file of a function changes.
 """
 
-from collections.abc import Callable
-from typing import Any, NamedTuple, TypeVar, cast
+from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from m3net.metrics.ranking.compiling import compiled
 from m3net.metrics.ranking.product import Bools, Doubles, Floats, Integers, Product
 
 Keys = NDArray[np.int32]
-Loop = TypeVar("Loop", bound=Callable[..., Any])
 
 AT_ONCE = 2
 """So many queries of one image share one sort, and each has a bit of the keys for what is relevant
@@ -98,19 +96,7 @@ class Judged(NamedTuple):
         )
 
 
-def _compiled(fastmath: bool | set[str] = False) -> Callable[[Loop], Loop]:
-    """Compile a function where it is first called, and keep the code where there is a place."""
-
-    def compiled(loop: Loop) -> Loop:
-        try:
-            return cast("Loop", njit(nogil=True, fastmath=fastmath, cache=True)(loop))
-        except RuntimeError:  # neither the package's folder nor the user's can be written
-            return cast("Loop", njit(nogil=True, fastmath=fastmath)(loop))
-
-    return compiled
-
-
-@_compiled()
+@compiled()
 def write_keys(negated: Floats, asked: Asked, carriers: Bools, keys: Keys) -> None:
     """Write the keys of g orderings of a gallery of G.
 
@@ -134,7 +120,7 @@ def write_keys(negated: Floats, asked: Asked, carriers: Bools, keys: Keys) -> No
                 own[column] |= np.int32(carries[column]) << np.int32(asked.bit[query])
 
 
-@_compiled()
+@compiled()
 def _find_columns(ordered: Keys, keys: Keys, start: int, end: int, columns: Integers) -> bool:
     """Write the columns of the gallery images at some ranks of an ordering; say if all were found.
 
@@ -171,7 +157,7 @@ def _find_columns(ordered: Keys, keys: Keys, start: int, end: int, columns: Inte
     return True
 
 
-@_compiled()
+@compiled()
 def _width(num_gallery: int) -> int:
     """Give the number of columns of a block."""
     return max(-(-num_gallery // BLOCKS), 1)
@@ -185,7 +171,7 @@ class _Run(NamedTuple):
     relevant: Bools
 
 
-@_compiled()
+@compiled()
 def judge(
     product: Product,
     asked: Asked,
@@ -228,7 +214,7 @@ def judge(
     return True
 
 
-@_compiled()
+@compiled()
 def _find_hits(order: Keys, relevant: np.int32, hits: Integers) -> int:
     """Write the ranks of the relevant images, counted from 0, and give their number."""
     count = 0
@@ -238,7 +224,7 @@ def _find_hits(order: Keys, relevant: np.int32, hits: Integers) -> int:
     return count
 
 
-@_compiled()
+@compiled()
 def _settle_list(
     product: Product,
     row: int,
@@ -270,7 +256,7 @@ def _settle_list(
     return start
 
 
-@_compiled()
+@compiled()
 def _settle_hits(
     product: Product,
     row: int,
@@ -311,7 +297,7 @@ def _settle_hits(
     return True
 
 
-@_compiled()
+@compiled()
 def _end_of_run(product: Product, row: int, order: Keys, rank: int, num_ranked: int) -> int:
     """Give the last rank of the run of open ranks that a rank stands in."""
     while rank + 1 < num_ranked and _is_open(product, row, order, rank):
@@ -319,7 +305,7 @@ def _end_of_run(product: Product, row: int, order: Keys, rank: int, num_ranked: 
     return rank
 
 
-@_compiled()
+@compiled()
 def _is_open(product: Product, row: int, order: Keys, rank: int) -> bool:
     """Say whether the product leaves open which of the images at a rank and the next is better.
 
@@ -331,7 +317,7 @@ def _is_open(product: Product, row: int, order: Keys, rank: int) -> bool:
     return apart <= 0 or apart**2 <= 2 * error
 
 
-@_compiled()
+@compiled()
 def _settle(
     product: Product,
     row: int,
@@ -368,7 +354,7 @@ def _settle(
     return True
 
 
-@_compiled(fastmath={"reassoc", "contract"})
+@compiled(fastmath={"reassoc", "contract"})
 def _inner_product(query: Floats, gallery: Floats) -> float:
     """Sum up in float64."""
     total = 0.0
@@ -377,7 +363,7 @@ def _inner_product(query: Floats, gallery: Floats) -> float:
     return total
 
 
-@_compiled()
+@compiled()
 def _sum_up(hits: Integers, cutoffs: Integers, judged: Judged, query: int) -> None:
     """Write what follows from the ranks of the relevant images, counted from 0."""
     judged.num_relevant[query] = len(hits)
