@@ -62,7 +62,7 @@ class Counter(L.LightningModule):
 ONE_BATCH = DataLoader(TensorDataset(torch.zeros(1)))
 
 
-def trainer(folder: Path, epochs: int, *callbacks: Callback, **more: Any) -> L.Trainer:  # noqa: ANN401
+def trainer(folder: Path, epochs: int, *callbacks: Callback, **more: Any) -> L.Trainer:  # noqa: ANN401 - its own
     return L.Trainer(
         accelerator="cpu",
         devices=1,
