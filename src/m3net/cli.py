@@ -11,7 +11,7 @@ from typing import Any
 import lightning as L
 import yaml
 from jsonargparse import Namespace, dict_to_namespace
-from lightning.pytorch.callbacks import LearningRateMonitor, ModelCheckpoint
+from lightning.pytorch.callbacks import LearningRateMonitor, ModelCheckpoint, ProgressBar
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI, SaveConfigCallback
 from rich.console import Console
 
@@ -19,6 +19,7 @@ import m3net
 from m3net.callbacks.evaluation import EvaluationReport
 from m3net.callbacks.final_validation import FinalValidation
 from m3net.callbacks.predictions import PredictionWriter
+from m3net.callbacks.progress import RunProgress
 from m3net.callbacks.summary import TrainingSummary
 from m3net.callbacks.wandb_report import WandbReport
 from m3net.checkpoints import (
@@ -232,6 +233,11 @@ class M3NetCLI(LightningCLI):
             PredictionWriter(self._run),
             WandbReport(self._run),
         ]
+        settings = self.config_init[self.subcommand].trainer
+        given = settings.callbacks or []
+        own_bar = any(isinstance(callback, ProgressBar) for callback in given)
+        if settings.enable_progress_bar is not False and not own_bar:
+            callbacks.append(RunProgress())
         # Lightning's monitor refuses a trainer that logs nowhere.
         if self.subcommand not in _EVALUATIONS and self.config[self.subcommand].trainer.logger:
             callbacks.append(LearningRateMonitor())

@@ -1,7 +1,9 @@
 """What m3net and its libraries say while they work: reports, but not on every process."""
 
 import logging
+import sys
 import warnings
+from typing import TextIO
 
 from m3net.runs import is_first_process
 
@@ -15,10 +17,11 @@ def set_up_speech(training: bool = True) -> None:
     reports = logging.getLogger("m3net")
     reports.setLevel(logging.INFO if is_first_process() else logging.ERROR)
     if not reports.handlers:
-        handler = logging.StreamHandler()
+        handler = _PresentStream()
         handler.setFormatter(logging.Formatter("m3net: %(message)s"))
         reports.addHandler(handler)
-    logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
+    for name in ("lightning.pytorch", "lightning.fabric"):
+        logging.getLogger(name).setLevel(logging.WARNING)
     # Lightning itself still uses what torch calls outdated; users can do nothing about it.
     warnings.filterwarnings("ignore", message=".*LeafSpec.*is deprecated")
     if not training:
@@ -26,3 +29,16 @@ def set_up_speech(training: bool = True) -> None:
         # nothing to an evaluation.
         warnings.filterwarnings("ignore", message=".*callbacks used to create the checkpoint need")
         warnings.filterwarnings("ignore", message="The dirpath has changed from")
+
+
+class _PresentStream(logging.StreamHandler[TextIO]):
+    """Writes to what is standard error now: a bar that is shown puts itself in its place."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write one report.
+
+        Args:
+            record: What is reported.
+        """
+        self.setStream(sys.stderr)
+        super().emit(record)

@@ -33,7 +33,7 @@ def test_a_training_says_nothing_that_users_can_do_nothing_about(
     done: tuple[CompletedProcess[str], Path],
 ) -> None:
     assert done[0].returncode == 0, done[0].stderr
-    assert done[0].stderr.splitlines() == ["Seed set to 0"]
+    assert done[0].stderr == ""
 
 
 def test_the_best_weights_are_averages_of_all_steps(
@@ -52,7 +52,7 @@ def test_a_test_of_the_run_gives_the_scores_of_the_training(
     before = table(run / "test")
     again = process("test", "--ckpt_path", run, cwd=empty_folder)
     assert again.returncode == 0
-    assert again.stderr.splitlines() == ["Seed set to 0"]
+    assert again.stderr == ""
     assert table(run / "test") == before
 
 

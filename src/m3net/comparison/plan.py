@@ -106,9 +106,8 @@ class Planner:
 
     def _job(self, name: str, words: tuple[str, ...], files: tuple[str, ...]) -> Job:
         settings = {key: own for key, own in self.resolve(words).items() if key not in _PLACES}
-        quiet = "--trainer.enable_progress_bar=false"
         places = (f"--runs={self.folder / 'runs'}", f"--experiment={name}")
-        return Job(name, (*words, quiet, *places), settings, files)
+        return Job(name, (*words, *places), settings, files)
 
 
 PARTS = {"val": "validate", "test": "test"}
