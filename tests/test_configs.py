@@ -96,7 +96,7 @@ def test_each_system_of_a_comparison_can_be_trained(m3net: Command, file: Path) 
     assert given["name"] == file.stem
     assert given["baseline"] in given["systems"]
     for system in given["systems"].values():
-        files = [CONFIGS.parent / name for name in (*given["configs"], *system["configs"])]
+        files = [CONFIGS.parent / name for name in (*given["configs"], *system.get("configs", []))]
         missing = [name for name in files if not name.is_file()]
         assert not missing
         words = [word for name in files for word in ("--config", str(name))]
