@@ -7,13 +7,13 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from m3net.comparison.plan import Job
 from m3net.errors import ConfigError
+from m3net.jobs.job import Job
 
 _NOTHING = object()
 _PAUSE = 0.1
@@ -72,23 +72,24 @@ class Runner:
             )
         return run
 
-    def run(self, jobs: Sequence[Job], limit: int, tell: Callable[[Outcome], None]) -> None:
+    def run(self, jobs: Iterable[Job], limit: int, tell: Callable[[Outcome], None]) -> None:
         """Run jobs, some of them side by side; one that fails stops no other.
 
         Args:
-            jobs: Those that are not done.
+            jobs: Those that are not done; the next one is asked for when there is room for it.
             limit: How many side by side.
             tell: Takes what became of each, when it ends.
         """
-        waiting = list(jobs)
+        waiting = iter(jobs)
         running: dict[str, tuple[Job, subprocess.Popen[bytes], float]] = {}
         # What is stopped by a time limit leaves no trainings behind, as what is stopped by hand.
         before = signal.signal(signal.SIGTERM, signal.default_int_handler)
         try:
-            while waiting or running:
-                while waiting and len(running) < limit:
-                    job = waiting.pop(0)
+            while True:
+                while len(running) < limit and (job := next(waiting, None)) is not None:
                     running[job.name] = (job, self._start(job, limit), time.monotonic())
+                if not running:
+                    break
                 for name, (job, process, start) in list(running.items()):
                     if process.poll() is not None:
                         del running[name]
