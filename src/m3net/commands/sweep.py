@@ -52,7 +52,7 @@ def run(words: Sequence[str]) -> int:
     folder = given.runs / "sweep" / sweep.name
     settings = {"seed": given.seed} | sweep.given
     _check_same(folder / "sweep.yaml", settings)
-    report = _Report(sweep, folder, count, console)
+    report = _Report(sweep, folder, console)
     session = Session(sweep, folder, given.seed, resolve, report.note)
     session.check()
     folder.mkdir(parents=True, exist_ok=True)
@@ -60,6 +60,7 @@ def run(words: Sequence[str]) -> int:
     (folder / "sweep.yaml").write_text(text, encoding="utf-8")
     if sweep.stops_early:
         console.print("early_terminate is for W&B's agents: here each trial goes to its end")
+    console.print(f"{count} trials; logs in {folder / 'logs'}")
     session.run(count, given.jobs)
     return report.end(given.runs)
 
@@ -67,8 +68,8 @@ def run(words: Sequence[str]) -> int:
 class _Report:
     """Says how far a sweep is, and keeps the ranking of what has ended."""
 
-    def __init__(self, sweep: Sweep, folder: Path, count: int, console: Console) -> None:
-        self.sweep, self.folder, self.count, self.console = sweep, folder, count, console
+    def __init__(self, sweep: Sweep, folder: Path, console: Console) -> None:
+        self.sweep, self.folder, self.console = sweep, folder, console
         self.trials: list[Trial] = []
 
     def note(self, trial: Trial, seconds: float | None) -> None:
@@ -79,7 +80,7 @@ class _Report:
         if trial.score is not None:
             fate = f"MAP@all {100 * trial.score:.2f}"
         took = "done before" if seconds is None else f"{seconds / 60:.1f} min"
-        self.console.print(f"{len(self.trials)}/{self.count} trial-{trial.number}, {took}: {fate}")
+        self.console.print(f"trial-{trial.number}, {took}: {fate}")
 
     def end(self, runs: Path) -> int:
         """Print the ranking and the command that trains the best trial; give the exit code."""
