@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from subprocess import CompletedProcess
 from typing import Any
@@ -52,24 +53,30 @@ def changed(file: Path, folder: Path, **changes: object) -> Path:
 
 @pytest.fixture(scope="module")
 def interrupted(file: Path, runs: Path) -> tuple[int, list[str], bytes]:
-    """Exit code, children left and ranking of a sweep that was stopped in its second trial."""
+    """Exit code, processes left and ranking of a sweep that was stopped in its second trial."""
     command = [sys.executable, "-m", "m3net", "sweep", "--local", str(file), "--runs", str(runs)]
     folder = runs / "sweep" / "shop"
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
-        children = Path("/proc", str(process.pid), "task", str(process.pid), "children")
-        if not children.exists():
-            process.kill()
-            pytest.skip("only Linux tells the children of a process")
+        # It is there before its process is, so that the signal comes amid the start.
         second = folder / "logs" / "trial-1.txt"
         while process.poll() is None and not second.exists():
-            time.sleep(0.05)
-        trainings = children.read_text("utf-8").split()
+            time.sleep(0.01)
         process.send_signal(signal.SIGTERM)
-        _, said = process.communicate(timeout=60)
+        _, said = process.communicate(timeout=300)
     assert said.decode().splitlines()[-1] == "m3net: stopped"
-    assert trainings
-    left = [pid for pid in trainings if Path("/proc", pid).exists()]
-    return process.returncode, left, (folder / "ranking.csv").read_bytes()
+    return process.returncode, processes_of(folder), (folder / "ranking.csv").read_bytes()
+
+
+def processes_of(folder: Path) -> list[str]:
+    """Give what runs and names a folder."""
+    if not Path("/proc/self/cmdline").exists():
+        pytest.skip("only Linux lists processes in files")
+    found = []
+    for file in Path("/proc").glob("[0-9]*/cmdline"):
+        # Others may end in this moment.
+        with suppress(OSError):
+            found.append(file.read_text(encoding="utf-8", errors="replace"))
+    return [words for words in found if str(folder) in words]
 
 
 @pytest.fixture(scope="module")
