@@ -5,9 +5,11 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/installed
 LOGGER ?=
 BENCH ?=
+SWEEP ?= quick
+LOCAL ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install quickstart test mutations format lint types check bench clean
+.PHONY: help install quickstart sweep test mutations format lint types check bench clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -24,6 +26,9 @@ $(INSTALLED): pyproject.toml constraints.txt
 quickstart: $(INSTALLED) ## train and test M3-Net on drawn garments, a few minutes on a laptop
 	$(BIN)/m3net train --config configs/data/synthetic.yaml --config configs/model/m3net.yaml \
 		--config configs/experiment/quickstart.yaml $(if $(LOGGER),--config configs/logger/$(LOGGER).yaml)
+
+sweep: $(INSTALLED) ## say how Weights & Biases searches hyper-parameters (SWEEP=quick, a file of configs/sweep), or do so here with LOCAL=1
+	$(BIN)/m3net sweep configs/sweep/$(SWEEP).yaml $(if $(LOCAL),--local)
 
 test: $(INSTALLED) ## run the test suite
 	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile

@@ -13,7 +13,8 @@ SOURCE = Path(__file__).parents[1] / "src"
 FLOW = [
     *("errors", "protocol", "data", "embeddings", "models", "losses", "metrics", "reports"),
     *("optimization", "task", "runs", "speech", "callbacks", "checkpoints", "trainer"),
-    *("environment", "api", "wandb_run", "wandb_logger", "cli", "comparison", "commands"),
+    *("environment", "api", "wandb_run", "wandb_logger", "cli", "jobs"),
+    *("comparison", "sweep", "commands"),
     "__main__",
 ]
 DATA_FLOW = [

@@ -93,7 +93,8 @@ class M3NetCLI(LightningCLI):
                 "epilog": "'m3net synthesize FOLDER' writes a drawn catalogue to try these on; "
                 "'m3net data' checks, counts and prepares data sets; "
                 "'m3net evaluate' scores vectors of any model; "
-                "'m3net compare' trains several systems and writes their table.",
+                "'m3net compare' trains several systems and writes their table; "
+                "'m3net sweep' searches hyper-parameters.",
             },
             trainer_defaults={"enable_model_summary": False, "log_every_n_steps": 10},
         )

@@ -60,6 +60,15 @@ def test_each_argument_of_an_evaluation_of_vectors_is_explained(m3net: Command) 
     assert all(name in done.stdout for name in ("CatalogueDataModule", "SyntheticDataModule"))
 
 
+def test_each_argument_of_a_sweep_is_explained(m3net: Command) -> None:
+    done = m3net("sweep", "--help")
+    assert done.returncode == 0
+    found = explained(done.stdout)
+    assert {"--local", "--trials", "--jobs", "--runs", "--seed"} <= {*found}
+    assert [name for name, words in found.items() if len(words.split()) < 3] == []
+    assert "'m3net sweep'" in " ".join(m3net("--help").stdout.split())
+
+
 def test_the_help_names_commands_and_kinds_of_data(m3net: Command) -> None:
     done = m3net("--help")
     assert done.returncode == 0

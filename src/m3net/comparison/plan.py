@@ -1,40 +1,17 @@
 """From a comparison to the trainings that it takes."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import lightning as L
 
 from m3net.callbacks.summary import WARM_UP
 from m3net.comparison.settings import Comparison, System
+from m3net.jobs.job import Job, Resolve, Settings, plan_job
 
-Settings = dict[str, Any]
-Resolve = Callable[[Sequence[str]], Settings]
-"""Gives all settings that the words of a training amount to."""
-
-_PLACES = ("runs", "experiment")
-"""Settings that say where results lie, not what they are."""
 TIMED_STEPS = 50
-
-
-@dataclass(frozen=True)
-class Job:
-    """One process of m3net.
-
-    Attributes:
-        name: Of its log, its record and its experiment.
-        words: What stands behind `m3net`.
-        settings: All settings that the words amount to.
-        files: What its run folder holds when it is done.
-    """
-
-    name: str
-    words: tuple[str, ...]
-    settings: Settings
-    files: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -105,9 +82,7 @@ class Planner:
         return *configs, *self.comparison.flags, *system.flags
 
     def _job(self, name: str, words: tuple[str, ...], files: tuple[str, ...]) -> Job:
-        settings = {key: own for key, own in self.resolve(words).items() if key not in _PLACES}
-        places = (f"--runs={self.folder / 'runs'}", f"--experiment={name}")
-        return Job(name, (*words, *places), settings, files)
+        return plan_job(name, words, files, self.folder, self.resolve)
 
 
 PARTS = {"val": "validate", "test": "test"}

@@ -3,10 +3,11 @@
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from m3net.comparison.plan import Job, Planner, Resolve, images_in, run_name
+from m3net.comparison.plan import Planner, images_in, run_name
 from m3net.comparison.results import images_per_second
-from m3net.comparison.runner import Outcome, Runner
 from m3net.comparison.settings import Comparison
+from m3net.jobs.job import Job, Resolve
+from m3net.jobs.runner import Outcome, Runner
 
 Done = dict[tuple[str, int], Path]
 """The run folder of each system and seed."""

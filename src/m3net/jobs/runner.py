@@ -3,17 +3,17 @@
 import json
 import os
 import shlex
-import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from m3net.comparison.plan import Job
 from m3net.errors import ConfigError
+from m3net.jobs.job import Job
+from m3net.jobs.stops import noted_stops
 
 _NOTHING = object()
 _PAUSE = 0.1
@@ -36,6 +36,10 @@ class Outcome:
     log: Path
     seconds: float
     reason: str = ""
+
+
+Running = dict[str, tuple[Job, subprocess.Popen[bytes], float]]
+"""Processes at work by the name of their job, and when they started."""
 
 
 @dataclass(frozen=True)
@@ -72,35 +76,51 @@ class Runner:
             )
         return run
 
-    def run(self, jobs: Sequence[Job], limit: int, tell: Callable[[Outcome], None]) -> None:
+    def run(self, jobs: Iterable[Job], limit: int, tell: Callable[[Outcome], None]) -> None:
         """Run jobs, some of them side by side; one that fails stops no other.
 
         Args:
-            jobs: Those that are not done.
+            jobs: Those that are not done; the next one is asked for when there is room for it.
             limit: How many side by side.
             tell: Takes what became of each, when it ends.
+
+        Raises:
+            KeyboardInterrupt: It was stopped, by SIGINT or SIGTERM, and so were its processes.
         """
-        waiting = list(jobs)
-        running: dict[str, tuple[Job, subprocess.Popen[bytes], float]] = {}
-        # What is stopped by a time limit leaves no trainings behind, as what is stopped by hand.
-        before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+        running: Running = {}
         try:
-            while waiting or running:
-                while waiting and len(running) < limit:
-                    job = waiting.pop(0)
-                    running[job.name] = (job, self._start(job, limit), time.monotonic())
-                for name, (job, process, start) in list(running.items()):
-                    if process.poll() is not None:
-                        del running[name]
-                        took = time.monotonic() - start
-                        tell(self._finish(job, process.returncode, took))
-                time.sleep(_PAUSE)
+            # A time limit leaves no trainings behind, as Ctrl-C does not; and an exception in the
+            # middle of a start would leave one that nobody knows.
+            with noted_stops() as stopped:
+                self._run(iter(jobs), limit, tell, running, stopped)
         finally:
             for _, process, _ in running.values():
                 process.terminate()
             for _, process, _ in running.values():
                 process.wait()
-            signal.signal(signal.SIGTERM, before)
+
+    def _run(
+        self,
+        waiting: Iterator[Job],
+        limit: int,
+        tell: Callable[[Outcome], None],
+        running: Running,
+        stopped: Callable[[], bool],
+    ) -> None:
+        while True:
+            while len(running) < limit and (job := next(waiting, None)) is not None:
+                if stopped():
+                    break
+                running[job.name] = (job, self._start(job, limit), time.monotonic())
+            if stopped():
+                raise KeyboardInterrupt
+            if not running:
+                return
+            for name, (job, process, start) in list(running.items()):
+                if process.poll() is not None:
+                    del running[name]
+                    tell(self._finish(job, process.returncode, time.monotonic() - start))
+            time.sleep(_PAUSE)
 
     def _start(self, job: Job, limit: int) -> subprocess.Popen[bytes]:
         command = [sys.executable, "-m", "m3net", *job.words]
