@@ -5,6 +5,7 @@ import io
 import re
 from collections.abc import Mapping
 from html.parser import HTMLParser
+from itertools import pairwise
 from typing import Any
 
 from PIL import Image
@@ -123,6 +124,6 @@ def check_whole(text: str) -> Page:
     assert title.text()
     levels = [int(one.tag[1]) for one in elements if re.fullmatch(r"h\d", one.tag)]
     assert levels[0] == 1
-    assert all(b - a <= 1 for a, b in zip(levels, levels[1:], strict=False)), "a heading is skipped"
+    assert all(b - a <= 1 for a, b in pairwise(levels)), "a heading is skipped"
     assert levels.count(1) == 1
     return page

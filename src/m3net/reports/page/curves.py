@@ -130,9 +130,9 @@ def ticks(low: float, high: float) -> list[float]:
         >>> ticks(0.13, 0.87), ticks(0, 10)
         ([0.2, 0.4, 0.6, 0.8], [0.0, 2.0, 4.0, 6.0, 8.0, 10.0])
     """
-    rough = (high - low) / 4
-    power = 10.0 ** math.floor(math.log10(rough))
-    step = min((1, 2, 5, 10), key=lambda one: abs(one * power - rough)) * power
+    least = (high - low) / 5
+    power = 10.0 ** math.floor(math.log10(least))
+    step = next(one for one in (1, 2, 5, 10, 20) if one * power > least * (1 - 1e-9)) * power
     first = math.ceil(low / step - 1e-9)
     last = math.floor(high / step + 1e-9)
     return [round(place * step, 12) for place in range(first, last + 1)]
