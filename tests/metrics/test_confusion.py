@@ -49,12 +49,3 @@ def test_shares_are_those_of_a_loop(protocol: Protocol, top_k: int) -> None:
 def test_without_lists_there_is_no_share() -> None:
     metrics, targets, _ = made("single", 0)
     assert metrics.retrieved_classes(targets)["style"].isnan().all()
-
-
-def test_images_that_take_part_are_given_back() -> None:
-    metrics, _, embeddings = made("single", 3)
-    index, vectors = metrics.held()["style"]
-    assert index.tolist() == list(range(40))
-    assert torch.equal(vectors, embeddings)
-    metrics.reset()
-    assert metrics.held() == {}

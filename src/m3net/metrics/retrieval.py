@@ -130,17 +130,30 @@ class RetrievalMetrics(nn.Module):
             for name, results, own in self._by_attribute(targets)
         }
 
-    def held(self) -> dict[str, tuple[Tensor, Tensor]]:
-        """Give for each attribute the images that this process took in and that take part.
+    def sample(self, order: Tensor, most: int) -> dict[str, tuple[Tensor, Tensor]]:
+        """Give for each attribute some of the images that this process took in.
+
+        Args:
+            order: (N,) int64, all different; images with the lowest numbers are taken first.
+            most: How many images of an attribute are given, at least 1.
 
         Returns:
-            (n,) int64, their places in the split, and (n, D) float32, their embeddings, on the CPU.
+            (n,) int64, their places in the split, and (n, D) float32, their embeddings, on the CPU;
+            nothing for an attribute without images.
         """
-        return {
-            name: (torch.cat([*metric.index]).cpu(), torch.cat([*metric.embeddings]).cpu())
-            for name, metric in self._metrics().items()
-            if len(metric.index)
-        }
+        found = {}
+        for name, metric in self._metrics().items():
+            index = torch.cat([order[:0], *(part.cpu() for part in metric.index)])
+            if not len(index):
+                continue
+            ranks = order[index]
+            taken = ranks <= ranks.sort().values[:most][-1]
+            # A batch at a time: all embeddings side by side may not fit a second time.
+            rows_of = torch.split(taken, [*map(len, metric.index)])
+            parts = zip(metric.embeddings, rows_of, strict=True)
+            vectors = [own[rows.to(own.device)].cpu() for own, rows in parts]
+            found[name] = index[taken], torch.cat(vectors)
+        return found
 
     def check_complete(self, roles: Tensor, num_labels: Tensor) -> None:
         """Refuse results that lack images, instead of averaging over those that came.

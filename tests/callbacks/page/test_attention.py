@@ -1,5 +1,7 @@
 """Attention of each kind of network: which maps a page shows, and of which classes."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -9,26 +11,23 @@ from m3net.task import M3NetTask
 from tests.callbacks.page.shop import TAXONOMY, thumbnails
 from tests.page import decode
 
-SMALL = {
-    "backbone": "test_resnet",
-    "pretrained": False,
-    "attention_dim": 4,
-    "class_width": 4,
-    "class_dim": 4,
-    "embedding_dim": 4,
-}
+SMALL = NetworkConfig(
+    backbone="test_resnet",
+    pretrained=False,
+    attention_dim=4,
+    class_width=4,
+    class_dim=4,
+    embedding_dim=4,
+    local=LocalConfig("test_resnet", size=32),
+)
 # Whether there is a map of the attribute, and whether of each class.
 NETWORKS = {
-    "m3net": (NetworkConfig(**SMALL), True, True),
-    "m3net_a": (NetworkConfig(**SMALL, class_attention=False), True, False),
-    "m3net_c": (NetworkConfig(**SMALL, attribute_attention=False), False, True),
-    "asen": (NetworkConfig("asen", **SMALL), True, False),
-    "asen_v2": (NetworkConfig("asen_v2", **SMALL), True, False),
-    "asen_pp": (
-        NetworkConfig("asen_pp", **SMALL, local=LocalConfig("test_resnet", size=32)),
-        True,
-        False,
-    ),
+    "m3net": (SMALL, True, True),
+    "m3net_a": (replace(SMALL, class_attention=False), True, False),
+    "m3net_c": (replace(SMALL, attribute_attention=False), False, True),
+    "asen": (replace(SMALL, head="asen"), True, False),
+    "asen_v2": (replace(SMALL, head="asen_v2"), True, False),
+    "asen_pp": (replace(SMALL, head="asen_pp"), True, False),
 }
 
 
@@ -37,8 +36,7 @@ def test_maps_are_those_that_the_network_has(name: str) -> None:
     network, of_attribute, of_class = NETWORKS[name]
     plain = {"taxonomy": TAXONOMY.to_plain(), "positives": [5] * 5, "annotated": [10] * 5}
     torch.manual_seed(0)
-    ranking = "attribute" if network.has_attribute_vectors else "class"
-    task = M3NetTask(plain, network, ranking=ranking)
+    task = M3NetTask(plain, network, ranking="posterior")
     photos = thumbnails(20)
     looks = collect_looks(task, photos, [0, 1, 3, 4], most=3)
     assert [look.photo.name for look in looks] == ["0<x>.png", "1<x>.png", "4<x>.png"]
@@ -63,5 +61,5 @@ def test_maps_are_those_that_the_network_has(name: str) -> None:
 
 def test_without_a_query_there_is_nothing_to_look_at() -> None:
     plain = {"taxonomy": TAXONOMY.to_plain(), "positives": [5] * 5, "annotated": [10] * 5}
-    task = M3NetTask(plain, NetworkConfig(**SMALL))
+    task = M3NetTask(plain, SMALL)
     assert collect_looks(task, thumbnails(20), [], most=3) == ()

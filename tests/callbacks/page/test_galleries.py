@@ -38,7 +38,8 @@ def test_lists_marks_and_precisions_are_those_of_a_loop(
     for query in range(8):
         classes = [c for c in range(2) if targets[query, c]]
         for wanted in [[c] for c in classes] if protocol == "multi" else [classes]:
-            order = sorted(GALLERY, key=lambda image, q=query: -float(numbers[q] @ numbers[image]))
+            closeness = {image: float(numbers[query] @ numbers[image]) for image in GALLERY}
+            order = sorted(GALLERY, key=closeness.__getitem__, reverse=True)
             right = [bool(targets[image, wanted].any()) for image in order]
             hits = [place for place, one in enumerate(right, start=1) if one]
             if hits:
@@ -52,13 +53,13 @@ def test_lists_marks_and_precisions_are_those_of_a_loop(
     assert [answer.place for answer in shown][:2] == [1, 2]
     assert shown[-1].place == len(expected)
     for answer in shown:
-        precision, query, names, order, right, hits = expected[answer.place - 1]
+        precision, image, names, best, marks, hits_of = expected[answer.place - 1]
         assert answer.average_precision == pytest.approx(precision, abs=1e-12)
-        assert (answer.query.name, answer.query.labels) == (photos.name(query), names)
-        assert answer.num_relevant == hits
-        assert [found.photo.name for found in answer.results] == [photos.name(i) for i in order]
-        assert [found.right for found in answer.results] == right
-        scores = [float(numbers[query] @ numbers[image]) for image in order]
+        assert (answer.query.name, answer.query.labels) == (photos.name(image), names)
+        assert answer.num_relevant == hits_of
+        assert [found.photo.name for found in answer.results] == [photos.name(i) for i in best]
+        assert [found.right for found in answer.results] == marks
+        scores = [float(numbers[image] @ numbers[one]) for one in best]
         assert [found.score for found in answer.results] == pytest.approx(scores, abs=1e-5)
 
 

@@ -6,8 +6,21 @@ import torch
 
 from m3net.callbacks.page import planes
 from m3net.callbacks.page.planes import collect_planes, flatten, group_labels
-from tests.callbacks.page.shop import thumbnails
+from m3net.callbacks.page.thumbnails import Thumbnails
+from m3net.data.records import Role
+from m3net.metrics import RetrievalMetrics
+from tests.callbacks.page.shop import TAXONOMY, thumbnails
 from tests.page import decode
+
+
+def evaluated(photos: Thumbnails, *vectors: torch.Tensor) -> RetrievalMetrics:
+    """Give metrics that took in all images, in batches of their own order."""
+    metrics = RetrievalMetrics(TAXONOMY.names, TAXONOMY.sizes)
+    for batch in torch.split(torch.randperm(len(vectors[0])), 7):
+        own = photos.dataset.read(batch.tolist())
+        embeddings = [each[batch] for each in vectors]
+        metrics.update(embeddings, own["targets"], own["roles"], own["index"])
+    return metrics
 
 
 def test_points_of_one_cluster_stay_together_and_the_map_is_the_same_each_time() -> None:
@@ -36,10 +49,7 @@ def test_the_sample_is_shared_by_attributes_and_shown_in_the_sprite(
     monkeypatch.setattr(planes, "SAMPLE", 12)
     photos = thumbnails(40)
     vectors = torch.randn(40, 5, generator=torch.Generator().manual_seed(0))
-    # Vectors of a batch come in any order.
-    index = torch.arange(40).flip(0)
-    held = {"a [cm]": (index, vectors), "b / <b>": (index[:30], vectors[:30])}
-    (first, second), sprite = collect_planes(held, photos)
+    (first, second), sprite = collect_planes(evaluated(photos, vectors, vectors), photos)
     assert sprite is not None
     assert (len(first.points), len(second.points)) == (12, 12)
     assert first.num_images == 40
@@ -57,13 +67,14 @@ def test_the_sample_is_shared_by_attributes_and_shown_in_the_sprite(
 
 def test_what_makes_no_map_is_said() -> None:
     photos = thumbnails(40)
-    few = torch.arange(3)
-    held = {"a [cm]": (few, torch.randn(3, 5)), "b / <b>": (torch.arange(40), torch.ones(40, 5))}
-    (first, second), sprite = collect_planes(held, photos)
+    photos.dataset.records.roles[3:, 0] = Role.NONE
+    metrics = evaluated(photos, torch.randn(40, 5), torch.ones(40, 5))
+    (first, second), sprite = collect_planes(metrics, photos)
     assert sprite is None
     assert "Only 3 images" in first.note
     assert "All vectors are the same" in second.note
-    (nobody, _), _ = collect_planes({}, photos)
+    metrics.reset()
+    (nobody, _), _ = collect_planes(metrics, photos)
     assert "No image takes part" in nobody.note
 
 

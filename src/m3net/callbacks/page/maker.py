@@ -94,7 +94,7 @@ class PageMaker:
         targets = torch.from_numpy(dataset.records.targets(range(len(dataset))))
         lists = metrics.config.top_k > 0
         asked = torch.cat([own.query_index for own in results.values()])
-        planes, sprite = collect_planes(metrics.held(), photos)
+        planes, sprite = collect_planes(metrics, photos)
         heading = collect_heading(run, task, self.data, len(dataset), [*self.words])
         page = Page(
             heading=heading,

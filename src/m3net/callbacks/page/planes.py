@@ -4,13 +4,14 @@ van der Maaten, Hinton: "Visualizing Data using t-SNE", JMLR 2008.
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from m3net.callbacks.page.thumbnails import Thumbnails
+from m3net.metrics.retrieval import RetrievalMetrics
 from m3net.reports.page.pictures import make_sprite
 from m3net.reports.page.values import Plane, Point, Sprite
 
@@ -24,36 +25,35 @@ _ITERATIONS = 500
 
 
 def collect_planes(
-    held: Mapping[str, tuple[Tensor, Tensor]], photos: Thumbnails
+    metrics: RetrievalMetrics, photos: Thumbnails
 ) -> tuple[tuple[Plane, ...], Sprite | None]:
     """Give one map for each attribute, and the thumbnails of all.
 
     Args:
-        held: For each attribute that has images (n,) int64, their places in the split, and
-            (n, D) float32, their ranking vectors.
+        metrics: Hold the ranking vectors.
         photos: Of the split.
     """
     # One order for all attributes, so that their samples share images and so thumbnails.
     order = np.random.default_rng(SEED).permutation(len(photos.dataset.records))
+    samples = metrics.sample(torch.from_numpy(order), SAMPLE)
     tiles: dict[int, int] = {}
     planes = []
     parts = (photos.dataset.records.roles > 0).sum(axis=0).tolist()
     for attribute, count in zip(photos.taxonomy.names, parts, strict=True):
-        if attribute not in held:
+        if attribute not in samples:
             planes.append(Plane(attribute, count, note="No image takes part."))
             continue
-        index, vectors = (own.numpy() for own in held[attribute])
-        rows = order[index].argsort()[:SAMPLE]
-        note = _why_not(vectors[rows])
+        index, vectors = (own.numpy() for own in samples[attribute])
+        note = _why_not(vectors)
         if note:
             planes.append(Plane(attribute, count, note=note))
             continue
-        images = index[rows].tolist()
+        images = index.tolist()
         for image in images:
             tiles.setdefault(image, len(tiles))
         labels = [" + ".join(photos.labels(image, attribute)) for image in images]
         groups, members, rest = group_labels(labels)
-        places = zip(flatten(vectors[rows]).tolist(), images, members, strict=True)
+        places = zip(flatten(vectors).tolist(), images, members, strict=True)
         points = [Point(x, y, tiles[image], group) for (x, y), image, group in places]
         planes.append(Plane(attribute, count, groups, rest, points))
     if not tiles:
