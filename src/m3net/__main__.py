@@ -40,6 +40,10 @@ def main(args: Sequence[str] | None = None) -> int:
             from m3net.commands import sweep
 
             return sweep.run(words[1:])
+        if words[:1] == ["report"]:
+            from m3net.commands import report
+
+            return report.run(words[1:])
         from m3net import cli
 
         cli.run(words)

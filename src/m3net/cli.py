@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import lightning as L
 import yaml
@@ -18,6 +18,8 @@ from rich.console import Console
 import m3net
 from m3net.callbacks.evaluation import EvaluationReport
 from m3net.callbacks.final_validation import FinalValidation
+from m3net.callbacks.page.maker import PageMaker
+from m3net.callbacks.page.run_files import read_tested_run
 from m3net.callbacks.predictions import PredictionWriter
 from m3net.callbacks.progress import RunProgress
 from m3net.callbacks.summary import TrainingSummary
@@ -63,16 +65,25 @@ class RunConfig(SaveConfigCallback):
 class M3NetCLI(LightningCLI):
     """LightningCLI that evaluates from run folders and writes into them."""
 
-    def __init__(self, words: Sequence[str]) -> None:
+    def __init__(
+        self,
+        words: Sequence[str],
+        beside: Sequence[Path] = (),
+        typed: Sequence[str] | None = None,
+    ) -> None:
         """Parse and run one command.
 
         Args:
             words: What stands after `m3net` on the command line.
+            beside: Folders of runs that the page of a test compares with.
+            typed: What the user typed, where it is not `words`.
 
         Raises:
             M3NetError: Something the user gave cannot be used.
         """
         self._words = list(words)
+        self._typed = self._words if typed is None else list(typed)
+        self._beside = [read_tested_run(folder) for folder in beside]
         self._checkpoint: dict[str, Any] | None = None
         self._run: Path | None = None
         if self._words and self._words[0] in _EVALUATIONS and not {"-h", "--help"} & {*words}:
@@ -94,7 +105,8 @@ class M3NetCLI(LightningCLI):
                 "'m3net data' checks, counts and prepares data sets; "
                 "'m3net evaluate' scores vectors of any model; "
                 "'m3net compare' trains several systems and writes their table; "
-                "'m3net sweep' searches hyper-parameters.",
+                "'m3net sweep' searches hyper-parameters; "
+                "'m3net report RUN [OTHER ...]' writes one page about a run.",
             },
             trainer_defaults={"enable_model_summary": False, "log_every_n_steps": 10},
         )
@@ -135,6 +147,13 @@ class M3NetCLI(LightningCLI):
             type=bool,
             default=False,
             help="Write scores of each class and query beside those of a test or validation.",
+        )
+        parser.add_argument(
+            "--report",
+            type=bool | Literal["auto"],
+            default="auto",
+            help="Write test/report.html, one page with all of a test; auto does so up to 10,000 "
+            "test images.",
         )
         parser.add_argument(
             "--rankings",
@@ -225,8 +244,15 @@ class M3NetCLI(LightningCLI):
         """
         if self._run is None or self.subcommand is None:
             raise ConfigError("m3net runs as a command: see m3net --help.")
-        details = self.config[self.subcommand].details
-        self._report = EvaluationReport(self._run, details=details)
+        config = self.config[self.subcommand]
+        page = PageMaker(
+            run=self._run,
+            wanted=config.report,
+            words=self._typed,
+            data=config.data.as_dict(),
+            others=self._beside,
+        )
+        self._report = EvaluationReport(self._run, details=config.details, page=page)
         callbacks = [
             FinalValidation(),
             TrainingSummary(self._run),
@@ -275,18 +301,22 @@ class M3NetCLI(LightningCLI):
             console.print(render_farewell(self._run, self.subcommand))
 
 
-def run(words: Sequence[str]) -> None:
+def run(
+    words: Sequence[str], beside: Sequence[Path] = (), typed: Sequence[str] | None = None
+) -> None:
     """Run one command.
 
     Args:
         words: What stands after `m3net` on the command line.
+        beside: Folders of runs that the page of a test compares with.
+        typed: What the user typed, where it is not `words`.
 
     Raises:
         M3NetError: Something the user gave cannot be used.
     """
     set_up_speech(training="".join(words[:1]) not in _EVALUATIONS)
     try:
-        cli = M3NetCLI(words)
+        cli = M3NetCLI(words, beside, typed)
     except ValueError as error:
         raise (own_cause(error) or error) from None
     if is_first_process():

@@ -212,6 +212,16 @@ FAULTS = [
         ),
     ),
     *_in(
+        "confusion.py",
+        "confusion",
+        (
+            "ends of lists are image 0",
+            "carried[images.clamp(min=0)] & there[:, None]",
+            "carried[images.clamp(min=0)]",
+        ),
+        ("a list counts as one image", "listed += there", "listed += there & (listed == 0)"),
+    ),
+    *_in(
         "sharing/shard.py",
         "retrieval distributed",
         ("images that occur again count again", "is_first[1:] = ~again", "is_first[1:] = True"),

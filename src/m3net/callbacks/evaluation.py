@@ -9,6 +9,7 @@ from rich.table import Table
 
 from m3net.callbacks.attention import draw_query_attention
 from m3net.callbacks.galleries import GalleryMaker
+from m3net.callbacks.page.maker import PAGE, PageMaker
 from m3net.data.dataset import RetrievalDataset
 from m3net.metrics.retrieval import RetrievalMetrics
 from m3net.reports.details import write_classes, write_queries
@@ -25,7 +26,12 @@ class EvaluationReport(L.Callback):
     """
 
     def __init__(
-        self, folder: Path, queries: int = 5, photos: int = 4, details: bool = False
+        self,
+        folder: Path,
+        queries: int = 5,
+        photos: int = 4,
+        details: bool = False,
+        page: PageMaker | None = None,
     ) -> None:
         """Say where to write and how much to draw; the metrics say how many results of a query.
 
@@ -35,9 +41,10 @@ class EvaluationReport(L.Callback):
             queries: Queries per attribute in a gallery picture, from the best to the worst.
             photos: Photos in the attention picture.
             details: Whether classes.csv and queries.csv are written.
+            page: Makes the page of a test by the configured ranking; None makes none.
         """
         self.folder, self.queries, self.photos = folder, queries, photos
-        self.details = details
+        self.details, self.page = details, page
         self.tables: list[Table] = []
 
     def on_test_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
@@ -95,6 +102,11 @@ class EvaluationReport(L.Callback):
             GalleryMaker(dataset, task.taxonomy, self.queries).draw_all(results, folder)
         if own:
             draw_query_attention(task, dataset, results, self.photos, folder / "attention.png")
+        if name == "test" and own:
+            # Of an earlier test, it would show other scores than the tables beside it.
+            (folder / PAGE).unlink(missing_ok=True)
+            if self.page is not None and self.page.wants(len(dataset)):
+                self.page.write(task, dataset, metrics, whole, folder)
         title = name if own else f"{name}, ranking {task.ranking}"
         table = render_scores(scores, title, metrics.protocol, metrics.config, len(dataset))
         self.tables.append(table)

@@ -45,7 +45,8 @@ class Planner:
         words = (
             *("train", *base, "--trainer.max_epochs=-1", f"--trainer.max_steps={steps}"),
             *(f"--seed_everything={seed}", f"--data.loading.seed={seed}"),
-            f"--rankings=[{','.join(rankings)}]",
+            # A page takes a while, and m3net report can make it of any run later.
+            *(f"--rankings=[{','.join(rankings)}]", "--report=false"),
         )
         folders = {ranking: ranking_folder(ranking, own) for ranking in rankings}
         files = [f"{at}{part}/scores.csv" for at in folders.values() for part in PARTS.values()]

@@ -2,6 +2,7 @@
 
 `functional` defines them, `ranking` ranks the gallery for each query, which gives `results`, `sums`
 and `scores` take the means over queries and attributes, `classes` over the queries for a class,
+`confusion` counts the classes that come back,
 `attribute` and `retrieval` gather the embeddings of an evaluation for them, by the choices in
 `settings`. `sharing` spreads the work over processes. `retrieve` ranks arrays of anyone.
 """

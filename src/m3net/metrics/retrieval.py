@@ -1,6 +1,6 @@
 """Retrieval of all attributes: one metric for each, one table of all."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, cast
 
 import torch
@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from m3net.errors import M3NetError
 from m3net.metrics.attribute import GALLERY, QUERY, AttributeRetrieval
 from m3net.metrics.classes import ClassScores, class_scores
+from m3net.metrics.confusion import retrieved_classes
 from m3net.metrics.results import QueryResults
 from m3net.metrics.scores import AttributeScores, flatten, score_table
 from m3net.metrics.settings import MetricsConfig
@@ -110,15 +111,49 @@ class RetrievalMetrics(nn.Module):
             targets: (N, M) bool, the classes that all images of the split carry.
         """
         rows = []
-        parts = torch.split(targets, list(self.sizes), dim=1)
-        for (name, results), own in zip(self.results().items(), parts, strict=True):
-            if self.protocol == "multi":
-                asked = torch.eye(own.shape[1], dtype=torch.bool)[results.query_class.cpu()]
-            else:
-                asked = own[results.query_index.to(own.device)]
-            on_device = asked.to(results.query_index.device)
+        for name, results, own in self._by_attribute(targets):
+            on_device = self._asked(results, own).to(results.query_index.device)
             rows += class_scores(name, results, on_device, self.config.without_relevant)
         return rows
+
+    def retrieved_classes(self, targets: Tensor) -> dict[str, Tensor]:
+        """Give for each attribute the classes that come back when a class is asked for.
+
+        Args:
+            targets: (N, M) bool, the classes that all images of the split carry.
+
+        Returns:
+            For each attribute (K, K) float64; see `confusion.retrieved_classes`.
+        """
+        return {
+            name: retrieved_classes(results, self._asked(results, own), own)
+            for name, results, own in self._by_attribute(targets)
+        }
+
+    def sample(self, order: Tensor, most: int) -> dict[str, tuple[Tensor, Tensor]]:
+        """Give for each attribute some of the images that this process took in.
+
+        Args:
+            order: (N,) int64, all different; images with the lowest numbers are taken first.
+            most: How many images of an attribute are given, at least 1.
+
+        Returns:
+            (n,) int64, their places in the split, and (n, D) float32, their embeddings, on the CPU;
+            nothing for an attribute without images.
+        """
+        found = {}
+        for name, metric in self._metrics().items():
+            index = torch.cat([order[:0], *(part.cpu() for part in metric.index)])
+            if not len(index):
+                continue
+            ranks = order[index]
+            taken = ranks <= ranks.sort().values[:most][-1]
+            # A batch at a time: all embeddings side by side may not fit a second time.
+            rows_of = torch.split(taken, [*map(len, metric.index)])
+            parts = zip(metric.embeddings, rows_of, strict=True)
+            vectors = [own[rows.to(own.device)].cpu() for own, rows in parts]
+            found[name] = index[taken], torch.cat(vectors)
+        return found
 
     def check_complete(self, roles: Tensor, num_labels: Tensor) -> None:
         """Refuse results that lack images, instead of averaging over those that came.
@@ -146,6 +181,18 @@ class RetrievalMetrics(nn.Module):
         """Forget all images."""
         for metric in self._metrics().values():
             metric.reset()
+
+    def _by_attribute(self, targets: Tensor) -> Iterator[tuple[str, QueryResults, Tensor]]:
+        """Give each attribute's name, what became of its queries, and its (N, K) targets."""
+        parts = torch.split(targets, list(self.sizes), dim=1)
+        for (name, results), own in zip(self.results().items(), parts, strict=True):
+            yield name, results, own
+
+    def _asked(self, results: QueryResults, targets: Tensor) -> Tensor:
+        """Give (Q, K) bool: whether a query asks for a class, by the (N, K) targets of all."""
+        if self.protocol == "multi":
+            return torch.eye(targets.shape[1], dtype=torch.bool)[results.query_class.cpu()]
+        return targets[results.query_index.to(targets.device)]
 
     def _metrics(self) -> dict[str, AttributeRetrieval]:
         """Give the metric of each attribute, which a ModuleList knows only as a module."""

@@ -19,6 +19,7 @@ _WRITTEN = {
     "test/gallery.png": "one query per attribute",
     "test/galleries": "best to worst queries",
     "test/attention.png": "where the network looks",
+    "test/report.html": "all on one page",
     "rankings": "tables of other rankings",
     "predict": "vectors and probabilities",
 }

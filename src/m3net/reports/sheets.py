@@ -42,7 +42,7 @@ class Sheet:
         widths = folded_widths(cells, width - _GAP * (len(self.columns) - 1))
         for place, (name, wide) in enumerate(zip(self.columns, widths, strict=True)):
             title = name if len(name) <= wide else foldable(name)
-            table.add_column(escape(title), justify=self._sides[place], width=wide)
+            table.add_column(escape(title), justify=self.sides[place], width=wide)
         for row in self.rows:
             # Brackets in a name, as in "length [cm]", are not rich's markup.
             table.add_row(*map(escape, row))
@@ -52,7 +52,7 @@ class Sheet:
 
     def markdown(self) -> str:
         """Give the table as Markdown, its notes as a list."""
-        rule = tuple("---:" if side == "right" else "---" for side in self._sides)
+        rule = tuple("---:" if side == "right" else "---" for side in self.sides)
         lines = [self.columns, rule, *self.rows]
         table = [
             "| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in lines
@@ -62,7 +62,7 @@ class Sheet:
         return "\n".join([f"## {self.title}", "", *table, "", *end])
 
     @property
-    def _sides(self) -> list[Literal["left", "right"]]:
+    def sides(self) -> list[Literal["left", "right"]]:
         """Numbers stand at the right of their column, names and words at the left."""
         digits = [
             place > 0 and any(map(str.isdigit, "".join(row[place] for row in self.rows)))

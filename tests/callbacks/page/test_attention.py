@@ -1,0 +1,65 @@
+"""Attention of each kind of network: which maps a page shows, and of which classes."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from m3net.callbacks.page.attention import collect_looks
+from m3net.models.config import LocalConfig, NetworkConfig
+from m3net.task import M3NetTask
+from tests.callbacks.page.shop import TAXONOMY, thumbnails
+from tests.page import decode
+
+SMALL = NetworkConfig(
+    backbone="test_resnet",
+    pretrained=False,
+    attention_dim=4,
+    class_width=4,
+    class_dim=4,
+    embedding_dim=4,
+    local=LocalConfig("test_resnet", size=32),
+)
+# Whether there is a map of the attribute, and whether of each class.
+NETWORKS = {
+    "m3net": (SMALL, True, True),
+    "m3net_a": (replace(SMALL, class_attention=False), True, False),
+    "m3net_c": (replace(SMALL, attribute_attention=False), False, True),
+    "asen": (replace(SMALL, head="asen"), True, False),
+    "asen_v2": (replace(SMALL, head="asen_v2"), True, False),
+    "asen_pp": (replace(SMALL, head="asen_pp"), True, False),
+}
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_maps_are_those_that_the_network_has(name: str) -> None:
+    network, of_attribute, of_class = NETWORKS[name]
+    plain = {"taxonomy": TAXONOMY.to_plain(), "positives": [5] * 5, "annotated": [10] * 5}
+    torch.manual_seed(0)
+    task = M3NetTask(plain, network, ranking="posterior")
+    photos = thumbnails(20)
+    looks = collect_looks(task, photos, [0, 1, 3, 4], most=3)
+    assert [look.photo.name for look in looks] == ["0<x>.png", "1<x>.png", "4<x>.png"]
+    batch = photos.dataset.read([0, 1, 4])["image"]
+    with torch.inference_mode():
+        expected = task.probabilities(task.network.eval()(batch))
+    for row, (look, image) in enumerate(zip(looks, (0, 1, 4), strict=True)):
+        assert [one.name for one in look.attributes] == list(TAXONOMY.names)
+        for attribute, own in zip(look.attributes, TAXONOMY.slices, strict=True):
+            names = photos.labels(image, attribute.name)
+            assert attribute.labels == ", ".join(names)
+            assert bool(attribute.source) == of_attribute
+            chances = [one.probability for one in attribute.classes]
+            assert chances == sorted(chances, reverse=True)
+            assert chances[0] == pytest.approx(float(expected[row, own].max()), abs=1e-6)
+            for one in attribute.classes:
+                assert bool(one.source) == of_class
+                assert one.is_label == (one.name in names)
+                if one.source:
+                    assert decode(one.source).size == (32, 32)
+
+
+def test_without_a_query_there_is_nothing_to_look_at() -> None:
+    plain = {"taxonomy": TAXONOMY.to_plain(), "positives": [5] * 5, "annotated": [10] * 5}
+    task = M3NetTask(plain, SMALL)
+    assert collect_looks(task, thumbnails(20), [], most=3) == ()
