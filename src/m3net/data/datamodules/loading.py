@@ -1,5 +1,6 @@
 """How records and pixels become batches on each process; no labels needed."""
 
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -7,7 +8,7 @@ import cv2
 import lightning as L
 import torch
 from lightning.pytorch.overrides.distributed import UnrepeatedDistributedSampler
-from torch.utils.data import DataLoader, Sampler
+from torch.utils.data import DataLoader, DistributedSampler, Sampler
 
 from m3net.data.batch import Batch
 from m3net.data.dataset import Reader, RetrievalDataset
@@ -61,6 +62,22 @@ class LoadingConfig:
             )
 
 
+class TrainLoader(DataLoader[Batch]):
+    """A loader whose epochs start when their first batch is asked for, and not before.
+
+    Lightning asks for an iterator while it builds the optimizer, long before it says which epoch
+    comes: workers would begin with a wrong one where a training goes on.
+    """
+
+    dataset: RetrievalDataset
+    sampler: DistributedSampler[Any]
+
+    def __iter__(self) -> Iterator[Batch]:  # type: ignore[override]  # as torch's own users see it
+        """Go through the epoch that the sampler was told."""
+        self.dataset.set_epoch(self.sampler.epoch)
+        yield from super().__iter__()
+
+
 class BaseDataModule(L.LightningDataModule):
     """Loaders of images in order, each image once over all processes."""
 
@@ -106,16 +123,20 @@ class BaseDataModule(L.LightningDataModule):
         return self.loader(dataset, sampler)
 
     def loader(
-        self, dataset: RetrievalDataset, sampler: Sampler[int] | Sampler[tuple[int, int]]
+        self,
+        dataset: RetrievalDataset,
+        sampler: Sampler[int] | Sampler[tuple[int, int]],
+        kind: type[DataLoader[Batch]] = DataLoader,
     ) -> DataLoader[Batch]:
         """Give a loader with the configured batch size and workers.
 
         Args:
             dataset: Gives the images.
             sampler: Gives their indices, or each with the attribute that it was drawn for.
+            kind: The class of the loader.
         """
         workers = self.loading.num_workers
-        return DataLoader(
+        return kind(
             dataset,
             batch_size=self.loading.batch_size,
             sampler=sampler,
@@ -124,6 +145,8 @@ class BaseDataModule(L.LightningDataModule):
             pin_memory=torch.cuda.is_available(),
             collate_fn=_as_it_is,
             worker_init_fn=_one_thread,
+            # Loaders that start in another order, as where a training goes on, change no draw.
+            generator=torch.Generator(),
         )
 
 
