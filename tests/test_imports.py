@@ -11,7 +11,18 @@ import pytest
 SOURCE = Path(__file__).parents[1] / "src"
 # A part imports from parts before it, never from one behind it.
 FLOW = [
-    *("errors", "protocol", "data", "embeddings", "models", "losses", "metrics", "reports"),
+    *(
+        "errors",
+        "files",
+        "differences",
+        "protocol",
+        "data",
+        "embeddings",
+        "models",
+        "losses",
+        "metrics",
+        "reports",
+    ),
     *("optimization", "task", "runs", "speech", "callbacks", "checkpoints", "trainer"),
     *("environment", "api", "wandb_run", "wandb_logger", "cli", "comparison", "commands"),
     "__main__",

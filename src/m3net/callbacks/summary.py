@@ -10,6 +10,7 @@ import lightning as L
 import torch
 
 from m3net.callbacks.origin import origin
+from m3net.files import write_text
 from m3net.runs import is_first_process
 
 WARM_UP = 10
@@ -131,7 +132,7 @@ class TrainingSummary(L.Callback):
             "last": _plain(self._last),
         }
         text = json.dumps(content | origin(pl_module.device), indent=2)
-        (self.folder / "metrics.json").write_text(text + "\n", encoding="utf-8")
+        write_text(self.folder / "metrics.json", text + "\n")
 
 
 def steps_per_second(durations: list[float]) -> float:
