@@ -23,8 +23,9 @@ FLOW = [
         "metrics",
         "reports",
     ),
-    *("optimization", "task", "runs", "speech", "callbacks", "checkpoints", "trainer"),
-    *("environment", "api", "wandb_run", "wandb_logger", "cli", "comparison", "commands"),
+    *("optimization", "task", "runs", "speech", "csv_logger", "checkpoint_io", "callbacks"),
+    *("checkpoints", "trainer", "resume", "environment", "api", "wandb_run", "wandb_logger"),
+    *("cli", "comparison", "commands"),
     "__main__",
 ]
 DATA_FLOW = [

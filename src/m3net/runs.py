@@ -2,6 +2,7 @@
 
 runs/<experiment>/<n>/
     config.yaml metrics.csv metrics.json checkpoints/{best,last}.ckpt validate/ test/ predict/
+    finished.json                                     when there is nothing to go on with
     rankings/<ranking>/{validate,test}/
     wandb/ wandb-id.txt
 """
@@ -10,6 +11,8 @@ import os
 from pathlib import Path
 
 from lightning.pytorch.utilities import rank_zero_only
+
+from m3net.files import writing
 
 _SHARED = "M3NET_RUN_FOLDER"
 """Environment variable by which the first process names its folder to those it starts."""
@@ -34,15 +37,33 @@ def new_run(root: Path, experiment: str) -> Path:
     if _SHARED in os.environ and not is_first_process():
         return Path(os.environ[_SHARED])
     parent = root / experiment
-    parent.mkdir(parents=True, exist_ok=True)
+    with writing(parent):
+        parent.mkdir(parents=True, exist_ok=True)
     while True:
         numbers = [int(child.name) for child in parent.iterdir() if child.name.isdigit()]
         folder = parent / str(max(numbers, default=-1) + 1)
         if is_first_process():
-            try:
-                folder.mkdir()
-            except FileExistsError:
-                # Another run took the number in this moment.
-                continue
+            with writing(folder):
+                try:
+                    folder.mkdir()
+                except FileExistsError:
+                    # Another run took the number in this moment.
+                    continue
             os.environ[_SHARED] = str(folder)
         return folder
+
+
+def share_run(folder: Path) -> Path:
+    """Name a run that goes on to the processes that this process starts.
+
+    Args:
+        folder: What this process takes for it.
+
+    Returns:
+        The folder; in those processes, that of the process that started them.
+    """
+    if _SHARED in os.environ and not is_first_process():
+        return Path(os.environ[_SHARED])
+    if is_first_process():
+        os.environ[_SHARED] = str(folder)
+    return folder
