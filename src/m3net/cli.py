@@ -26,6 +26,7 @@ from m3net.callbacks.last import LastCheckpoint
 from m3net.callbacks.predictions import PredictionWriter
 from m3net.callbacks.summary import TrainingSummary
 from m3net.callbacks.wandb_report import WandbReport
+from m3net.callbacks.watch import ProcessWatch
 from m3net.checkpoint_io import WholeCheckpointIO
 from m3net.checkpoints import (
     check_same_classes,
@@ -326,6 +327,7 @@ class M3NetCLI(LightningCLI):
             self._report,
             PredictionWriter(self._run),
             WandbReport(self._run),
+            ProcessWatch(self._run),
         ]
         # Lightning's monitor refuses a trainer that logs nowhere.
         if self.subcommand not in _EVALUATIONS and self.config[self.subcommand].trainer.logger:

@@ -23,6 +23,11 @@ def is_first_process() -> bool:
     return int(getattr(rank_zero_only, "rank", 0)) == 0
 
 
+def started_by_another() -> bool:
+    """Tell whether another process of this training has started this one."""
+    return _SHARED in os.environ and not is_first_process()
+
+
 def new_run(root: Path, experiment: str) -> Path:
     """Make the next numbered folder of an experiment.
 
@@ -34,7 +39,7 @@ def new_run(root: Path, experiment: str) -> Path:
         root / experiment / n with n one above the highest there; the same folder for the
         processes that this process starts.
     """
-    if _SHARED in os.environ and not is_first_process():
+    if started_by_another():
         return Path(os.environ[_SHARED])
     parent = root / experiment
     with writing(parent):
@@ -62,7 +67,7 @@ def share_run(folder: Path) -> Path:
     Returns:
         The folder; in those processes, that of the process that started them.
     """
-    if _SHARED in os.environ and not is_first_process():
+    if started_by_another():
         return Path(os.environ[_SHARED])
     if is_first_process():
         os.environ[_SHARED] = str(folder)

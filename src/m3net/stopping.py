@@ -11,6 +11,8 @@ GO_ON_LATER = 75
 """Exit code after SIGTERM and SIGUSR1: EX_TEMPFAIL of sysexits.h, "try again later"."""
 BY_HAND = 130
 """Exit code after Ctrl-C, as shells give it."""
+GRACE = 30
+"""Seconds by which loader processes outlive a SIGTERM."""
 _HEEDED = (signal.SIGTERM, signal.SIGUSR1, signal.SIGINT)
 
 
@@ -75,3 +77,19 @@ class StopRequest:
         if not self.patient or again:
             raise Stopped(signum)
         self.signum = self.signum or signum
+
+
+def outlive_signals() -> None:
+    """Let a loader process live while the training that it loads for saves its state.
+
+    A terminal and a cluster send their signals to all processes at once, and a training whose
+    loaders die cannot end its step. SIGTERM, by which Python ends its processes too, is delayed.
+    """
+
+    def delay(signum: int, frame: FrameType | None) -> None:
+        del signum, frame
+        signal.alarm(GRACE)
+
+    signal.signal(signal.SIGTERM, delay)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGUSR1, signal.SIG_IGN)

@@ -1,11 +1,12 @@
 """Kill trainings at random, let them go on, and compare them with ones that nobody stopped.
 
-`python -m tests.kills [--kills 24] [--seed 0] [--case NAME ...]`
+`python -m tests.kills [--kills 24] [--seed 0] [--case NAME ...] [--signal SIGTERM]`
 """
 
 import argparse
 import random
 import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -17,6 +18,8 @@ from tests.kills.cases import CASES, prepare, words_of
 from tests.kills.equality import differences
 from tests.kills.processes import Training, start
 
+CODES = {"SIGKILL": -9, "SIGTERM": 75, "SIGUSR1": 75, "SIGINT": 130}
+"""Exit codes of a training that a signal ends."""
 SPARE = 0.15
 """Seconds by which a moment may come before or after those of the whole training."""
 
@@ -51,7 +54,9 @@ def wait_for_writing(training: Training, folder: Path, chance: random.Random) ->
         time.sleep(chance.random() * 0.002)
 
 
-def kill_one(case: str, folder: Path, whole: tuple[Path, float], chance: random.Random) -> str:
+def kill_one(
+    case: str, folder: Path, whole: tuple[Path, float], chance: random.Random, signame: str
+) -> str:
     """Train, kill once or more, go on each time, and compare.
 
     Returns:
@@ -70,8 +75,10 @@ def kill_one(case: str, folder: Path, whole: tuple[Path, float], chance: random.
             wait_for_writing(training, run / "checkpoints", chance)
         else:
             time.sleep(chance.random() * (whole[1] + SPARE))
-        training.kill()
+        training.send(signal.Signals[signame])
         code = training.wait()
+        if code not in (CODES[signame], 0):
+            sys.exit(f"{training.log.read_text()}\n{case} was not stopped but ended: {code}")
         moment = "while a checkpoint was written" if writing else "at a moment"
         parts = " and ".join(part.name for part in run.rglob(".*.part"))
         last = "with" if (run / "checkpoints" / "last.ckpt").exists() else "before any"
@@ -95,6 +102,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--kills", type=int, default=24)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--signal", default="SIGKILL", choices=[*CODES])
     parser.add_argument("--case", nargs="+", default=list(CASES), choices=list(CASES))
     given = parser.parse_args()
     from m3net import cli  # noqa: F401 - so that each process has it
@@ -106,7 +114,7 @@ def main() -> None:
         for number in range(given.kills):
             case = given.case[number % len(given.case)]
             seed = f"{given.seed}-{number}"
-            story = kill_one(case, folder, wholes[case], random.Random(seed))
+            story = kill_one(case, folder, wholes[case], random.Random(seed), given.signal)
             print(f"{number + 1}/{given.kills} {case}, seed {seed}, {story}", flush=True)
     print("all ended bit for bit as without a kill")
 

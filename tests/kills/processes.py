@@ -24,9 +24,15 @@ class Training:
     pid: int
     log: Path
 
-    def kill(self) -> None:
-        """Kill it, without its loader processes, as the system does where memory ends."""
-        os.kill(self.pid, signal.SIGKILL)
+    def send(self, signum: signal.Signals) -> None:
+        """Kill it alone, as the system does where memory ends; other signals go to its loaders too.
+
+        So do terminals and clusters.
+        """
+        if signum == signal.SIGKILL:
+            os.kill(self.pid, signum)
+        else:
+            os.killpg(self.pid, signum)
 
     def wait(self, seconds: float = 300) -> int:
         """Give the exit code, -9 after a kill."""
@@ -36,7 +42,7 @@ class Training:
             if pid:
                 return os.waitstatus_to_exitcode(status)
             time.sleep(0.01)
-        self.kill()
+        self.send(signal.SIGKILL)
         os.waitpid(self.pid, 0)
         raise TimeoutError(f"{self.log} has not ended")
 

@@ -222,7 +222,7 @@ def relocate(checkpoint: Mapping[str, Any], folder: Path) -> None:
 
 def _keep(file: Path, previous: Path) -> None:
     """Let the file that will be replaced live on under another name."""
-    if not file.exists():
+    if not file.exists() or (previous.exists() and file.samefile(previous)):
         return
     with writing(previous):
         part = previous.with_name(f".{previous.name}.part")

@@ -17,6 +17,7 @@ from m3net.data.samplers import Sampling
 from m3net.data.transforms import Augmentation, Resize, Transform
 from m3net.errors import ConfigError
 from m3net.protocol import Protocol
+from m3net.stopping import outlive_signals
 
 
 @dataclass(frozen=True)
@@ -144,7 +145,7 @@ class BaseDataModule(L.LightningDataModule):
             persistent_workers=workers > 0,
             pin_memory=torch.cuda.is_available(),
             collate_fn=_as_it_is,
-            worker_init_fn=_one_thread,
+            worker_init_fn=_set_up_worker,
             # Loaders that start in another order, as where a training goes on, change no draw.
             generator=torch.Generator(),
         )
@@ -168,6 +169,7 @@ def _as_it_is(batch: Any) -> Any:  # noqa: ANN401 - torch expects a list of samp
     return batch
 
 
-def _one_thread(_: int) -> None:
-    """Keep OpenCV from starting a thread per core in each worker."""
+def _set_up_worker(_: int) -> None:
+    """Keep OpenCV from starting a thread per core in each worker, and signals from ending it."""
     cv2.setNumThreads(0)
+    outlive_signals()
