@@ -110,9 +110,11 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         prepare(folder)
-        wholes = {case: uninterrupted(case, folder) for case in given.case}
+        wholes: dict[str, tuple[Path, float]] = {}
         for number in range(given.kills):
             case = given.case[number % len(given.case)]
+            if case not in wholes:
+                wholes[case] = uninterrupted(case, folder)
             seed = f"{given.seed}-{number}"
             story = kill_one(case, folder, wholes[case], random.Random(seed), given.signal)
             print(f"{number + 1}/{given.kills} {case}, seed {seed}, {story}", flush=True)

@@ -18,7 +18,7 @@ data:
 SMALL = """
 data:
   init_args:
-    loading: {image_size: 32, batch_size: 12, num_workers: 2, triplets_per_epoch: 24}
+    loading: {image_size: 32, batch_size: 12, num_workers: 0, triplets_per_epoch: 24}
 model:
   network:
     backbone: test_resnet
@@ -30,7 +30,7 @@ model:
     local: {backbone: test_resnet, size: 32}
   metrics: {top_k: 0}
 trainer:
-  max_epochs: 4
+  max_epochs: 3
   log_every_n_steps: 1
   accelerator: cpu
   devices: 1
@@ -46,11 +46,13 @@ trainer:
 """
 MODELS = ("asen", "asen_pp", "asen_v2", "m3net", "m3net_a", "m3net_c", "m3net_plus", "modc")
 WITHIN = "--last_every_n_steps=2"
+_WORKERS = "--data.init_args.loading.num_workers=2"
 _PLUS = ("model/m3net_plus.yaml", "small")
 CASES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     **{name: ((f"model/{name}.yaml", "small"), ()) for name in MODELS},
     "faithful": (("model/asen.yaml", "setting/faithful.yaml", "small"), ()),
-    "within": (_PLUS, (WITHIN,)),
+    "workers": (_PLUS, (_WORKERS,)),
+    "within": (_PLUS, (_WORKERS, WITHIN)),
     "triplets_within": (("model/asen_pp.yaml", "setting/faithful.yaml", "small"), (WITHIN,)),
     "balanced_within": (
         ("model/modc.yaml", "small"),
