@@ -45,13 +45,10 @@ from m3net.resume import (
     AUTO,
     Finished,
     Lock,
-    changes,
-    check_unfinished,
-    find_start,
     finish,
     latest_run,
-    prepare,
     settings_of,
+    take_up,
 )
 from m3net.runs import is_first_process, new_run, share_run
 from m3net.speech import set_up_speech
@@ -292,16 +289,7 @@ class M3NetCLI(LightningCLI):
 
     def _take_up(self, run: Path, config: Namespace) -> None:
         """Find where the run goes on, and undo what it wrote after that point."""
-        before, now = settings_of(run), self.settings()
-        check_unfinished(run, str(self.subcommand), now)
-        start = find_start(run)
-        changed = changes(before, now, start)
-        if is_first_process():
-            prepare(run, start)
-        if start.remark:
-            _log.info(start.remark)
-        if changed:
-            _log.warning(f"goes on with other settings than before: {'; '.join(changed)}.")
+        start = take_up(run, str(self.subcommand), self.settings())
         self._checkpoint = start.contents
         config.ckpt_path = None if start.file is None else str(start.file)
 

@@ -2,6 +2,7 @@
 
 import fcntl
 import json
+import logging
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,6 +17,9 @@ from m3net.csv_logger import forget_rows
 from m3net.differences import differences
 from m3net.errors import CheckpointError, ConfigError
 from m3net.files import remove_parts, write_text, writing
+from m3net.runs import is_first_process
+
+_log = logging.getLogger(__name__)
 
 AUTO = "auto"
 _FINISHED = "finished.json"
@@ -125,6 +129,30 @@ def latest_run(root: Path, experiment: str) -> Path | None:
     if latest is None or not (latest / "config.yaml").is_file():
         return None
     return None if (latest / _FINISHED).is_file() else latest
+
+
+def take_up(run: Path, command: str, settings: Mapping[str, Any]) -> Start:
+    """Find where a run goes on, say so, and undo what it wrote after that point.
+
+    Args:
+        run: The run folder.
+        command: "fit" or "train".
+        settings: Those that it goes on with.
+
+    Raises:
+        Finished: It has nothing left to do.
+        M3NetError: It cannot go on, or not with these settings.
+    """
+    check_unfinished(run, command, settings)
+    start = find_start(run)
+    changed = changes(settings_of(run), settings, start)
+    if is_first_process():
+        prepare(run, start)
+    if start.remark:
+        _log.info(start.remark)
+    if changed:
+        _log.warning(f"goes on with other settings than before: {'; '.join(changed)}.")
+    return start
 
 
 def find_start(run: Path) -> Start:

@@ -10,6 +10,7 @@ import signal
 import sys
 import tempfile
 import time
+from itertools import count
 from pathlib import Path
 
 import lightning  # noqa: F401 - before any other library; see tests/conftest.py
@@ -56,18 +57,18 @@ def wait_for_writing(training: Training, folder: Path, chance: random.Random) ->
 
 def kill_one(
     case: str, folder: Path, whole: tuple[Path, float], chance: random.Random, signame: str
-) -> str:
+) -> tuple[int, str]:
     """Train, kill once or more, go on each time, and compare.
 
     Returns:
-        What happened; raises SystemExit where the result is another.
+        How often it was killed before it ended by itself, and what happened.
     """
     root = folder / "runs" / "killed" / case
     shutil.rmtree(root, ignore_errors=True)
     run = root / "kills" / "0"
     words = ["train", *words_of(case, folder), "--runs", root]
-    story, kills = [], 1 + (chance.random() < 0.25)
-    for number in range(kills):
+    story, kills = [], 0
+    for number in range(1 + (chance.random() < 0.25)):
         training = start(words, folder / f"{case}-{number}.log")
         writing = chance.random() < 0.4
         training.wait_for((run / "config.yaml").exists)
@@ -79,6 +80,7 @@ def kill_one(
         code = training.wait()
         if code not in (CODES[signame], 0):
             sys.exit(f"{training.log.read_text()}\n{case} was not stopped but ended: {code}")
+        kills += code == CODES[signame]
         moment = "while a checkpoint was written" if writing else "at a moment"
         parts = " and ".join(part.name for part in run.rglob(".*.part"))
         last = "with" if (run / "checkpoints" / "last.ckpt").exists() else "before any"
@@ -94,7 +96,7 @@ def kill_one(
     found = differences(whole[0], run)
     if found:
         sys.exit(f"{case} ended otherwise: {found[:12]}; {story}")
-    return f"{kills} killed: " + "; ".join(story)
+    return kills, "; ".join(story)
 
 
 def main() -> None:
@@ -111,14 +113,22 @@ def main() -> None:
         folder = Path(name)
         prepare(folder)
         wholes: dict[str, tuple[Path, float]] = {}
-        for number in range(given.kills):
+        kills, start_of_all = 0, time.monotonic()
+        for number in count():
             case = given.case[number % len(given.case)]
             if case not in wholes:
                 wholes[case] = uninterrupted(case, folder)
             seed = f"{given.seed}-{number}"
-            story = kill_one(case, folder, wholes[case], random.Random(seed), given.signal)
-            print(f"{number + 1}/{given.kills} {case}, seed {seed}, {story}", flush=True)
-    print("all ended bit for bit as without a kill")
+            own, story = kill_one(case, folder, wholes[case], random.Random(seed), given.signal)
+            kills += own
+            print(f"{kills}/{given.kills} {case}, seed {seed}, {story}", flush=True)
+            if kills >= given.kills:
+                break
+    took = (time.monotonic() - start_of_all) / 60
+    print(
+        f"{kills} {given.signal}, {number + 1} trainings of {len(wholes)} kinds, {took:.0f} min: "
+        "all ended bit for bit as without"
+    )
 
 
 if __name__ == "__main__":

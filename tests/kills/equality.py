@@ -2,6 +2,7 @@
 
 import csv
 import json
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -25,8 +26,10 @@ def differences(one: Path, other: Path) -> list[str]:
         file = Path("checkpoints") / f"{name}.ckpt"
         first, second = (torch.load(run / file, weights_only=True) for run in (one, other))
         found += _compare(first, second, name, (str(one.resolve()), str(other.resolve())))
-    if _curves(one) != _curves(other):
-        found.append("metrics.csv")
+    rows, others = _curves(one), _curves(other)
+    if rows != others:
+        unlike = [pair for pair in zip_longest(rows, others) if pair[0] != pair[1]]
+        found.append(f"metrics.csv: {len(rows)} and {len(others)} rows, first {unlike[0]}")
     if _summary(one) != _summary(other):
         found.append("metrics.json")
     for table in ("test/scores.csv", "test/scores.json"):
@@ -76,7 +79,8 @@ def _without(root: str, value: Any) -> Any:  # noqa: ANN401 - of any kind
 def _curves(run: Path) -> list[dict[str, str]]:
     with (run / "metrics.csv").open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
-    return [row | {_SPEED: "some" if row[_SPEED] else ""} for row in rows]
+    plain = [row | {_SPEED: "some" if row[_SPEED] else ""} for row in rows]
+    return [{name: value for name, value in row.items() if value} for row in plain]
 
 
 def _summary(run: Path) -> dict[str, Any]:
