@@ -59,7 +59,8 @@ CASES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
         (WITHIN, "--data.init_args.loading.sampling=balanced"),
     ),
     "stopping": ((*_PLUS, "stopping"), ()),
-    "steps": (_PLUS, ("--trainer.max_epochs=-1", "--trainer.max_steps=21", WITHIN)),
+    "steps": (_PLUS, ("--trainer.max_epochs=-1", "--trainer.max_steps=21")),
+    "steps_within": (_PLUS, ("--trainer.max_epochs=-1", "--trainer.max_steps=15", WITHIN)),
     "halves": (_PLUS, ("--trainer.val_check_interval=0.5", WITHIN)),
     "strong": (
         ("model/m3net_c.yaml", "small"),

@@ -78,6 +78,8 @@ class LastCheckpoint(Checkpoint):
         del pl_module
         if trainer.state.fn == TrainerFn.FITTING:
             progress = checkpoint.get(PROGRESS, {})
+            if progress.get("batches") == 0:
+                _begin_next_epoch(checkpoint["loops"]["fit_loop"], trainer.max_steps != -1)
             self._skip, self._saved = progress.get("batches", 0), checkpoint["global_step"]
             if self._resumed:
                 trainer.should_stop = progress.get("stopped", False)
@@ -218,6 +220,25 @@ def relocate(checkpoint: Mapping[str, Any], folder: Path) -> None:
         for key in ("dirpath", "best_model_path", "kth_best_model_path", "last_model_path"):
             state[key] = moved(state[key])
         state["best_k_models"] = {moved(k): v for k, v in state["best_k_models"].items()}
+
+
+def _begin_next_epoch(loops: dict[str, Any], limits_steps: bool) -> None:
+    """Let the state of an epoch's end, where Lightning has counted all but it, be that of the next.
+
+    Args:
+        loops: State of Lightning's loops; changed.
+        limits_steps: Whether `max_steps` ends the training. Lightning then holds each start from a
+            checkpoint for one within an epoch: it would end the epoch again, or, with no batch
+            taken, count a step before the first one.
+    """
+    for count in loops["epoch_progress"].values():
+        count["completed"] = count["processed"]
+    if limits_steps:
+        batches, validation = loops[_BATCHES], loops["epoch_loop.val_loop.batch_progress"]
+        for count in (batches["current"], validation["current"], validation["total"]):
+            count.update(dict.fromkeys(count, 0))
+        batches["is_last_batch"] = validation["is_last_batch"] = False
+        loops["epoch_loop.state_dict"]["_batches_that_stepped"] -= 1
 
 
 def _keep(file: Path, previous: Path) -> None:
