@@ -135,7 +135,7 @@ def test_auto_means_the_latest_run_that_began_and_did_not_end(tmp_path: Path) ->
 
 def with_value(path: str, value: object) -> dict[str, Any]:
     """The settings with another value."""
-    settings = json.loads(json.dumps(SETTINGS))
+    settings: dict[str, Any] = json.loads(json.dumps(SETTINGS))
     *parents, name = path.split(".")
     own = settings
     for parent in parents:

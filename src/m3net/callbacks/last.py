@@ -155,7 +155,7 @@ class LastCheckpoint(Checkpoint):
         """
         del pl_module
         self._validated = False
-        if not trainer.fast_dev_run:
+        if not getattr(trainer, "fast_dev_run", False):
             self._save(trainer)
         if self._asked_to_stop(trainer):
             self._request.follow()
