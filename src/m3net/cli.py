@@ -43,6 +43,7 @@ from m3net.models.representations import Ranking, check_ranking
 from m3net.reports.farewell import render_farewell, say_stopped
 from m3net.resume import (
     AUTO,
+    SURVIVAL,
     Finished,
     Lock,
     finish,
@@ -434,7 +435,8 @@ def resolve(words: Sequence[str]) -> dict[str, Any]:
             problem = err.getvalue().partition("error:")[2] or err.getvalue()
             raise ConfigError(f"'m3net {' '.join(words)}' cannot be run: {problem}") from None
     settings: dict[str, Any] = yaml.safe_load(out.getvalue())
-    return settings
+    # How a training survives is no part of what it makes.
+    return {name: value for name, value in settings.items() if name not in SURVIVAL}
 
 
 def _csv_logger(folder: Path) -> Namespace:

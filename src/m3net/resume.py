@@ -25,6 +25,8 @@ AUTO = "auto"
 _FINISHED = "finished.json"
 _NAMES = ("last", "previous", "best")
 _LIMITS = ("max_epochs", "max_steps", "max_time")
+SURVIVAL = ("resume", "last_every_n_steps")
+"""Settings that say how a training is gone on with."""
 _PLACES = ("resume", "ckpt_path", "weights_only", "runs", "experiment")
 _FREE = (
     *(*_PLACES, "details", "rankings", "last_every_n_steps", "checkpoint.dirpath"),
