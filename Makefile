@@ -9,7 +9,7 @@ SWEEP ?= quick
 LOCAL ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install quickstart sweep test mutations format lint types check bench clean
+.PHONY: help install quickstart sweep test mutations kills format lint types check bench clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -35,6 +35,9 @@ test: $(INSTALLED) ## run the test suite
 
 mutations: $(INSTALLED) ## see that the tests notice faults put into copies of the metrics
 	$(BIN)/python -m tests.mutations
+
+kills: $(INSTALLED) ## kill trainings at random and see that they go on to the same bits
+	$(BIN)/python -m tests.kills
 
 format: $(INSTALLED) ## format the code
 	$(BIN)/ruff format

@@ -11,10 +11,10 @@ import pytest
 SOURCE = Path(__file__).parents[1] / "src"
 # A part imports from parts before it, never from one behind it.
 FLOW = [
-    *("errors", "protocol", "data", "embeddings", "models", "losses", "metrics", "reports"),
-    *("optimization", "task", "runs", "speech", "callbacks", "checkpoints", "trainer"),
-    *("environment", "api", "wandb_run", "wandb_logger", "cli", "jobs"),
-    *("comparison", "sweep", "commands"),
+    *("errors", "files", "differences", "stopping", "protocol", "data", "embeddings", "models"),
+    *("losses", "metrics", "reports", "optimization", "task", "runs", "speech", "csv_logger"),
+    *("checkpoint_io", "callbacks", "checkpoints", "trainer", "resume", "environment", "api"),
+    *("wandb_run", "wandb_logger", "cli", "jobs", "comparison", "sweep", "commands"),
     "__main__",
 ]
 DATA_FLOW = [

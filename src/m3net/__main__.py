@@ -15,7 +15,8 @@ def main(args: Sequence[str] | None = None) -> int:
 
     Returns:
         0, or 2 after an error that the user can mend, which is printed, or 130 where the user
-        stopped it; a command may give another number to say that it was not able to do all.
+        stopped it, or 75 where a signal stopped a training that can go on; a command may give
+        another number to say that it was not able to do all.
     """
     words = list(sys.argv[1:] if args is None else args)
     try:
@@ -46,14 +47,13 @@ def main(args: Sequence[str] | None = None) -> int:
             return report.run(words[1:])
         from m3net import cli
 
-        cli.run(words)
+        return cli.run(words)
     except M3NetError as error:
         sys.stderr.write(f"m3net: {error}\n")
         return 2
     except KeyboardInterrupt:
         sys.stderr.write("\nm3net: stopped\n")
         return 130
-    return 0
 
 
 if __name__ == "__main__":

@@ -3,8 +3,12 @@
 The command line prints their text without a traceback; everything else that is raised is a bug.
 """
 
+import errno
+import os
 from pathlib import Path
 from typing import Self
+
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 class M3NetError(Exception):
@@ -94,6 +98,24 @@ class EmbeddingError(M3NetError):
             remedy: What to do about it, without a full stop.
         """
         return cls(f"{file}: {problem}. {remedy}.")
+
+
+class OutputError(M3NetError):
+    """A file of a run cannot be written."""
+
+    @classmethod
+    def at(cls, file: str | Path, error: OSError) -> Self:
+        """Name the file, what the system says and the remedy.
+
+        Args:
+            file: The file or folder.
+            error: What writing it has met.
+        """
+        remedy = "Make its folder writable, or choose another one by --runs"
+        if error.errno in _FULL:
+            remedy = "Free some space; what lay there before is whole, and --resume goes on from it"
+        problem = os.strerror(error.errno) if error.errno else str(error)
+        return cls(f"cannot write {file}: {problem}. {remedy}.")
 
 
 class CheckpointError(M3NetError):

@@ -2,6 +2,7 @@
 
 runs/<experiment>/<n>/
     config.yaml metrics.csv metrics.json checkpoints/{best,last}.ckpt validate/ test/ predict/
+    finished.json                                     when there is nothing to go on with
     rankings/<ranking>/{validate,test}/
     wandb/ wandb-id.txt
 """
@@ -11,6 +12,8 @@ from pathlib import Path
 
 from lightning.pytorch.utilities import rank_zero_only
 
+from m3net.files import writing
+
 _SHARED = "M3NET_RUN_FOLDER"
 """Environment variable by which the first process names its folder to those it starts."""
 
@@ -18,6 +21,11 @@ _SHARED = "M3NET_RUN_FOLDER"
 def is_first_process() -> bool:
     """Tell whether this process is the one that writes files and speaks."""
     return int(getattr(rank_zero_only, "rank", 0)) == 0
+
+
+def started_by_another() -> bool:
+    """Tell whether another process of this training has started this one."""
+    return _SHARED in os.environ and not is_first_process()
 
 
 def new_run(root: Path, experiment: str) -> Path:
@@ -31,18 +39,36 @@ def new_run(root: Path, experiment: str) -> Path:
         root / experiment / n with n one above the highest there; the same folder for the
         processes that this process starts.
     """
-    if _SHARED in os.environ and not is_first_process():
+    if started_by_another():
         return Path(os.environ[_SHARED])
     parent = root / experiment
-    parent.mkdir(parents=True, exist_ok=True)
+    with writing(parent):
+        parent.mkdir(parents=True, exist_ok=True)
     while True:
         numbers = [int(child.name) for child in parent.iterdir() if child.name.isdigit()]
         folder = parent / str(max(numbers, default=-1) + 1)
         if is_first_process():
-            try:
-                folder.mkdir()
-            except FileExistsError:
-                # Another run took the number in this moment.
-                continue
+            with writing(folder):
+                try:
+                    folder.mkdir()
+                except FileExistsError:
+                    # Another run took the number in this moment.
+                    continue
             os.environ[_SHARED] = str(folder)
         return folder
+
+
+def share_run(folder: Path) -> Path:
+    """Name a run that goes on to the processes that this process starts.
+
+    Args:
+        folder: What this process takes for it.
+
+    Returns:
+        The folder; in those processes, that of the process that started them.
+    """
+    if started_by_another():
+        return Path(os.environ[_SHARED])
+    if is_first_process():
+        os.environ[_SHARED] = str(folder)
+    return folder

@@ -24,6 +24,9 @@ def set_up_speech(training: bool = True) -> None:
         logging.getLogger(name).setLevel(logging.WARNING)
     # Lightning itself still uses what torch calls outdated; users can do nothing about it.
     warnings.filterwarnings("ignore", message=".*LeafSpec.*is deprecated")
+    # Both are so wherever a training goes on in its folder, and are provided for.
+    warnings.filterwarnings("ignore", message="Checkpoint directory .* exists and is not empty")
+    warnings.filterwarnings("ignore", message="You're resuming from a checkpoint that ended before")
     if not training:
         # What averaged or stopped a training, and where its run folder lay before it was moved, is
         # nothing to an evaluation.

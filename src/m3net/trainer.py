@@ -4,6 +4,7 @@ from pathlib import Path
 
 import lightning as L
 import torch
+from lightning.pytorch.callbacks import ModelCheckpoint
 
 
 class M3NetTrainer(L.Trainer):
@@ -24,8 +25,14 @@ class M3NetTrainer(L.Trainer):
         """
         self.fit(model, datamodule=datamodule, ckpt_path=ckpt_path)
         # A development run writes no checkpoint, and its few weights are still in memory.
-        best = None if getattr(self, "fast_dev_run", False) else "best"
+        best = None if getattr(self, "fast_dev_run", False) else self._best_checkpoint()
         self.test(model, datamodule=datamodule, ckpt_path=best, verbose=False)
+
+    def _best_checkpoint(self) -> str:
+        """Give what Lightning calls so, which speaks of it where several callbacks keep files."""
+        keeper = self.checkpoint_callback
+        path = keeper.best_model_path if isinstance(keeper, ModelCheckpoint) else ""
+        return path or "best"
 
 
 def best_precision() -> str:

@@ -12,6 +12,8 @@ from typing import Any
 
 import wandb
 
+from m3net.files import write_text
+
 _log = logging.getLogger(__name__)
 
 _ID_FILE = "wandb-id.txt"
@@ -42,7 +44,7 @@ def init_choices(folder: Path) -> dict[str, Any]:
 
 def write_id(folder: Path, run_id: str) -> None:
     """Keep the id of a folder's W&B run."""
-    (folder / _ID_FILE).write_text(f"{run_id}\n", encoding="utf-8")
+    write_text(folder / _ID_FILE, f"{run_id}\n")
 
 
 def keep_run(before: Path, folder: Path) -> None:

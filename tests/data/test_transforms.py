@@ -130,9 +130,8 @@ def test_the_picture_that_is_given_stays_as_it_is(augmentation: Augmentation) ->
 
 
 def stream(transform: Transform, seed: int, length: int = 12) -> list[bytes]:
-    """What becomes of one picture again and again after torch was seeded."""
-    torch.manual_seed(seed)
-    transform.restart()
+    """What becomes of one picture again and again after a start with this seed."""
+    transform.restart(seed, 7)
     return [transform(noise()).tobytes() for _ in range(length)]
 
 
@@ -140,10 +139,11 @@ def stream(transform: Transform, seed: int, length: int = 12) -> list[bytes]:
 @pytest.mark.parametrize(
     ("augmentation", "different"), [("geometric", 4), ("light", 8), ("strong", 8)]
 )
-def test_chance_follows_torch_alone(augmentation: Augmentation, different: int) -> None:
+def test_chance_follows_its_seeds_alone(augmentation: Augmentation, different: int) -> None:
     transform = Transform(32, "letterbox", augmentation)
     first = stream(transform, seed=0)
     np.random.seed(0)  # noqa: NPY002 - must not matter
+    torch.manual_seed(1)
     assert stream(transform, seed=0) == first
     assert stream(Transform(32, "letterbox", augmentation), seed=0) == first
     assert stream(pickle.loads(pickle.dumps(transform)), seed=0) == first  # noqa: S301 - our own
@@ -203,8 +203,7 @@ def test_augmentation_is_that_of_plain_steps(
     size: int, augmentation: Augmentation, shade: float
 ) -> None:
     transform = Transform(size, "letterbox", augmentation)
-    torch.manual_seed(0)
-    transform.restart()
+    transform.restart(0)
     plain = [
         A.HorizontalFlip(p=0.5),
         A.RandomResizedCrop(size=(size, size), scale=(0.75, 1.0), ratio=(0.85, 1.18), p=0.5),

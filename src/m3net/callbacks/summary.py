@@ -10,6 +10,7 @@ import lightning as L
 import torch
 
 from m3net.callbacks.origin import origin
+from m3net.files import write_text
 from m3net.runs import is_first_process
 
 WARM_UP = 10
@@ -37,9 +38,29 @@ class TrainingSummary(L.Callback):
         self.folder, self.monitor = folder, monitor
         self._start = self._clock = time.monotonic()
         self._durations: list[float] = []
-        self._before = 0
+        self._before, self._past = 0, 0.0
         self._best: dict[str, float] = {}
         self._last: dict[str, float] = {}
+
+    def state_dict(self) -> dict[str, Any]:
+        """Give what a training that goes on has to know of its past."""
+        return {
+            "seconds": time.monotonic() - self._start,
+            "durations": torch.tensor(self._durations, dtype=torch.float64),
+            "before": self._before,
+            "best": self._best,
+            "last": self._last,
+        }
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Take up the past.
+
+        Args:
+            state_dict: As `state_dict` gives it.
+        """
+        self._past, self._before = state_dict["seconds"], state_dict["before"]
+        self._durations = state_dict["durations"].tolist()
+        self._best, self._last = state_dict["best"], state_dict["last"]
 
     def on_fit_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Start the clock.
@@ -49,7 +70,17 @@ class TrainingSummary(L.Callback):
             pl_module: Not used.
         """
         del trainer, pl_module
-        self._start = time.monotonic()
+        self._start = time.monotonic() - self._past
+
+    def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Start the clock of the first step of a training that goes on within an epoch.
+
+        Args:
+            trainer: Not used.
+            pl_module: Not used.
+        """
+        del trainer, pl_module
+        self._clock = time.monotonic()
 
     def on_train_epoch_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Start the clock of the first step.
@@ -131,7 +162,7 @@ class TrainingSummary(L.Callback):
             "last": _plain(self._last),
         }
         text = json.dumps(content | origin(pl_module.device), indent=2)
-        (self.folder / "metrics.json").write_text(text + "\n", encoding="utf-8")
+        write_text(self.folder / "metrics.json", text + "\n")
 
 
 def steps_per_second(durations: list[float]) -> float:

@@ -12,6 +12,7 @@ from m3net.comparison.results import read_results
 from m3net.comparison.session import Done, Session
 from m3net.comparison.settings import Comparison
 from m3net.errors import ConfigError, own_cause
+from m3net.files import write_text
 from m3net.reports.bars import draw_bars
 from m3net.reports.compared import Compared, Outline
 from m3net.reports.comparison import comparison_bars, comparison_sheets
@@ -46,7 +47,7 @@ def run(words: Sequence[str]) -> int:
     folder = config.runs / "compare" / comparison.name
     folder.mkdir(parents=True, exist_ok=True)
     plain = yaml.safe_load(parser.dump(config))
-    (folder / "compare.yaml").write_text(yaml.safe_dump(plain, sort_keys=False), encoding="utf-8")
+    write_text(folder / "compare.yaml", yaml.safe_dump(plain, sort_keys=False))
     console = Console(soft_wrap=True, highlight=False, markup=False)
     session = Session(comparison, folder, resolve, console.print)
     done = session.run(config.only, config.jobs)
@@ -100,9 +101,9 @@ def _report(session: Session, done: Done, console: Console) -> None:
     )
     compared = Compared(scores, outline)
     sheets = comparison_sheets(compared)
-    scores.to_csv(folder / "comparison.csv", index=False)
+    write_text(folder / "comparison.csv", scores.to_csv(index=False))
     text = "\n".join(sheet.markdown() for sheet in sheets)
-    (folder / "comparison.md").write_text(text, encoding="utf-8")
+    write_text(folder / "comparison.md", text)
     draw_bars(*comparison_bars(compared), "MAP@all in percent", folder / "comparison.png")
     # Narrower, numbers would be cut; a file has no width at all.
     paper = Console(width=max(console.width, 100))

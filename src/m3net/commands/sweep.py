@@ -10,8 +10,8 @@ from jsonargparse import ArgumentParser
 from rich.console import Console
 
 from m3net.cli import resolve
+from m3net.differences import differences
 from m3net.errors import ConfigError
-from m3net.jobs.runner import differences
 from m3net.reports.sheets import Sheet
 from m3net.speech import set_up_speech
 from m3net.sweep.file import Sweep, read_sweep
@@ -141,6 +141,6 @@ def _check_same(file: Path, settings: dict[str, Any]) -> None:
     changes = differences(yaml.safe_load(file.read_text(encoding="utf-8")), settings)
     if changes:
         raise ConfigError(
-            f"{file.parent} has trials of another sweep: {'; '.join(changes)}. Restore that, give "
+            f"{file.parent} has trials of another sweep: {'; '.join(changes.values())}. Restore that, give "
             "the sweep another name, or delete the folder."
         )

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 from torch.utils.data import Dataset
 
 from m3net.data.batch import Batch
@@ -16,17 +17,32 @@ Reader = Callable[[Record], NDArray[np.uint8]]
 
 
 class RetrievalDataset(Dataset[Batch]):
-    """Reads images and their labels; decodes each once for all its attributes."""
+    """Reads images and their labels; decodes each once for all its attributes.
 
-    def __init__(self, records: Records, reader: Reader, transform: Transform) -> None:
+    What chance does to a batch is known from the seed, the epoch and the images in it: not from the
+    process that reads it, nor from what was read before.
+    """
+
+    def __init__(
+        self, records: Records, reader: Reader, transform: Transform, seed: int = 0
+    ) -> None:
         """Put the three together.
 
         Args:
             records: The images of one split.
             reader: Gives the pixels of a record.
             transform: Makes pixels of one size of them.
+            seed: Of the transform's chance; not negative.
         """
         self.records, self.reader, self.transform = records, reader, transform
+        self.seed = seed
+        # Loader processes that live for many epochs have no other way to learn which one it is.
+        epoch = torch.zeros((), dtype=torch.int64)
+        self._epoch: Tensor = epoch.share_memory_()  # type: ignore[no-untyped-call]  # torch's gap
+
+    def set_epoch(self, epoch: int) -> None:
+        """Say which epoch the images that are read next belong to, in all processes."""
+        self._epoch.fill_(epoch)
 
     def __len__(self) -> int:
         """Give the number of images."""
@@ -50,7 +66,7 @@ class RetrievalDataset(Dataset[Batch]):
         index, attributes = (pairs, for_all) if pairs.ndim == 1 else pairs.T.copy()
         size, indices = self.transform.size, index.tolist()
         image = torch.empty((len(index), size, size, 3), dtype=torch.uint8)
-        self.transform.restart(salt=indices[0])
+        self.transform.restart(self.seed, int(self._epoch), *indices)
         for place, pixels in zip(indices, image.numpy(), strict=True):
             pixels[:] = self.transform(self.reader(self.records[place]))
         return {

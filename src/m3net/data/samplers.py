@@ -21,6 +21,10 @@ class ShuffleSampler(DistributedSampler[Any]):
 
     All ranks draw the same epoch and take every world-size-th batch of it. The last, incomplete
     round of batches is left out: no rank may have a batch more than another.
+
+    Attributes:
+        skip: Batches of this rank that the next epoch to be gone through leaves out, since they
+            were trained on before.
     """
 
     def __init__(
@@ -37,7 +41,7 @@ class ShuffleSampler(DistributedSampler[Any]):
         """
         images = range(num_images)
         super().__init__(images, num_replicas=world_size, rank=rank, seed=seed)  # type: ignore[arg-type]  # it uses the length alone
-        self.num_images, self.batch_size = num_images, batch_size
+        self.num_images, self.batch_size, self.skip = num_images, batch_size, 0
         self.num_batches = num_images // (batch_size * world_size)
 
     def __len__(self) -> int:
@@ -48,7 +52,8 @@ class ShuffleSampler(DistributedSampler[Any]):
         """Go through this rank's share of the epoch that `set_epoch` set, batch after batch."""
         rng = np.random.default_rng((self.seed, self.epoch))
         batches = self._draw_epoch(rng, self.num_batches * self.num_replicas)
-        yield from batches[self.rank :: self.num_replicas].ravel().tolist()
+        skip, self.skip = self.skip, 0
+        yield from batches[self.rank :: self.num_replicas][skip:].ravel().tolist()
 
     def _draw_epoch(self, rng: np.random.Generator, num_batches: int) -> NDArray[np.int64]:
         """Give (num_batches, batch_size) image indices."""

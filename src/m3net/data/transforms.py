@@ -10,7 +10,6 @@ from typing import Any, Literal
 import albumentations as A
 import cv2
 import numpy as np
-import torch
 from cv2.typing import MatLike
 from numpy.typing import NDArray
 
@@ -19,15 +18,13 @@ Augmentation = Literal["none", "geometric", "light", "strong"]
 
 _WHITE = 255
 _GREY = 128
-_SPREAD = 0x9E3779B97F4A7C15
-"""An odd number without a pattern in its bits: neighbouring salts give unrelated seeds."""
 
 
 class Transform:
     """Makes one size of all images, then changes them by chance.
 
     albumentations keeps a generator of its own, which every loader worker would copy and start
-    anew in each epoch. `restart` ties it to torch's, which differs by seed, worker and epoch.
+    anew in each epoch: `restart` gives it a stream of chance for each batch.
 
     Example:
         >>> transform = Transform(32, "letterbox")
@@ -61,17 +58,15 @@ class Transform:
             pixels = step(image=pixels)["image"]
         return pixels
 
-    def restart(self, salt: int = 0) -> None:
-        """Draw a new stream of chance from torch's generator, for a batch of images.
+    def restart(self, *seeds: int) -> None:
+        """Start a new stream of chance, known from some numbers alone.
 
         Args:
-            salt: Sets apart the streams of processes whose torch generators are alike, as those
-                of one seed are: any number that they do not share.
+            *seeds: Not negative; equal ones give equal streams.
         """
         if self._augment.transforms:
-            drawn = int(torch.empty((), dtype=torch.int64).random_())
-            seed = (drawn + _SPREAD * salt) % 2**63
-            self._python.seed(seed)
+            seed = np.random.SeedSequence(seeds)
+            self._python.seed(int(seed.generate_state(1, np.uint64)[0]))
             self._numpy.bit_generator.state = np.random.PCG64(seed).state
 
 

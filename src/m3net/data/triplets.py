@@ -77,6 +77,7 @@ class TripletSampler(DistributedSampler[Any]):
 
     Attributes:
         triplets: For each attribute that can give a triplet, what can be drawn.
+        skip: Batches of this rank that the next epoch to be gone through leaves out.
     """
 
     def __init__(
@@ -117,7 +118,7 @@ class TripletSampler(DistributedSampler[Any]):
             )
         images = range(self.num_batches * batch_size * world_size)
         super().__init__(images, num_replicas=world_size, rank=rank, seed=seed)  # type: ignore[arg-type]  # it uses the length alone
-        self.batch_size = batch_size
+        self.batch_size, self.skip = batch_size, 0
         every = {a: AttributeTriplets.build(classes) for a, classes in enumerate(members)}
         self.triplets = {a: own for a, own in every.items() if own.negatives}
         if not self.triplets:
@@ -134,7 +135,9 @@ class TripletSampler(DistributedSampler[Any]):
     def __iter__(self) -> Iterator[tuple[int, int]]:
         """Go through this rank's (image, attribute) pairs of the epoch that `set_epoch` set."""
         attributes = [*self.triplets]
-        for number in range(self.rank, self.num_batches * self.num_replicas, self.num_replicas):
+        skip, self.skip = self.skip, 0
+        numbers = range(self.rank, self.num_batches * self.num_replicas, self.num_replicas)
+        for number in numbers[skip:]:
             rng = np.random.default_rng((self.seed, self.epoch, number))
             for _ in range(self.batch_size // 3):
                 attribute = _one_of(attributes, rng)

@@ -11,11 +11,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from m3net.differences import differences
 from m3net.errors import ConfigError
+from m3net.files import write_text
 from m3net.jobs.job import Job
 from m3net.jobs.stops import noted_stops
 
-_NOTHING = object()
 _PAUSE = 0.1
 
 
@@ -71,8 +72,8 @@ class Runner:
         changes = differences(record["settings"], _plain(job.settings))
         if changes:
             raise ConfigError(
-                f"{file} was made with other settings: {'; '.join(changes)}. Restore them, choose "
-                "another name, or delete the file to train anew."
+                f"{file} was made with other settings: {'; '.join(changes.values())}. "
+                "Restore them, choose another name, or delete the file to train anew."
             )
         return run
 
@@ -157,9 +158,7 @@ class Runner:
         }
         file = self._record(job)
         file.parent.mkdir(parents=True, exist_ok=True)
-        part = file.with_suffix(".part")
-        part.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
-        part.replace(file)
+        write_text(file, json.dumps(record, indent=2) + "\n")
         return Outcome(job, run, log, seconds)
 
     def _log(self, job: Job) -> Path:
@@ -167,27 +166,6 @@ class Runner:
 
     def _record(self, job: Job) -> Path:
         return self.folder / "records" / f"{job.name}.json"
-
-
-def differences(before: dict[str, Any], now: dict[str, Any], path: str = "") -> list[str]:
-    """Name the settings that differ, with both values.
-
-    Example:
-        >>> differences({"a": {"b": 1}, "c": 2}, {"a": {"b": 3}, "c": 2, "d": 4})
-        ['a.b was 1 and is 3', 'd was not there and is 4']
-    """
-    found = []
-    for key in dict.fromkeys((*before, *now)):
-        old, new = before.get(key, _NOTHING), now.get(key, _NOTHING)
-        if isinstance(old, dict) and isinstance(new, dict):
-            found += differences(old, new, f"{path}{key}.")
-        elif old != new:
-            found.append(f"{path}{key} was {_word(old)} and is {_word(new)}")
-    return found
-
-
-def _word(value: object) -> str:
-    return "not there" if value is _NOTHING else json.dumps(value)
 
 
 def _plain(settings: dict[str, Any]) -> dict[str, Any]:

@@ -8,6 +8,7 @@ import numpy as np
 
 from m3net.data.records import Records
 from m3net.data.taxonomy import Taxonomy
+from m3net.files import replacing
 from m3net.metrics.classes import ClassScores
 from m3net.metrics.results import QueryResults
 from m3net.protocol import Protocol
@@ -87,7 +88,7 @@ def _queries(
 
 
 def _write(rows: Iterable[Mapping[str, object]], columns: Sequence[str], file: Path) -> None:
-    with file.open("w", newline="", encoding="utf-8") as opened:
+    with replacing(file) as part, part.open("w", newline="", encoding="utf-8") as opened:
         writer = csv.DictWriter(opened, columns)
         writer.writeheader()
         writer.writerows(rows)

@@ -1,9 +1,13 @@
 """The last words of a command: where everything lies and what to type next."""
 
 import shlex
+import signal
+import sys
 from pathlib import Path
 
 from rich.text import Text
+
+from m3net.stopping import Stopped
 
 _WRITTEN = {
     "config.yaml": "all settings",
@@ -46,3 +50,23 @@ def render_farewell(folder: Path, command: str) -> Text:
         lines["next"] = predict if tested else f"m3net test --ckpt_path {place}"
     width = max(map(len, lines), default=0)
     return Text("\n".join(f"{meaning:<{width}}  {line}" for meaning, line in lines.items()))
+
+
+def say_stopped(stop: Stopped, command: str, folder: Path | None) -> int:
+    """Say how a training that a signal has stopped goes on.
+
+    Args:
+        stop: What stopped it.
+        command: "fit" or "train".
+        folder: The run folder; None where there is none yet.
+
+    Returns:
+        The exit code.
+    """
+    name = signal.Signals(stop.signum).name
+    saved = "" if folder is None else " and can go on"
+    text = f"m3net: stopped by {name}{saved}"
+    if folder is not None:
+        text += f": m3net {command} --resume {shlex.quote(str(folder))}"
+    sys.stderr.write(f"\n{text}\n")
+    return stop.code

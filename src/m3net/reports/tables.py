@@ -12,6 +12,7 @@ from pathlib import Path
 from rich.markup import escape
 from rich.table import Table
 
+from m3net.files import replacing, write_text
 from m3net.metrics.scores import COUNTS, AttributeScores
 from m3net.metrics.settings import MetricsConfig
 from m3net.protocol import Protocol
@@ -71,12 +72,15 @@ def write_scores(scores: Sequence[AttributeScores], protocol: Protocol, folder: 
         | {name: getattr(row, name) for name in COUNTS}
         for row in scores
     ]
-    with (folder / "scores.csv").open("w", newline="", encoding="utf-8") as file:
+    with (
+        replacing(folder / "scores.csv") as part,
+        part.open("w", newline="", encoding="utf-8") as file,
+    ):
         writer = csv.DictWriter(file, list(rows[0]))
         writer.writeheader()
         writer.writerows(rows)
     plain = [{key: _json_number(value) for key, value in row.items()} for row in rows]
-    (folder / "scores.json").write_text(json.dumps(plain, indent=2) + "\n", encoding="utf-8")
+    write_text(folder / "scores.json", json.dumps(plain, indent=2) + "\n")
 
 
 def _percent(value: float) -> str:

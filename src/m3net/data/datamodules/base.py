@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
+import torch
 from torch.utils.data import DataLoader, Sampler
 
 from m3net.data.annotations.findings import Findings
 from m3net.data.batch import Batch
-from m3net.data.datamodules.loading import BaseDataModule, check_size
+from m3net.data.datamodules.loading import BaseDataModule, TrainLoader, check_size
 from m3net.data.dataset import Reader, RetrievalDataset
 from m3net.data.division import check_splits
 from m3net.data.photos.presence import missing_error, missing_images
@@ -131,8 +132,10 @@ class RetrievalDataModule(BaseDataModule, ABC):
         """Give batches of augmented training images."""
         loading, records = self.loading, self.contents.splits.train
         transform = Transform(loading.image_size, loading.resize, loading.augmentation)
-        dataset = RetrievalDataset(records, self.contents.reader, transform)
-        return self.loader(dataset, self._train_sampler(records))
+        # What `seed_everything` was given; the order has a seed of its own.
+        seed = torch.initial_seed()
+        dataset = RetrievalDataset(records, self.contents.reader, transform, seed)
+        return self.loader(dataset, self._train_sampler(records), TrainLoader)
 
     def val_dataloader(self) -> DataLoader[Batch]:
         """Give the validation images in order, each once over all processes."""

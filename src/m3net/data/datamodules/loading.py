@@ -1,5 +1,6 @@
 """How records and pixels become batches on each process; no labels needed."""
 
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -7,7 +8,7 @@ import cv2
 import lightning as L
 import torch
 from lightning.pytorch.overrides.distributed import UnrepeatedDistributedSampler
-from torch.utils.data import DataLoader, Sampler
+from torch.utils.data import DataLoader, DistributedSampler, Sampler
 
 from m3net.data.batch import Batch
 from m3net.data.dataset import Reader, RetrievalDataset
@@ -16,6 +17,7 @@ from m3net.data.samplers import Sampling
 from m3net.data.transforms import Augmentation, Resize, Transform
 from m3net.errors import ConfigError
 from m3net.protocol import Protocol
+from m3net.stopping import outlive_signals
 
 
 @dataclass(frozen=True)
@@ -59,6 +61,22 @@ class LoadingConfig:
                 "data.loading: image_size, batch_size, images_per_class and triplets_per_epoch "
                 "must be positive, num_workers must not be negative."
             )
+
+
+class TrainLoader(DataLoader[Batch]):
+    """A loader whose epochs start when their first batch is asked for, and not before.
+
+    Lightning asks for an iterator while it builds the optimizer, long before it says which epoch
+    comes: workers would begin with a wrong one where a training goes on.
+    """
+
+    dataset: RetrievalDataset
+    sampler: DistributedSampler[Any]
+
+    def __iter__(self) -> Iterator[Batch]:  # type: ignore[override]  # as torch's own users see it
+        """Go through the epoch that the sampler was told."""
+        self.dataset.set_epoch(self.sampler.epoch)
+        yield from super().__iter__()
 
 
 class BaseDataModule(L.LightningDataModule):
@@ -106,16 +124,20 @@ class BaseDataModule(L.LightningDataModule):
         return self.loader(dataset, sampler)
 
     def loader(
-        self, dataset: RetrievalDataset, sampler: Sampler[int] | Sampler[tuple[int, int]]
+        self,
+        dataset: RetrievalDataset,
+        sampler: Sampler[int] | Sampler[tuple[int, int]],
+        kind: type[DataLoader[Batch]] = DataLoader,
     ) -> DataLoader[Batch]:
         """Give a loader with the configured batch size and workers.
 
         Args:
             dataset: Gives the images.
             sampler: Gives their indices, or each with the attribute that it was drawn for.
+            kind: The class of the loader.
         """
         workers = self.loading.num_workers
-        return DataLoader(
+        return kind(
             dataset,
             batch_size=self.loading.batch_size,
             sampler=sampler,
@@ -123,7 +145,9 @@ class BaseDataModule(L.LightningDataModule):
             persistent_workers=workers > 0,
             pin_memory=torch.cuda.is_available(),
             collate_fn=_as_it_is,
-            worker_init_fn=_one_thread,
+            worker_init_fn=_set_up_worker,
+            # Loaders that start in another order, as where a training goes on, change no draw.
+            generator=torch.Generator(),
         )
 
 
@@ -145,6 +169,7 @@ def _as_it_is(batch: Any) -> Any:  # noqa: ANN401 - torch expects a list of samp
     return batch
 
 
-def _one_thread(_: int) -> None:
-    """Keep OpenCV from starting a thread per core in each worker."""
+def _set_up_worker(_: int) -> None:
+    """Keep OpenCV from starting a thread per core in each worker, and signals from ending it."""
     cv2.setNumThreads(0)
+    outlive_signals()

@@ -1,0 +1,139 @@
+"""Training curves in metrics.csv, which a training that goes on continues."""
+
+import csv
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from lightning.pytorch.loggers.logger import Logger
+from lightning.pytorch.utilities import rank_zero_only
+from torch import Tensor
+
+from m3net.files import bring_to_disk, replacing, writing
+
+
+class RunCSVLogger(Logger):
+    """Writes a row for each call, under columns in alphabetical order; the first process alone.
+
+    Lightning's own logger deletes the file that it finds, and loses it all where it is stopped
+    while a column is added.
+    """
+
+    def __init__(self, save_dir: str = ".", flush_every_n_rows: int = 100) -> None:
+        """Say where the file lies.
+
+        Args:
+            save_dir: The run folder. Filled in.
+            flush_every_n_rows: Rows that are written at a time.
+        """
+        super().__init__()
+        self._folder, self._flush_every = save_dir, flush_every_n_rows
+        self._rows: list[dict[str, Any]] = []
+
+    @property
+    def save_dir(self) -> str:
+        """The run folder."""
+        return self._folder
+
+    @property
+    def name(self) -> str:
+        """None: the run folder has it."""
+        return ""
+
+    @property
+    def version(self) -> str:
+        """None: the run folder has it."""
+        return ""
+
+    @property
+    def file(self) -> Path:
+        """Where the rows are written."""
+        return Path(self._folder) / "metrics.csv"
+
+    @rank_zero_only
+    def log_hyperparams(self, *_: object, **__: object) -> None:
+        """Log nothing: config.yaml has all settings."""
+
+    @rank_zero_only
+    def log_metrics(self, metrics: Mapping[str, Any], step: int | None = None) -> None:
+        """Take a row.
+
+        Args:
+            metrics: Numbers by name.
+            step: Of the optimizer, counted from 0.
+        """
+        plain = {
+            name: value.item() if isinstance(value, Tensor) else value
+            for name, value in metrics.items()
+        }
+        self._rows.append(plain | {"step": step})
+        if len(self._rows) >= self._flush_every:
+            self.save()
+
+    @rank_zero_only
+    def save(self) -> None:
+        """Write what was taken, to the disk.
+
+        Raises:
+            OutputError: The file cannot be written.
+        """
+        if not self._rows:
+            return
+        columns, old = read_rows(self.file)
+        new = set().union(*self._rows) - set(columns)
+        if new:
+            write_rows(self.file, sorted({*columns, *new}), old + self._rows)
+        else:
+            with writing(self.file):
+                with self.file.open("a", newline="", encoding="utf-8") as stream:
+                    csv.DictWriter(stream, columns).writerows(self._rows)
+                bring_to_disk(self.file)
+        self._rows = []
+
+    @rank_zero_only
+    def finalize(self, status: str) -> None:
+        """Write what is left.
+
+        Args:
+            status: Not used.
+        """
+        del status
+        self.save()
+
+
+def read_rows(file: Path) -> tuple[list[str], list[dict[str, Any]]]:
+    """Give columns and rows; a last line that was cut off by a kill is left out.
+
+    Args:
+        file: One that is missing has neither.
+    """
+    if not file.is_file():
+        return [], []
+    lines = file.read_text(encoding="utf-8").splitlines(keepends=True)
+    whole = [line for line in lines if line.endswith("\n")]
+    reader = csv.DictReader(whole)
+    return list(reader.fieldnames or []), list(reader)
+
+
+def write_rows(file: Path, columns: list[str], rows: list[dict[str, Any]]) -> None:
+    """Write a file as a whole.
+
+    Raises:
+        OutputError: It cannot be written.
+    """
+    with replacing(file) as part, part.open("w", newline="", encoding="utf-8") as stream:
+        writer = csv.DictWriter(stream, columns)
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def forget_rows(file: Path, steps: int) -> None:
+    """Drop the rows of steps that will be taken again.
+
+    Args:
+        file: metrics.csv of a run that goes on.
+        steps: How many of its steps are kept.
+    """
+    columns, rows = read_rows(file)
+    if columns:
+        write_rows(file, columns, [row for row in rows if int(row["step"]) < steps])

@@ -1,0 +1,96 @@
+"""Files that are whole or not there, and plain words where one cannot be written.
+
+A file is written under another name in its folder, brought to the disk and renamed: a process that
+is killed meanwhile leaves what was there before, and a file `.<name>.part` that nobody reads.
+"""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from m3net.errors import OutputError
+
+
+@contextmanager
+def replacing(file: Path) -> Iterator[Path]:
+    """Give the place of a new file, which takes the name of `file` when the block ends well.
+
+    Args:
+        file: What is written, in an existing folder.
+
+    Raises:
+        OutputError: The disk is full, or the folder must not be written to.
+
+    Example:
+        >>> from tempfile import TemporaryDirectory
+        >>> with TemporaryDirectory() as folder:
+        ...     with replacing(Path(folder) / "a.txt") as part:
+        ...         length = part.write_text("whole")
+        ...     [path.name for path in Path(folder).iterdir()]
+        ['a.txt']
+    """
+    part = file.with_name(f".{file.name}.part")
+    with writing(file):
+        try:
+            yield part
+            bring_to_disk(part)
+            part.replace(file)
+        except BaseException:
+            with suppress(OSError):
+                part.unlink(missing_ok=True)
+            raise
+        bring_to_disk(file.parent)
+
+
+@contextmanager
+def writing(file: Path) -> Iterator[None]:
+    """Say in words why a file cannot be written.
+
+    Args:
+        file: What is written within the block.
+
+    Raises:
+        OutputError: The system refused to.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise OutputError.at(file, error) from error
+
+
+def write_text(file: Path, text: str) -> None:
+    """Write a file as a whole.
+
+    Args:
+        file: Its folder exists.
+        text: All that the file will hold.
+
+    Raises:
+        OutputError: It cannot be written.
+    """
+    with replacing(file) as part:
+        part.write_text(text, encoding="utf-8", newline="")
+
+
+def bring_to_disk(path: Path) -> None:
+    """Wait until a file, or the names in a folder, would survive a loss of power."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    except OSError:
+        # Some network file systems know no such thing for folders.
+        if not path.is_dir():
+            raise
+    finally:
+        os.close(handle)
+
+
+def remove_parts(folder: Path) -> None:
+    """Remove what processes that were killed have left of unfinished files.
+
+    Args:
+        folder: No other process writes there; its folders count as well.
+    """
+    for part in folder.rglob(".*.part"):
+        part.unlink(missing_ok=True)

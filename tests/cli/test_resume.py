@@ -1,0 +1,128 @@
+"""Killed and stopped trainings go on to the same bits: a small part of `make kills`."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from subprocess import CompletedProcess
+
+import pytest
+
+from tests.kills.equality import differences
+
+Command = Callable[..., CompletedProcess[str]]
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.mark.parametrize(
+    ("signame", "kills", "cases"),
+    [("SIGKILL", 3, ("within", "triplets_within")), ("SIGTERM", 1, ("within",))],
+)
+def test_killed_trainings_end_as_others(signame: str, kills: int, cases: tuple[str, ...]) -> None:
+    words = ["--kills", str(kills), "--signal", signame, "--case", *cases]
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.kills", *words],
+        cwd=ROOT,
+        env=os.environ | {"OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "all ended bit for bit as without" in done.stdout
+
+
+def test_a_training_by_two_processes_goes_on_to_the_same_bits(
+    process: Command, settings: Path, empty_folder: Path, tmp_path: Path
+) -> None:
+    two = ("--trainer.strategy=ddp", "--trainer.devices=2", "--trainer.max_epochs=4")
+    small = ("--model.network.backbone=test_resnet", "--model.network.dropout=0.1")
+    words = ("fit", "--config", settings, *two, *small, "--last_every_n_steps=1")
+    done = process(*words, "--runs", tmp_path / "whole", cwd=empty_folder)
+    assert done.returncode == 0, done.stderr
+    run = tmp_path / "killed" / "shop" / "0"
+    command = [sys.executable, "-m", "m3net", *map(str, words), "--runs", str(tmp_path / "killed")]
+    with subprocess.Popen(
+        command, env=os.environ | {"OMP_NUM_THREADS": "1"}, stderr=subprocess.PIPE, text=True
+    ) as training:
+        while not (run / "checkpoints" / "previous.ckpt").exists():
+            assert training.poll() is None
+            time.sleep(0.01)
+        [other] = children(training.pid)
+        os.kill(other, signal.SIGKILL)
+        _, said = training.communicate(timeout=60)
+    assert training.returncode == 1
+    assert "m3net: process 1 of 2 was ended by SIGKILL, so that all others end." in said
+    done = process("fit", "--resume", run, cwd=empty_folder)
+    assert done.returncode == 0, done.stderr
+    assert differences(tmp_path / "whole" / "shop" / "0", run) == []
+
+
+def children(pid: int) -> list[int]:
+    """The training processes that a process has started."""
+    found = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return [int(one) for one in found if b"m3net" in Path(f"/proc/{one}/cmdline").read_bytes()]
+
+
+def test_a_full_disk_ends_a_training_in_words_and_leaves_nothing_half_written(
+    settings: Path, tmp_path: Path
+) -> None:
+    # What a file system with a small quota says; the limit is above tables and below checkpoints.
+    words = f"ulimit -f 64; exec {sys.executable} -m m3net fit --config {settings}"
+    done = subprocess.run(
+        ["bash", "-c", f"{words} --runs {tmp_path}"], capture_output=True, text=True
+    )
+    assert done.returncode == 2
+    [sentence] = [line for line in done.stderr.splitlines() if line.startswith("m3net: ")]
+    assert "best.ckpt: File too large. Free some space" in sentence
+    assert list((tmp_path / "shop" / "0" / "checkpoints").iterdir()) == []
+
+
+def test_a_finished_run_goes_on_with_nothing_and_is_left_as_it_is(
+    m3net: Command, trained: Path, tmp_path: Path
+) -> None:
+    run = tmp_path / "run"
+    shutil.copytree(trained, run)
+    done = m3net("train", "--resume", run)
+    assert done.returncode == 0
+    assert f"{run} is finished, 4 steps: there is nothing to go on with" in done.stderr
+    assert differences(trained, run) == []
+
+
+def test_a_training_stopped_in_its_test_goes_on_with_the_test(
+    m3net: Command, trained: Path, tmp_path: Path
+) -> None:
+    run = tmp_path / "moved"
+    shutil.copytree(trained, run, ignore=shutil.ignore_patterns("test", "finished.json"))
+    done = m3net("train", "--resume", run)
+    assert done.returncode == 0, done.stderr
+    assert differences(trained, run) == []
+    assert (run / "test" / "gallery.png").read_bytes() == (
+        trained / "test" / "gallery.png"
+    ).read_bytes()
+    assert "finished.json" in {file.name for file in run.iterdir()}
+
+
+def test_auto_starts_a_run_and_goes_on_with_it(
+    m3net: Command, settings: Path, trained: Path, tmp_path: Path
+) -> None:
+    words = ("fit", "--config", settings, "--runs", tmp_path, "--resume", "auto")
+    shutil.copytree(trained, tmp_path / "shop" / "4", ignore=shutil.ignore_patterns("finished.*"))
+    assert m3net(*words, "--trainer.max_epochs=2").returncode == 0
+    assert m3net(*words).returncode == 0
+    assert sorted(folder.name for folder in (tmp_path / "shop").iterdir()) == ["4", "5"]
+
+
+def test_other_settings_are_said(m3net: Command, trained: Path, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    shutil.copytree(trained, run)
+    done = m3net("fit", "--resume", run, "--trainer.max_epochs=2", "--model.optimizer.lr=0.1")
+    assert done.returncode == 0, done.stderr
+    said = "model.optimizer.lr was 0.001 and is 0.1; trainer.max_epochs was 1 and is 2"
+    assert f"m3net: goes on with other settings than before: {said}." in done.stderr
+    done = m3net("fit", "--resume", run, "--trainer.max_epochs=3", "--model.network.dropout=0.5")
+    assert done.returncode == 2
+    assert "model.network.dropout was 0.0 and is 0.5" in done.stderr

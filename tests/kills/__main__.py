@@ -1,0 +1,135 @@
+"""Kill trainings at random, let them go on, and compare them with ones that nobody stopped.
+
+`python -m tests.kills [--kills 24] [--seed 0] [--case NAME ...] [--signal SIGTERM]`
+"""
+
+import argparse
+import random
+import shutil
+import signal
+import sys
+import tempfile
+import time
+from itertools import count
+from pathlib import Path
+
+import lightning  # noqa: F401 - before any other library; see tests/conftest.py
+
+from tests.kills.cases import CASES, prepare, words_of
+from tests.kills.equality import differences
+from tests.kills.processes import Training, start
+
+CODES = {"SIGKILL": -9, "SIGTERM": 75, "SIGUSR1": 75, "SIGINT": 130}
+"""Exit codes of a training that a signal ends."""
+SPARE = 0.15
+"""Seconds by which a moment may come before or after those of the whole training."""
+
+
+def uninterrupted(case: str, folder: Path) -> tuple[Path, float]:
+    """Train once without a stop.
+
+    Returns:
+        The run folder, and the seconds from its first file to its end.
+    """
+    run = folder / "runs" / "whole" / case / "kills" / "0"
+    words = ["train", *words_of(case, folder), "--runs", run.parents[1]]
+    training = start(words, folder / f"{case}-whole.log")
+    training.wait_for((run / "config.yaml").exists)
+    begin = time.monotonic()
+    code = training.wait()
+    if code:
+        sys.exit(f"{training.log.read_text()}\n{case} failed: {code}")
+    return run, time.monotonic() - begin
+
+
+def wait_for_writing(training: Training, folder: Path, chance: random.Random) -> None:
+    """Wait until one of the first checkpoints is being written."""
+
+    def written() -> bool:
+        return any(folder.glob(".*.ckpt.part"))
+
+    for _ in range(chance.randrange(3)):
+        if not (training.wait_for(written) and training.wait_for(lambda: not written())):
+            return
+    if training.wait_for(written):
+        time.sleep(chance.random() * 0.002)
+
+
+def kill_one(
+    case: str, folder: Path, whole: tuple[Path, float], chance: random.Random, signame: str
+) -> tuple[int, str]:
+    """Train, kill once or more, go on each time, and compare.
+
+    Returns:
+        How often it was killed before it ended by itself, and what happened.
+    """
+    root = folder / "runs" / "killed" / case
+    shutil.rmtree(root, ignore_errors=True)
+    run = root / "kills" / "0"
+    words = ["train", *words_of(case, folder), "--runs", root]
+    story, kills = [], 0
+    for number in range(1 + (chance.random() < 0.25)):
+        training = start(words, folder / f"{case}-{number}.log")
+        writing = chance.random() < 0.4
+        training.wait_for((run / "config.yaml").exists)
+        if writing:
+            wait_for_writing(training, run / "checkpoints", chance)
+        else:
+            time.sleep(chance.random() * (whole[1] + SPARE))
+        training.send(signal.Signals[signame])
+        code = training.wait()
+        if code not in (CODES[signame], 0):
+            sys.exit(f"{training.log.read_text()}\n{case} was not stopped but ended: {code}")
+        kills += code == CODES[signame]
+        moment = "while a checkpoint was written" if writing else "at a moment"
+        parts = " and ".join(part.name for part in run.rglob(".*.part"))
+        last = "with" if (run / "checkpoints" / "last.ckpt").exists() else "before any"
+        left = f", leaving {parts}" if parts else ""
+        story.append(f"{moment}, {last} last.ckpt{left}: exit {code}")
+        words = ["train", "--resume", run]
+    training = start(words, folder / f"{case}-resumed.log")
+    code = training.wait()
+    said = [line for line in training.log.read_text().splitlines() if line.startswith("m3net")]
+    story += said
+    if code:
+        sys.exit(f"{training.log.read_text()}\n{case} did not go on: {code}; {story}")
+    found = differences(whole[0], run)
+    if found:
+        sys.exit(f"{case} ended otherwise: {found[:12]}; {story}")
+    return kills, "; ".join(story)
+
+
+def main() -> None:
+    """Do as the command line says."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--kills", type=int, default=24)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--signal", default="SIGKILL", choices=[*CODES])
+    parser.add_argument("--case", nargs="+", default=list(CASES), choices=list(CASES))
+    given = parser.parse_args()
+    from m3net import cli  # noqa: F401 - so that each process has it
+
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        prepare(folder)
+        wholes: dict[str, tuple[Path, float]] = {}
+        kills, start_of_all = 0, time.monotonic()
+        for number in count():
+            case = given.case[number % len(given.case)]
+            if case not in wholes:
+                wholes[case] = uninterrupted(case, folder)
+            seed = f"{given.seed}-{number}"
+            own, story = kill_one(case, folder, wholes[case], random.Random(seed), given.signal)
+            kills += own
+            print(f"{kills}/{given.kills} {case}, seed {seed}, {story}", flush=True)
+            if kills >= given.kills:
+                break
+    took = (time.monotonic() - start_of_all) / 60
+    print(
+        f"{kills} {given.signal}, {number + 1} trainings of {len(wholes)} kinds, {took:.0f} min: "
+        "all ended bit for bit as without"
+    )
+
+
+if __name__ == "__main__":
+    main()
