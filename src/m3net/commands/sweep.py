@@ -141,6 +141,6 @@ def _check_same(file: Path, settings: dict[str, Any]) -> None:
     changes = differences(yaml.safe_load(file.read_text(encoding="utf-8")), settings)
     if changes:
         raise ConfigError(
-            f"{file.parent} has trials of another sweep: {'; '.join(changes.values())}. Restore that, give "
-            "the sweep another name, or delete the folder."
+            f"{file.parent} has trials of another sweep: {'; '.join(changes.values())}. Restore "
+            "that, give the sweep another name, or delete the folder."
         )
