@@ -108,7 +108,7 @@ def process() -> Command:
             env=os.environ | {"OMP_NUM_THREADS": "1", "COLUMNS": "200"} | environment,
             capture_output=True,
             text=True,
-            timeout=300,
+            timeout=600,
         )
 
     return run
