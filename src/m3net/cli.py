@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import lightning as L
+import torch
 import yaml
 from jsonargparse import Namespace, dict_to_namespace
 from lightning.pytorch.callbacks import LearningRateMonitor, ModelCheckpoint, ProgressBar
@@ -18,6 +19,7 @@ from rich.console import Console
 import m3net
 from m3net.callbacks.evaluation import EvaluationReport
 from m3net.callbacks.final_validation import FinalValidation
+from m3net.callbacks.finite import FiniteSteps, NonFinite
 from m3net.callbacks.predictions import PredictionWriter
 from m3net.callbacks.progress import RunProgress
 from m3net.callbacks.summary import TrainingSummary
@@ -30,7 +32,7 @@ from m3net.checkpoints import (
     run_of,
 )
 from m3net.data.datamodules import BaseDataModule
-from m3net.errors import CheckpointError, ConfigError, own_cause
+from m3net.errors import CheckpointError, ConfigError, TrainingError, own_cause
 from m3net.models.representations import Ranking, check_ranking
 from m3net.reports.farewell import render_farewell
 from m3net.runs import is_first_process, new_run
@@ -142,6 +144,13 @@ class M3NetCLI(LightningCLI):
             help="Representations by which m3net train also validates and tests the best weights; "
             "tables of others than model.ranking go to the run's folder rankings/.",
         )
+        parser.add_argument(
+            "--nonfinite",
+            type=NonFinite,
+            default="stop",
+            help="What a training does with a step whose loss or gradient is no finite number: "
+            "stop with an error that names its images, or skip it, and count it in metrics.json.",
+        )
         parser.add_lightning_class_args(ModelCheckpoint, "checkpoint")
         parser.set_defaults(
             {
@@ -193,6 +202,8 @@ class M3NetCLI(LightningCLI):
             file = find_checkpoint(Path(config.ckpt_path), ("last", "best"))
             self._checkpoint, config.ckpt_path = load_checkpoint(file), str(file)
             before = run_of(file)
+        # Where a setting of the environment or of the user asks for it, Lightning runs pickles.
+        config.weights_only = True
         if self._run is None:
             self._run = new_run(Path(config.runs), config.experiment)
             if before is not None and is_first_process():
@@ -226,9 +237,11 @@ class M3NetCLI(LightningCLI):
             raise ConfigError("m3net runs as a command: see m3net --help.")
         details = self.config[self.subcommand].details
         self._report = EvaluationReport(self._run, details=details)
+        finite = FiniteSteps(self._run, self.config[self.subcommand].nonfinite)
         callbacks = [
+            finite,
             FinalValidation(),
-            TrainingSummary(self._run),
+            TrainingSummary(self._run, count_skipped=lambda: finite.skipped),
             self._report,
             PredictionWriter(self._run),
             WandbReport(self._run),
@@ -243,6 +256,27 @@ class M3NetCLI(LightningCLI):
             callbacks.append(LearningRateMonitor())
         self.trainer_defaults["callbacks"] = callbacks
         return super().instantiate_trainer(**kwargs)
+
+    def _run_subcommand(self, subcommand: str) -> None:
+        """Run a command, and say in words where memory ends; the one place that knows its sizes.
+
+        Args:
+            subcommand: Its name.
+
+        Raises:
+            TrainingError: The device has too little memory.
+        """
+        try:
+            super()._run_subcommand(subcommand)
+        except torch.OutOfMemoryError as error:
+            loading = self.datamodule.loading
+            raise TrainingError(
+                f"the device has too little memory for batches of {loading.batch_size} images of "
+                f"{loading.image_size} px ({str(error).split('. ')[0]}): lower "
+                "--data.loading.batch_size (--trainer.accumulate_grad_batches makes up for it) or "
+                "--data.loading.image_size, take a smaller --model.network.backbone, or end what "
+                "else uses the device."
+            ) from error
 
     def before_train(self) -> None:
         """Refuse a ranking that the network has not, before it is trained and not after."""

@@ -100,6 +100,10 @@ class CheckpointError(M3NetError):
     """A checkpoint or run folder cannot serve what was asked."""
 
 
+class TrainingError(M3NetError):
+    """A training cannot go on: a loss is no number, memory is out or a loader failed."""
+
+
 class WeightsError(M3NetError):
     """Pretrained backbone weights cannot be had."""
 
