@@ -2,13 +2,18 @@
 
 import os
 import signal
-from dataclasses import replace
+import time
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import lightning as L
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
+from m3net.data.dataset import Reader
+from m3net.data.records import Record
 from m3net.models.outputs import Outputs
 
 
@@ -60,6 +65,51 @@ class NoMemory(L.Callback):
         raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB.")
 
 
-def kill_own_process() -> None:
-    """End this process as the system does where memory runs out."""
-    os.kill(os.getpid(), signal.SIGKILL)
+class BadReader(L.Callback):
+    """Lets each process that reads one image die or hang."""
+
+    def __init__(self, image: str, what: Literal["die", "hang"]) -> None:
+        self.image, self.what = image, what
+
+    def setup(self, trainer: Any, pl_module: L.LightningModule, stage: str) -> None:  # noqa: ANN401
+        del pl_module, stage
+        data = trainer.datamodule
+        reader = _BadReader(data.contents.reader, self.image, self.what)
+        data.__dict__["contents"] = replace(data.contents, reader=reader)
+
+
+@dataclass(frozen=True)
+class _BadReader:
+    reader: Reader
+    image: str
+    what: str
+
+    def __call__(self, record: Record) -> NDArray[np.uint8]:
+        if record.path == self.image:
+            if self.what == "hang":
+                time.sleep(1000)
+            os.kill(os.getpid(), signal.SIGKILL)
+        return self.reader(record)
+
+
+class SameWeights(L.Callback):
+    """Fails where processes do not hold the same weights after a step, or have not moved at all."""
+
+    def on_train_batch_start(
+        self, trainer: L.Trainer, pl_module: L.LightningModule, *_: object, **__: object
+    ) -> None:
+        del trainer
+        self._before = _weights(pl_module)
+
+    def on_train_batch_end(
+        self, trainer: L.Trainer, pl_module: L.LightningModule, *_: object, **__: object
+    ) -> None:
+        own = _weights(pl_module)
+        everywhere = trainer.strategy.all_gather(own)
+        assert isinstance(everywhere, Tensor)
+        assert all(torch.equal(other, own) for other in everywhere)
+        assert torch.equal(own, self._before) == (trainer.global_step == 1)
+
+
+def _weights(module: torch.nn.Module) -> Tensor:
+    return torch.cat([weight.detach().flatten() for weight in module.parameters()])

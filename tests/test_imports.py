@@ -13,7 +13,16 @@ SOURCE = Path(__file__).parents[1] / "src"
 FLOW = [
     *("errors", "protocol", "data", "embeddings", "models", "losses", "metrics", "reports"),
     *("optimization", "task", "runs", "speech", "callbacks", "checkpoints", "trainer"),
-    *("environment", "api", "wandb_run", "wandb_logger", "cli", "comparison", "commands"),
+    *(
+        "environment",
+        "failures",
+        "api",
+        "wandb_run",
+        "wandb_logger",
+        "cli",
+        "comparison",
+        "commands",
+    ),
     "__main__",
 ]
 DATA_FLOW = [

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import lightning as L
-import torch
 import yaml
 from jsonargparse import Namespace, dict_to_namespace
 from lightning.pytorch.callbacks import LearningRateMonitor, ModelCheckpoint, ProgressBar
@@ -32,7 +31,8 @@ from m3net.checkpoints import (
     run_of,
 )
 from m3net.data.datamodules import BaseDataModule
-from m3net.errors import CheckpointError, ConfigError, TrainingError, own_cause
+from m3net.errors import CheckpointError, ConfigError, own_cause
+from m3net.failures import failure, loaders_of
 from m3net.models.representations import Ranking, check_ranking
 from m3net.reports.farewell import render_farewell
 from m3net.runs import is_first_process, new_run
@@ -202,8 +202,6 @@ class M3NetCLI(LightningCLI):
             file = find_checkpoint(Path(config.ckpt_path), ("last", "best"))
             self._checkpoint, config.ckpt_path = load_checkpoint(file), str(file)
             before = run_of(file)
-        # Where a setting of the environment or of the user asks for it, Lightning runs pickles.
-        config.weights_only = True
         if self._run is None:
             self._run = new_run(Path(config.runs), config.experiment)
             if before is not None and is_first_process():
@@ -258,25 +256,21 @@ class M3NetCLI(LightningCLI):
         return super().instantiate_trainer(**kwargs)
 
     def _run_subcommand(self, subcommand: str) -> None:
-        """Run a command, and say in words where memory ends; the one place that knows its sizes.
+        """Run a command; the one place that knows its sizes and loaders where a library fails.
 
         Args:
             subcommand: Its name.
 
         Raises:
-            TrainingError: The device has too little memory.
+            TrainingError: The device has too little memory, or a loader process died or hangs.
         """
         try:
             super()._run_subcommand(subcommand)
-        except torch.OutOfMemoryError as error:
-            loading = self.datamodule.loading
-            raise TrainingError(
-                f"the device has too little memory for batches of {loading.batch_size} images of "
-                f"{loading.image_size} px ({str(error).split('. ')[0]}): lower "
-                "--data.loading.batch_size (--trainer.accumulate_grad_batches makes up for it) or "
-                "--data.loading.image_size, take a smaller --model.network.backbone, or end what "
-                "else uses the device."
-            ) from error
+        except RuntimeError as error:
+            own = failure(error, self.datamodule.loading, loaders_of(self.trainer))
+            if own is None:
+                raise
+            raise own from error
 
     def before_train(self) -> None:
         """Refuse a ranking that the network has not, before it is trained and not after."""

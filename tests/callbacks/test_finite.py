@@ -182,7 +182,7 @@ def test_a_training_that_does_not_move_ends(
 ) -> None:
     monkeypatch.setattr(finite, "MOST_SKIPPED", 3)
     guard = FiniteSteps(tmp_path, "skip")
-    with pytest.raises(TrainingError, match="step 5: .*3 steps in a row"):
+    with pytest.raises(TrainingError, match=r"step 5: .*3 steps in a row"):
         fit(data, tmp_path, Poison([0, 1, 3, 4, 5]), guard)
     assert guard.skipped == 5
 
