@@ -314,6 +314,8 @@ def run(words: Sequence[str]) -> None:
     set_up_speech(training="".join(words[:1]) not in _EVALUATIONS)
     try:
         cli = M3NetCLI(words)
+    except UnicodeDecodeError as error:
+        raise ConfigError.not_text(error) from error
     except ValueError as error:
         raise (own_cause(error) or error) from None
     if is_first_process():

@@ -27,6 +27,12 @@ class M3NetError(Exception):
 class ConfigError(M3NetError):
     """Settings that contradict one another or the machine."""
 
+    @classmethod
+    def not_text(cls, error: UnicodeDecodeError) -> Self:
+        """Say what is wrong with a config file; the library that read it does not say which."""
+        value = error.object[error.start : error.start + 1]
+        return cls(f"a file of --config is no text: byte {value!r} is not UTF-8. Save it as UTF-8.")
+
 
 class DatasetNotFoundError(M3NetError):
     """A file or folder of a data set is not where the settings say."""
