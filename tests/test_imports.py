@@ -13,8 +13,8 @@ SOURCE = Path(__file__).parents[1] / "src"
 FLOW = [
     *("errors", "files", "differences", "stopping", "protocol", "data", "embeddings", "models"),
     *("losses", "metrics", "reports", "optimization", "task", "runs", "speech", "csv_logger"),
-    *("checkpoint_io", "callbacks", "checkpoints", "trainer", "resume", "environment", "api"),
-    *("wandb_run", "wandb_logger", "cli", "jobs", "comparison", "sweep", "commands"),
+    *("checkpoint_io", "callbacks", "checkpoints", "trainer", "resume", "environment", "failures"),
+    *("api", "wandb_run", "wandb_logger", "cli", "jobs", "comparison", "sweep", "commands"),
     "__main__",
 ]
 DATA_FLOW = [

@@ -73,6 +73,9 @@ def evaluation_defaults(
 
     Returns:
         Settings of "model", and of "data" and the precision where they are known.
+
+    Raises:
+        CheckpointError: The run's config.yaml is damaged.
     """
     # Classes and protocol are the data's to say.
     given = checkpoint["hyper_parameters"].items()
@@ -81,10 +84,17 @@ def evaluation_defaults(
     model["network"] |= {"pretrained": False, "weights_file": None}
     defaults: dict[str, Any] = {"model": model}
     if run is not None:
-        config = yaml.safe_load((run / "config.yaml").read_text(encoding="utf-8"))
-        # Another precision gives other scores than the training's own test.
-        precision = config["trainer"]["precision"]
-        defaults |= {"data": config["data"], "trainer": {"precision": precision}}
+        file = run / "config.yaml"
+        try:
+            config = yaml.safe_load(file.read_text(encoding="utf-8"))
+            # Another precision gives other scores than the training's own test.
+            precision = config["trainer"]["precision"]
+            defaults |= {"data": config["data"], "trainer": {"precision": precision}}
+        except (yaml.YAMLError, UnicodeDecodeError, LookupError, TypeError) as error:
+            raise CheckpointError(
+                f"{file} is not the config.yaml of a run ({type(error).__name__}): restore it, or "
+                "name the checkpoint file outside of the run folder, and its data."
+            ) from error
     if command == "predict":
         loading = checkpoint["datamodule_hyper_parameters"]["loading"]
         path = f"{ImagesDataModule.__module__}.{ImagesDataModule.__name__}"

@@ -22,6 +22,7 @@ import m3net
 from m3net.callbacks.chance import StepSeeds
 from m3net.callbacks.evaluation import EvaluationReport
 from m3net.callbacks.final_validation import FinalValidation
+from m3net.callbacks.finite import FiniteSteps, NonFinite
 from m3net.callbacks.last import LastCheckpoint
 from m3net.callbacks.page.maker import PageMaker
 from m3net.callbacks.page.run_files import read_tested_run
@@ -41,6 +42,7 @@ from m3net.checkpoints import (
 from m3net.csv_logger import RunCSVLogger
 from m3net.data.datamodules import BaseDataModule
 from m3net.errors import CheckpointError, ConfigError, own_cause
+from m3net.failures import failure, loaders_of
 from m3net.files import replacing
 from m3net.models.representations import Ranking, check_ranking
 from m3net.reports.farewell import render_farewell, say_stopped
@@ -214,6 +216,13 @@ class M3NetCLI(LightningCLI):
             help="Steps within an epoch after which checkpoints/last.ckpt is written again; by "
             "default it is written at the end of each epoch.",
         )
+        parser.add_argument(
+            "--nonfinite",
+            type=NonFinite,
+            default="stop",
+            help="What a training does with a step whose loss or gradient is no finite number: "
+            "stop with an error that names its images, or skip it, and count it in metrics.json.",
+        )
         parser.add_lightning_class_args(ModelCheckpoint, "checkpoint")
         parser.set_defaults(
             {
@@ -339,9 +348,11 @@ class M3NetCLI(LightningCLI):
             others=self._beside,
         )
         self._report = EvaluationReport(self._run, details=config.details, page=page)
+        finite = FiniteSteps(self._run, config.nonfinite)
         callbacks = [
+            finite,
             FinalValidation(),
-            TrainingSummary(self._run),
+            TrainingSummary(self._run, count_skipped=lambda: finite.skipped),
             self._report,
             PredictionWriter(self._run),
             WandbReport(self._run),
@@ -370,6 +381,23 @@ class M3NetCLI(LightningCLI):
         if type(trainer.strategy.checkpoint_io) is TorchCheckpointIO:
             trainer.strategy.checkpoint_io = WholeCheckpointIO()
         return trainer
+
+    def _run_subcommand(self, subcommand: str) -> None:
+        """Run a command; the one place that knows its sizes and loaders where a library fails.
+
+        Args:
+            subcommand: Its name.
+
+        Raises:
+            TrainingError: The device has too little memory, or a loader process died or hangs.
+        """
+        try:
+            super()._run_subcommand(subcommand)
+        except RuntimeError as error:
+            own = failure(error, self.datamodule.loading, loaders_of(self.trainer))
+            if own is None:
+                raise
+            raise own from error
 
     def before_train(self) -> None:
         """Refuse a ranking that the network has not, before it is trained and not after."""
@@ -438,6 +466,8 @@ def run(
     except Stopped as stop:
         # Lightning kills a training whose other processes leave in another way than this.
         return say_stopped(stop, command, request.run) if is_first_process() else 0
+    except UnicodeDecodeError as error:
+        raise ConfigError.not_text(error) from error
     except ValueError as error:
         raise (own_cause(error) or error) from None
     if is_first_process():

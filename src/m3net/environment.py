@@ -1,6 +1,9 @@
 """Checks of the installation, made before anything heavy is imported."""
 
 import importlib
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from m3net.errors import ConfigError
 
@@ -22,3 +25,19 @@ def check_installation() -> None:
             "'pip uninstall --yes torch torchvision', then 'pip install torch torchvision' in one "
             "command from one index."
         ) from error
+
+
+@contextmanager
+def no_pickles() -> Iterator[None]:
+    """Let torch refuse files that would run code, whichever library asks it to load them.
+
+    timm's older versions ask for pickles, and an environment variable lets Lightning do so.
+    """
+    allow, refuse = "TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD", "TORCH_FORCE_WEIGHTS_ONLY_LOAD"
+    before = {name: os.environ.pop(name, None) for name in (allow, refuse)}
+    os.environ[refuse] = "1"
+    try:
+        yield
+    finally:
+        del os.environ[refuse]
+        os.environ.update({name: value for name, value in before.items() if value is not None})

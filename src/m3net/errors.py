@@ -31,6 +31,12 @@ class M3NetError(Exception):
 class ConfigError(M3NetError):
     """Settings that contradict one another or the machine."""
 
+    @classmethod
+    def not_text(cls, error: UnicodeDecodeError) -> Self:
+        """Say what is wrong with a config file; the library that read it does not say which."""
+        value = error.object[error.start : error.start + 1]
+        return cls(f"a file of --config is no text: byte {value!r} is not UTF-8. Save it as UTF-8.")
+
 
 class DatasetNotFoundError(M3NetError):
     """A file or folder of a data set is not where the settings say."""
@@ -120,6 +126,10 @@ class OutputError(M3NetError):
 
 class CheckpointError(M3NetError):
     """A checkpoint or run folder cannot serve what was asked."""
+
+
+class TrainingError(M3NetError):
+    """A training cannot go on: a loss is no number, memory is out or a loader failed."""
 
 
 class WeightsError(M3NetError):

@@ -46,6 +46,8 @@ class M3NetTask(L.LightningModule):
     Attributes:
         taxonomy: Attributes and classes the network was built for.
         network: The plain network.
+        latest_terms: Loss terms of the latest training batch, on the device.
+        latest_index: (B,) int64, its images.
     """
 
     def __init__(
@@ -89,6 +91,8 @@ class M3NetTask(L.LightningModule):
                 "protocol": protocol,
             }
         )
+        self.latest_terms: dict[str, Tensor] = {}
+        self.latest_index = torch.empty(0, dtype=torch.int64)
         self.taxonomy = Taxonomy.from_plain(labels["taxonomy"])
         self.ranking, self.optimizer_config, self.mirror = ranking, optimizer, mirror
         sizes = self.taxonomy.sizes
@@ -168,9 +172,11 @@ class M3NetTask(L.LightningModule):
         terms = self.loss(
             outputs.logits, outputs.vectors, *labels, close=close, drawn_for=batch["drawn_for"]
         )
-        named = {f"train/{name}": term.detach() for name, term in terms.items() if name != "total"}
-        self.log_dict(named)
-        self.log("train/loss", terms["total"].detach(), prog_bar=True)
+        named = {name: term.detach() for name, term in terms.items()}
+        named["loss"] = named.pop("total")
+        self.latest_terms, self.latest_index = named, batch["index"]
+        self.log_dict({f"train/{name}": term for name, term in named.items() if name != "loss"})
+        self.log("train/loss", named["loss"], prog_bar=True)
         total: Tensor = terms["total"]
         return total
 

@@ -35,6 +35,20 @@ class WeightAverage(WeightAveraging):
         self.decay = decay
         super().__init__(multi_avg_fn=self._move)
 
+    def on_train_batch_end(
+        self,
+        trainer: L.Trainer,
+        pl_module: L.LightningModule,
+        outputs: Any,  # noqa: ANN401 - Lightning's signature
+        batch: Any,  # noqa: ANN401
+        batch_idx: int,
+    ) -> None:
+        """Take in the weights of a step; a step that moved none, for want of gradients, is none."""
+        if all(parameter.grad is None for parameter in pl_module.parameters()):
+            self._latest_update_step = trainer.global_step
+        else:
+            super().on_train_batch_end(trainer, pl_module, outputs, batch, batch_idx)
+
     def on_train_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Leave the weights of the last step in place, since a last checkpoint may be written.
 

@@ -3,6 +3,7 @@
 import json
 import math
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -22,20 +23,27 @@ class TrainingSummary(L.Callback):
 
     * seconds: of the whole fit, validations included.
     * steps, images: of the optimizer, and what they saw, over all processes.
+    * skipped_steps: those among them that moved nothing, since a loss was no number.
     * images_per_second: of training steps with their loading, without validations.
     * parameters: those that are trained, of the network and of the losses.
     * best, last: scores of these epochs; null without a validation.
     * commit, device, versions: see `origin`.
     """
 
-    def __init__(self, folder: Path, monitor: str = "val/map_all") -> None:
+    def __init__(
+        self,
+        folder: Path,
+        monitor: str = "val/map_all",
+        count_skipped: Callable[[], int] = lambda: 0,
+    ) -> None:
         """Say where to write and what "best" means.
 
         Args:
             folder: The run folder.
             monitor: The score whose highest value is best.
+            count_skipped: Tells at the end how many steps were left out.
         """
-        self.folder, self.monitor = folder, monitor
+        self.folder, self.monitor, self._count_skipped = folder, monitor, count_skipped
         self._start = self._clock = time.monotonic()
         self._durations: list[float] = []
         self._before, self._past = 0, 0.0
@@ -155,6 +163,7 @@ class TrainingSummary(L.Callback):
         content: dict[str, Any] = {
             "seconds": round(time.monotonic() - self._start, 1),
             "steps": trainer.global_step,
+            "skipped_steps": self._count_skipped(),
             "images": per_batch * len(self._durations),
             "images_per_second": round(per_batch * steps_per_second(self._durations), 2),
             "parameters": sum(trained),

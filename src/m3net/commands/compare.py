@@ -39,7 +39,10 @@ def run(words: Sequence[str]) -> int:
     """
     set_up_speech()
     parser = _parser()
-    config = parser.parse_args(list(words))
+    try:
+        config = parser.parse_args(list(words))
+    except UnicodeDecodeError as error:
+        raise ConfigError.not_text(error) from error
     comparison = _comparison(parser, config)
     if config.jobs < 1:
         raise ConfigError(f"--jobs is {config.jobs}: it must be 1 or more.")

@@ -1,12 +1,13 @@
 """Records and pixels become batches; nothing else happens here."""
 
+import os
 from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.utils.data import Dataset
+from torch.utils.data import Dataset, get_worker_info
 
 from m3net.data.batch import Batch
 from m3net.data.records import Record, Records
@@ -14,6 +15,8 @@ from m3net.data.transforms import Transform
 
 Reader = Callable[[Record], NDArray[np.uint8]]
 """Turns a record into (H, W, 3) uint8 RGB pixels of any size."""
+
+_MOST_WORKERS = 256
 
 
 class RetrievalDataset(Dataset[Batch]):
@@ -43,6 +46,9 @@ class RetrievalDataset(Dataset[Batch]):
     def set_epoch(self, epoch: int) -> None:
         """Say which epoch the images that are read next belong to, in all processes."""
         self._epoch.fill_(epoch)
+        # Of a process that dies or hangs, nothing but this tells which image it was at.
+        at_work = torch.full((_MOST_WORKERS, 2), -1, dtype=torch.int64)
+        self._at_work: Tensor = at_work.share_memory_()  # type: ignore[no-untyped-call]  # torch's gap
 
     def __len__(self) -> int:
         """Give the number of images."""
@@ -67,8 +73,11 @@ class RetrievalDataset(Dataset[Batch]):
         size, indices = self.transform.size, index.tolist()
         image = torch.empty((len(index), size, size, 3), dtype=torch.uint8)
         self.transform.restart(self.seed, int(self._epoch), *indices)
+        at_work = self._place_of_process()
         for place, pixels in zip(indices, image.numpy(), strict=True):
+            at_work[0] = place
             pixels[:] = self.transform(self.reader(self.records[place]))
+        at_work[0] = -1
         return {
             "image": image.permute(0, 3, 1, 2),
             "targets": torch.from_numpy(self.records.targets(indices)),
@@ -78,6 +87,28 @@ class RetrievalDataset(Dataset[Batch]):
             "product": torch.from_numpy(self.records.groups(index)),
             "drawn_for": torch.from_numpy(attributes),
         }
+
+    def being_read(self, pids: Sequence[int] | None = None) -> list[str]:
+        """Name the images that loader processes are at, with the rows that list them.
+
+        Args:
+            pids: Of which processes; None for all.
+        """
+        found = []
+        for image, pid in self._at_work.tolist():
+            if image >= 0 and (pids is None or pid in pids):
+                record = self.records[image]
+                found.append(f"{record.path} ({record.listed})" if record.listed else record.path)
+        return found
+
+    def _place_of_process(self) -> NDArray[np.int64]:
+        """Give (2,), where a loader process notes its image and has noted itself."""
+        worker = get_worker_info()
+        if worker is None or worker.id >= _MOST_WORKERS:
+            return np.empty(2, dtype=np.int64)
+        place: NDArray[np.int64] = self._at_work.numpy()[worker.id]
+        place[1] = os.getpid()
+        return place
 
     # torch's loader asks for all images of a batch at once where a data set has this method.
     __getitems__ = read

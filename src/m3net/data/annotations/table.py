@@ -108,7 +108,7 @@ def _read_parquet(file: Path) -> pd.DataFrame:
     """Give the columns of a Parquet file as text; its first row counts as line 2, as in CSV."""
     try:
         content = pq.ParquetFile(file).read()
-    except pa.ArrowException as error:
+    except (pa.ArrowException, OSError) as error:
         raise AnnotationError.at(file, None, f"not Parquet: {error}", "Write it anew") from error
     header = _checked_header(file, content.column_names)
     cells: dict[str, list[str]] = {}

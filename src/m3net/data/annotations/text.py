@@ -11,8 +11,8 @@ from m3net.data.annotations.findings import Findings
 from m3net.data.annotations.table import reading, rows_error
 from m3net.errors import AnnotationError, DatasetNotFoundError
 
-# An absolute path, on any system, or one that climbs.
-OUTSIDE = r"^[/\\]|^[A-Za-z]:|(?:^|[/\\])\.\.(?:[/\\]|$)"
+# An absolute path, on any system, or one that climbs, or what no file can be called.
+OUTSIDE = r"^[/\\]|^[A-Za-z]:|(?:^|[/\\])\.\.(?:[/\\]|$)|\0"
 # More digits than any index has could not be counted in 64 bits.
 _NUMBERS = re.compile(r"\s*\d{1,9}(?:\s+\d{1,9})*\s*", re.ASCII)
 

@@ -9,7 +9,6 @@ from m3net.data.annotations.rare_classes import drop_rare_classes
 from m3net.data.datamodules.base import Contents, RetrievalDataModule
 from m3net.data.datamodules.loading import LoadingConfig
 from m3net.data.division import divide
-from m3net.data.photos.reader import FileReader
 from m3net.errors import ConfigError
 from m3net.protocol import Protocol
 
@@ -90,4 +89,4 @@ class CatalogueDataModule(RetrievalDataModule):
         catalogue, dropped = drop_rare_classes(catalogue, self.min_class_images)
         splits = divide(catalogue, self.fractions, self.split_seed, self.query_fraction)
         findings.notes += dropped
-        return Contents(catalogue.taxonomy, splits, FileReader(self.root), self.root)
+        return Contents(catalogue.taxonomy, splits, self.file_reader(self.root), self.root)

@@ -9,7 +9,6 @@ from m3net.data.annotations.index_files import index_files
 from m3net.data.datamodules.base import Contents, Missing, RetrievalDataModule, read_parts
 from m3net.data.datamodules.index import JPEG, read_index_split
 from m3net.data.datamodules.loading import LoadingConfig
-from m3net.data.photos.reader import FileReader
 
 
 class DARNDataModule(RetrievalDataModule):
@@ -65,4 +64,4 @@ class DARNDataModule(RetrievalDataModule):
         counts = PUBLISHED if self.published else {}
         read = partial(read_index_split, "DARN", self.annotations, taxonomy, counts)
         splits = read_parts(read, taxonomy, findings)
-        return Contents(taxonomy, splits, FileReader(self.root, formats=JPEG), self.root)
+        return Contents(taxonomy, splits, self.file_reader(self.root, formats=JPEG), self.root)

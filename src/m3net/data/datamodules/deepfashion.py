@@ -24,7 +24,6 @@ from m3net.data.datamodules.base import Contents, RetrievalDataModule, no_splits
 from m3net.data.datamodules.index import JPEG
 from m3net.data.datamodules.loading import LoadingConfig
 from m3net.data.photos.preparation import is_prepared
-from m3net.data.photos.reader import FileReader
 from m3net.data.records import Records, Role, SplitName, Splits
 from m3net.errors import AnnotationError, ConfigError, DatasetNotFoundError
 from m3net.protocol import Protocol
@@ -122,7 +121,7 @@ class DeepFashionDataModule(RetrievalDataModule):
         if self.crop_margin is not None:
             with findings.part():
                 splits = self._with_boxes(splits, findings)
-        reader = FileReader(self.root, self.crop_margin, JPEG)
+        reader = self.file_reader(self.root, self.crop_margin, JPEG)
         return Contents(taxonomy, splits, reader, self.root)
 
     def _read_classes(self, findings: Findings) -> Classes:

@@ -20,7 +20,6 @@ from m3net.data.annotations.index_files import index_files
 from m3net.data.datamodules.base import Contents, RetrievalDataModule, no_splits, read_parts
 from m3net.data.datamodules.index import JPEG, read_index_split
 from m3net.data.datamodules.loading import LoadingConfig
-from m3net.data.photos.reader import FileReader
 from m3net.data.records import Records, Splits
 from m3net.data.stratification import ask_strata, split_strata
 from m3net.errors import ConfigError
@@ -101,7 +100,7 @@ class FashionAIDataModule(RetrievalDataModule):
         else:
             with findings.part():
                 splits = self._divide(findings)
-        return Contents(TAXONOMY, splits, FileReader(self.root, formats=JPEG), self.root)
+        return Contents(TAXONOMY, splits, self.file_reader(self.root, formats=JPEG), self.root)
 
     def _divide(self, findings: Findings) -> Splits:
         """Read the competition's files and divide their images."""

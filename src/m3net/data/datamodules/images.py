@@ -7,7 +7,7 @@ from torch.utils.data import DataLoader
 
 from m3net.data.batch import Batch
 from m3net.data.datamodules.loading import BaseDataModule, LoadingConfig, check_size
-from m3net.data.photos.reader import FileReader, list_images
+from m3net.data.photos.reader import list_images
 from m3net.data.records import Records
 
 
@@ -44,7 +44,7 @@ class ImagesDataModule(BaseDataModule):
 
     def predict_dataloader(self) -> DataLoader[Batch]:
         """Give the images in order, each once over all processes."""
-        return self.ordered_loader(self.records, FileReader(Path()))
+        return self.ordered_loader(self.records, self.file_reader(Path()))
 
 
 def _unlabelled(paths: list[str]) -> Records:

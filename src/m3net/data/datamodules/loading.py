@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 import cv2
@@ -12,6 +13,8 @@ from torch.utils.data import DataLoader, DistributedSampler, Sampler
 
 from m3net.data.batch import Batch
 from m3net.data.dataset import Reader, RetrievalDataset
+from m3net.data.photos.content import MAX_PIXELS, check_max_pixels
+from m3net.data.photos.reader import FileReader
 from m3net.data.records import Records
 from m3net.data.samplers import Sampling
 from m3net.data.transforms import Augmentation, Resize, Transform
@@ -31,6 +34,8 @@ class LoadingConfig:
         augmentation: Change of the training images: none, geometric, light or strong.
         batch_size: Images per batch and process.
         num_workers: Loader processes per training process; 0 loads in the training process.
+        timeout: Seconds to wait for a batch of the loader processes; 0 waits for ever.
+        max_pixels: Images with more are refused by their header, before memory is taken for them.
         sampling: shuffle takes each image once an epoch; balanced fills batches with groups that
             share a class, each class as often as the others; triplets fills them with an anchor, a
             positive and a negative in turn, each attribute as often as the others.
@@ -44,6 +49,8 @@ class LoadingConfig:
     augmentation: Augmentation = "light"
     batch_size: int = 64
     num_workers: int = 2
+    timeout: int = 600
+    max_pixels: int = MAX_PIXELS
     sampling: Sampling = "shuffle"
     images_per_class: int = 4
     triplets_per_epoch: int = 100_000
@@ -56,11 +63,12 @@ class LoadingConfig:
             ConfigError: A number is out of range.
         """
         drawn = (self.batch_size, self.images_per_class, self.triplets_per_epoch)
-        if min(self.image_size, *drawn) < 1 or self.num_workers < 0:
+        if min(self.image_size, *drawn) < 1 or min(self.num_workers, self.timeout) < 0:
             raise ConfigError(
                 "data.loading: image_size, batch_size, images_per_class and triplets_per_epoch "
-                "must be positive, num_workers must not be negative."
+                "must be positive, num_workers and timeout must not be negative."
             )
+        check_max_pixels(self.max_pixels)
 
 
 class TrainLoader(DataLoader[Batch]):
@@ -112,6 +120,12 @@ class BaseDataModule(L.LightningDataModule):
         """Give this process's rank and the number of processes."""
         return (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
 
+    def file_reader(
+        self, root: Path, margin: float | None = None, formats: frozenset[str] | None = None
+    ) -> FileReader:
+        """Give the reader of image files, with the configured limit; arguments are its own."""
+        return FileReader(root, margin, formats, self.loading.max_pixels)
+
     def ordered_loader(self, records: Records, reader: Reader) -> DataLoader[Batch]:
         """Give batches without chance, as for evaluation and prediction."""
         transform = Transform(self.loading.image_size, self.loading.resize)
@@ -142,6 +156,8 @@ class BaseDataModule(L.LightningDataModule):
             batch_size=self.loading.batch_size,
             sampler=sampler,
             num_workers=workers,
+            # Without processes torch knows no timeout.
+            timeout=self.loading.timeout if workers else 0,
             persistent_workers=workers > 0,
             pin_memory=torch.cuda.is_available(),
             collate_fn=_as_it_is,

@@ -54,8 +54,21 @@ def map_in_order(
         worker_init_fn=_one_thread,
         generator=torch.Generator(),  # nobody else's chance is touched
     )
-    for results in loader:
-        yield from results
+    results = iter(loader)
+    while True:
+        try:
+            found = next(results, None)
+        except RuntimeError as error:
+            if not str(error).startswith("DataLoader worker"):
+                raise
+            raise ConfigError(
+                f"a process that reads images died ({str(error).strip().rstrip('.')}): give fewer "
+                "--workers where the system ends processes for want of memory; --workers=0 shows "
+                "what it meets."
+            ) from error
+        if found is None:
+            return
+        yield from found
 
 
 class _Results(Dataset[Result], Generic[Item, Result]):

@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from m3net.data.photos.content import FORMAT_OF_SUFFIX, find_problem
+from m3net.data.photos.content import FORMAT_OF_SUFFIX, MAX_PIXELS, find_problem
 from m3net.data.records import Record
 from m3net.errors import AnnotationError, ConfigError, DatasetNotFoundError, ImageReadError
 
@@ -31,11 +31,13 @@ class FileReader:
             each side by this share of its width or height as far as the image reaches.
         formats: Names as "jpeg" and "png", of which every file must be one whatever its suffix
             says; None takes any. Where all photos are JPEG, another format is a placeholder.
+        max_pixels: Larger images are refused.
     """
 
     root: Path
     margin: float | None = None
     formats: frozenset[str] | None = None
+    max_pixels: int = MAX_PIXELS
 
     def __post_init__(self) -> None:
         """Refuse a margin that would cut into the box.
@@ -54,7 +56,7 @@ class FileReader:
         """
         # Joining strings: pathlib would take a tenth of the time of decoding a small photo.
         path = os.path.join(self.root, record.path)
-        pixels = read_image(path, record.listed, self.formats)
+        pixels = read_image(path, record.listed, self.formats, self.max_pixels)
         if self.margin is None:
             return pixels
         if record.box is None:
@@ -66,7 +68,10 @@ class FileReader:
 
 
 def read_image(
-    path: str | Path, listed: str | None, formats: frozenset[str] | None = None
+    path: str | Path,
+    listed: str | None,
+    formats: frozenset[str] | None = None,
+    max_pixels: int = MAX_PIXELS,
 ) -> NDArray[np.uint8]:
     """Give an image file as (H, W, 3) uint8 RGB, upright.
 
@@ -75,12 +80,13 @@ def read_image(
         listed: Where an annotation file lists it, for the error, as "photos.csv, row 3"; None
             where none does.
         formats: Of which the file must be one, as "jpeg" and "png"; None for any.
+        max_pixels: More are refused, before memory is taken for them.
 
     Raises:
         ImageReadError: The file is missing, truncated, too large, too narrow to be a photo, of
             another format or no image.
     """
-    return decode_image(read_content(path, listed), path, listed, formats)
+    return decode_image(read_content(path, listed), path, listed, formats, max_pixels)
 
 
 def read_content(path: str | Path, listed: str | None) -> NDArray[np.uint8]:
@@ -97,6 +103,10 @@ def read_content(path: str | Path, listed: str | None) -> NDArray[np.uint8]:
         return np.fromfile(path, dtype=np.uint8)
     except OSError as error:
         raise ImageReadError.at(path, listed, error.strerror or "it cannot be opened") from error
+    except ValueError as error:  # a zero byte in the path
+        raise ImageReadError.at(
+            repr(path), listed, f"no file can be called so ({error})"
+        ) from error
 
 
 def decode_image(
@@ -104,6 +114,7 @@ def decode_image(
     path: str | Path,
     listed: str | None,
     formats: frozenset[str] | None = None,
+    max_pixels: int = MAX_PIXELS,
 ) -> NDArray[np.uint8]:
     """Give what an image file shows as (H, W, 3) uint8 RGB, upright.
 
@@ -112,12 +123,13 @@ def decode_image(
         path: Where they come from, for the error.
         listed: As of `read_image`.
         formats: As of `read_image`.
+        max_pixels: As of `read_image`.
 
     Raises:
         ImageReadError: They are truncated, too large, too narrow to be a photo, of another format
             or no image.
     """
-    problem = find_problem(data, formats)
+    problem = find_problem(data, formats, max_pixels)
     if problem:
         raise ImageReadError.at(path, listed, problem)
     try:

@@ -1,0 +1,1 @@
+"""`make fuzz`: readers are given files that were broken by chance."""
