@@ -9,7 +9,7 @@ SWEEP ?= quick
 LOCAL ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install quickstart sweep test mutations kills format lint types check bench clean
+.PHONY: help install quickstart sweep test mutations kills fuzz audit format lint types check bench clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -39,6 +39,12 @@ mutations: $(INSTALLED) ## see that the tests notice faults put into copies of t
 kills: $(INSTALLED) ## kill trainings at random and see that they go on to the same bits
 	$(BIN)/python -m tests.kills
 
+fuzz: $(INSTALLED) ## give 205,000 files broken by chance to the readers, some minutes
+	$(BIN)/python -m tests.fuzz
+
+audit: $(INSTALLED) ## list licences, and known vulnerabilities where pip-audit and a network are there
+	$(BIN)/python -m tests.audit
+
 format: $(INSTALLED) ## format the code
 	$(BIN)/ruff format
 	$(BIN)/ruff check --fix
@@ -50,7 +56,7 @@ lint: $(INSTALLED) ## check format and style
 types: $(INSTALLED) ## check types
 	$(BIN)/mypy
 
-check: format lint types test ## all of the above
+check: format lint types test audit ## format, lint, types, test and audit
 
 bench: $(INSTALLED) ## measure against the limits (BENCH=train_step, loader, prepare, annotations, retrieval, sharing, device_retrieval or bf16_scores for one)
 	$(BIN)/python -m benchmarks $(BENCH)

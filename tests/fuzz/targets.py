@@ -139,7 +139,7 @@ def _catalogues(folder: Path) -> list[Target]:
     table = pd.read_csv(io.StringIO(CATALOGUE), dtype=str)
     buffer = io.BytesIO()
     table.to_parquet(buffer, index=False)
-    plain = b"image,collar\na.jpg,x\nb.jpg,y\n"
+    plain = b"collar,image,split,role,item\nx,a.jpg,train,,1\ny,b.jpg,test,both,2\n"
 
     def read(file: Path) -> None:
         read_catalogue(file, columns)

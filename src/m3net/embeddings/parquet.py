@@ -40,11 +40,13 @@ def read_parquet(file: Path) -> Iterator[Block]:
         with pq.ParquetFile(file, pre_buffer=False, buffer_size=_BUFFER) as content:
             _check_columns(file, content.schema_arrow)
             for batch in content.iter_batches(BLOCK_SIZE, columns=_SCHEMA.names):
+                # Of itself, Arrow believes that text is UTF-8 and that lists end where they say.
+                batch.validate(full=True)
                 rows = batch.select(_SCHEMA.names).cast(_SCHEMA)
                 _check_cells(file, row, rows)
                 yield from _blocks(file, rows)
                 row += len(rows)
-    except (pa.ArrowException, OSError) as error:
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         raise EmbeddingError.at(file, f"not Parquet: {error}", _NOT_PARQUET) from error
 
 

@@ -108,7 +108,9 @@ def _read_parquet(file: Path) -> pd.DataFrame:
     """Give the columns of a Parquet file as text; its first row counts as line 2, as in CSV."""
     try:
         content = pq.ParquetFile(file).read()
-    except (pa.ArrowException, OSError) as error:
+        # Of itself, Arrow believes that text is UTF-8 and that lists end where they say.
+        content.validate(full=True)
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         raise AnnotationError.at(file, None, f"not Parquet: {error}", "Write it anew") from error
     header = _checked_header(file, content.column_names)
     cells: dict[str, list[str]] = {}

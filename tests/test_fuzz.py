@@ -1,0 +1,78 @@
+"""A fixed part of `make fuzz`, and files that its full runs found."""
+
+import io
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from m3net.data.photos.reader import read_image
+from m3net.errors import ImageReadError
+from tests.fuzz.__main__ import fuzz, judge
+from tests.fuzz.mutations import mutate
+from tests.fuzz.targets import Target, targets
+
+CASES = 40
+
+
+@pytest.fixture(scope="module")
+def readers(tmp_path_factory: pytest.TempPathFactory) -> list[Target]:
+    return targets(tmp_path_factory.mktemp("fuzz"))
+
+
+def test_broken_files_are_read_or_refused_in_one_sentence(
+    readers: list[Target], capfd: pytest.CaptureFixture[str]
+) -> None:
+    found = {own.name: fuzz(own, 0, 4 if "compare" in own.name else CASES) for own in readers}
+    assert [name for name, counts in found.items() if counts["failed"]] == [], capfd.readouterr()
+    assert sum(counts["read"] for counts in found.values()) > CASES, "some are whole enough"
+    assert all(counts["refused"] for counts in found.values())
+
+
+def test_whole_files_are_read(readers: list[Target]) -> None:
+    for own in readers:
+        for content in own.corpus:
+            own.file.write_bytes(content)
+            own.read(own.file)
+
+
+def test_the_same_number_breaks_a_file_in_the_same_way() -> None:
+    corpus = [bytes(range(200)), b"a,b\n1,2\n"]
+    made = [mutate(corpus, number) for number in range(200)]
+    assert made == [mutate(corpus, number) for number in range(200)]
+    assert len({*made}) > 150
+
+
+@pytest.mark.parametrize("fault", [ValueError("x"), ImageReadError("it names\nno file")])
+def test_what_a_reader_must_not_do_is_noticed(tmp_path: Path, fault: Exception) -> None:
+    def read(_: Path) -> None:
+        raise fault
+
+    file = tmp_path / "case"
+    file.write_bytes(b"")
+    assert judge(Target("bad", 1, file, [b""], read), 0) == "failed"
+
+
+def test_a_chunk_that_promises_gigabytes_is_refused_at_once(tmp_path: Path) -> None:
+    """OpenCV takes the memory before it looks whether the file is that long."""
+    buffer = io.BytesIO()
+    Image.fromarray(np.zeros((24, 32, 3), np.uint8)).save(buffer, "PNG")
+    content = bytearray(buffer.getvalue())
+    content[33:37] = b"\xab\xff\xff\xff"
+    file = tmp_path / "a.png"
+    file.write_bytes(content)
+    with pytest.raises(ImageReadError, match="the PNG is truncated"):
+        read_image(file, None)
+
+
+def test_a_small_jpeg_that_promises_a_giant_is_refused_by_its_header(tmp_path: Path) -> None:
+    buffer = io.BytesIO()
+    Image.fromarray(np.zeros((24, 32, 3), np.uint8)).save(buffer, "JPEG", progressive=True)
+    content = bytearray(buffer.getvalue())
+    frame = content.index(b"\xff\xc2") + 5
+    content[frame : frame + 4] = (30_000).to_bytes(2, "big") * 2
+    file = tmp_path / "a.jpg"
+    file.write_bytes(content)
+    with pytest.raises(ImageReadError, match="30000 x 30000 are more than 80000000 pixels"):
+        read_image(file, None)
