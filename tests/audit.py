@@ -45,13 +45,13 @@ def needed(root: str) -> list[str]:
 def licence(own: Distribution) -> str:
     """Give what a package says of its licence: the newest way to say so that it uses."""
     about = own.metadata
-    if "License-Expression" in about:
-        return about["License-Expression"]
+    for expression in about.get_all("License-Expression") or ():
+        return str(expression)
     named = [line for line in about.get_all("Classifier") or () if line.startswith("License ::")]
     if named:
         return ", ".join(line.rpartition(" :: ")[2] for line in named)
-    first = about["License"].strip().splitlines() if "License" in about else []
-    return first[0] if first else "not said"
+    lines = [line for text in about.get_all("License") or () for line in text.splitlines() if line]
+    return str(lines[0]).strip() if lines else "not said"
 
 
 def vulnerabilities() -> int:

@@ -45,14 +45,14 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         chosen = [own for own in targets(Path(folder)) if given.only in own.name]
         whole = sum(own.share for own in chosen)
-        total = failed = 0
+        total = failed = 0.0
         for own in chosen:
             number = max(given.cases * own.share // whole, 1)
             done = fuzz(own, given.seed, number)
             print(json.dumps({"reader": own.name, "seed": given.seed} | done), flush=True)
-            total += int(done["cases"])
-            failed += int(done["failed"])
-    print(json.dumps({"cases": total, "failed": failed}))
+            total += done["cases"]
+            failed += done["failed"]
+    print(json.dumps({"cases": int(total), "failed": int(failed)}))
     return int(failed > 0)
 
 

@@ -322,3 +322,63 @@ def test_real_photos_equal_another_decoder() -> None:
     for path in list_images(Path(folder) / "images")[::200]:
         expected = np.asarray(Image.open(path).convert("RGB")).astype(int)
         assert np.abs(read_image(Path(path), None) - expected).max() <= 4
+
+
+@pytest.mark.parametrize("orientation", [1, 3, 6, 8])
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "TIFF", "WEBP"])
+def test_what_exif_turns_is_turned_whatever_the_format(
+    tmp_path: Path, pixels: NDArray[np.uint8], kind: str, orientation: int
+) -> None:
+    picture = Image.fromarray(pixels)
+    picture.getexif()[ORIENTATION] = orientation
+    options = {"lossless": True} if kind == "WEBP" else {}
+    content = encode(picture, kind, exif=picture.getexif(), **options)
+    expected = np.asarray(ImageOps.exif_transpose(Image.open(io.BytesIO(content))))
+    found = read_image(write(tmp_path, content), None)
+    assert found.shape == expected.shape
+    assert np.abs(found.astype(int) - expected).max() <= (2 if kind == "JPEG" else 0)
+
+
+@pytest.mark.parametrize("kind", ["GIF", "PNG", "WEBP", "TIFF"])
+def test_of_an_animation_the_first_picture_is_read(
+    tmp_path: Path, pixels: NDArray[np.uint8], kind: str
+) -> None:
+    first, second = Image.fromarray(pixels), Image.fromarray(pixels[::-1].copy())
+    options = {"lossless": True} if kind == "WEBP" else {}
+    content = encode(first, kind, save_all=True, append_images=[second], **options)
+    opened = Image.open(io.BytesIO(content))
+    assert getattr(opened, "n_frames", 1) == 2
+    expected = np.asarray(opened.convert("RGB"))
+    np.testing.assert_array_equal(read_image(write(tmp_path, content), None), expected)
+
+
+@pytest.mark.parametrize(
+    ("mode", "kind"),
+    [
+        *(("L", "PNG"), ("1", "PNG"), ("LA", "PNG"), ("P", "PNG"), ("P", "BMP"), ("P", "GIF")),
+        *(("L", "TIFF"), ("RGBA", "TIFF"), ("P", "TIFF"), ("CMYK", "TIFF"), ("1", "TIFF")),
+        *(("RGBA", "WEBP"), ("RGBA", "BMP")),
+    ],
+)
+def test_each_kind_of_pixels_equals_another_decoder(
+    tmp_path: Path, pixels: NDArray[np.uint8], mode: str, kind: str
+) -> None:
+    options = {"lossless": True} if kind == "WEBP" else {}
+    content = encode(Image.fromarray(pixels).convert(mode), kind, **options)
+    expected = np.asarray(Image.open(io.BytesIO(content)).convert("RGB"))
+    found = read_image(write(tmp_path, content), None)
+    np.testing.assert_array_equal(found, expected)
+
+
+def test_a_transparent_palette_shows_its_colours(tmp_path: Path, pixels: NDArray[np.uint8]) -> None:
+    palette = Image.fromarray(pixels).quantize(16)
+    content = encode(palette, "PNG", transparency=3)
+    np.testing.assert_array_equal(
+        read_image(write(tmp_path, content), None), np.asarray(palette.convert("RGB"))
+    )
+
+
+def test_16_bits_in_tiff_become_8(tmp_path: Path, pixels: NDArray[np.uint8]) -> None:
+    deep = Image.fromarray(pixels[..., 0].astype(np.uint16) * 257)
+    found = read_image(write(tmp_path, encode(deep, "TIFF")), None)
+    np.testing.assert_array_equal(found[..., 1], pixels[..., 0])
