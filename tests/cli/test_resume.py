@@ -81,6 +81,19 @@ def test_a_full_disk_ends_a_training_in_words_and_leaves_nothing_half_written(
     assert list((tmp_path / "shop" / "0" / "checkpoints").iterdir()) == []
 
 
+def alike(one: Path, other: Path) -> bool:
+    """Tell whether two runs have the same files: but for times, all of the same bytes."""
+    names, others = (
+        {str(file.relative_to(run)) for file in run.rglob("*") if file.is_file()}
+        for run in (one, other)
+    )
+    timed = "metrics.json"
+    kept = [name for name in names if name != timed]
+    return names == others and all(
+        (one / name).read_bytes() == (other / name).read_bytes() for name in kept
+    )
+
+
 def test_a_finished_run_goes_on_with_nothing_and_is_left_as_it_is(
     m3net: Command, trained: Path, tmp_path: Path
 ) -> None:
@@ -89,7 +102,7 @@ def test_a_finished_run_goes_on_with_nothing_and_is_left_as_it_is(
     done = m3net("train", "--resume", run)
     assert done.returncode == 0
     assert f"{run} is finished, 4 steps: there is nothing to go on with" in done.stderr
-    assert differences(trained, run) == []
+    assert alike(trained, run)
 
 
 def test_a_training_stopped_in_its_test_goes_on_with_the_test(
@@ -99,11 +112,7 @@ def test_a_training_stopped_in_its_test_goes_on_with_the_test(
     shutil.copytree(trained, run, ignore=shutil.ignore_patterns("test", "finished.json"))
     done = m3net("train", "--resume", run)
     assert done.returncode == 0, done.stderr
-    assert differences(trained, run) == []
-    assert (run / "test" / "gallery.png").read_bytes() == (
-        trained / "test" / "gallery.png"
-    ).read_bytes()
-    assert "finished.json" in {file.name for file in run.iterdir()}
+    assert alike(trained, run)
 
 
 def test_auto_starts_a_run_and_goes_on_with_it(
