@@ -76,6 +76,8 @@ class LastCheckpoint(Checkpoint):
             checkpoint: Its contents.
         """
         del pl_module
+        if self._resumed:
+            relocate(checkpoint, self.file.parent)
         if trainer.state.fn == TrainerFn.FITTING:
             progress = checkpoint.get(PROGRESS, {})
             if progress.get("batches") == 0:
@@ -83,7 +85,6 @@ class LastCheckpoint(Checkpoint):
             self._skip, self._saved = progress.get("batches", 0), checkpoint["global_step"]
             if self._resumed:
                 trainer.should_stop = progress.get("stopped", False)
-                relocate(checkpoint, self.file.parent)
 
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Leave out the batches that an unfinished epoch has had.
