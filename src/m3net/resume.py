@@ -31,8 +31,8 @@ _PLACES = ("resume", "ckpt_path", "weights_only", "runs", "experiment")
 _FREE = (
     *(*_PLACES, "details", "report", "rankings", "last_every_n_steps", "checkpoint.dirpath"),
     *("trainer.default_root_dir", "trainer.logger", "trainer.enable_", "trainer.log_every_n_steps"),
-    *("trainer.profiler", "trainer.max_time", "data.init_args.loading.num_workers"),
-    *("data.init_args.file", "data.init_args.root"),
+    *("trainer.profiler", "trainer.max_time", "data.init_args.file", "data.init_args.root"),
+    *(f"data.init_args.loading.{name}" for name in ("num_workers", "timeout", "max_pixels")),
 )
 """Settings, or beginnings of their names, that change nothing of what is trained."""
 _FIXED = ("model.network", "model.loss", "data.class_path")
