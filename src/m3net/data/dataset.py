@@ -42,13 +42,13 @@ class RetrievalDataset(Dataset[Batch]):
         # Loader processes that live for many epochs have no other way to learn which one it is.
         epoch = torch.zeros((), dtype=torch.int64)
         self._epoch: Tensor = epoch.share_memory_()  # type: ignore[no-untyped-call]  # torch's gap
+        # Of a process that dies or hangs, nothing but this tells which image it was at.
+        at_work = torch.full((_MOST_WORKERS, 2), -1, dtype=torch.int64)
+        self._at_work: Tensor = at_work.share_memory_()  # type: ignore[no-untyped-call]  # torch's gap
 
     def set_epoch(self, epoch: int) -> None:
         """Say which epoch the images that are read next belong to, in all processes."""
         self._epoch.fill_(epoch)
-        # Of a process that dies or hangs, nothing but this tells which image it was at.
-        at_work = torch.full((_MOST_WORKERS, 2), -1, dtype=torch.int64)
-        self._at_work: Tensor = at_work.share_memory_()  # type: ignore[no-untyped-call]  # torch's gap
 
     def __len__(self) -> int:
         """Give the number of images."""
