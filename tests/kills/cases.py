@@ -58,6 +58,8 @@ CASES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
         ("model/modc.yaml", "small"),
         (WITHIN, "--data.init_args.loading.sampling=balanced"),
     ),
+    "learnable": (("model/m3net.yaml", "small"), ("--model.loss.center=learnable", WITHIN)),
+    "bf16": (_PLUS, ("--trainer.precision=bf16-mixed", WITHIN)),
     "stopping": ((*_PLUS, "stopping"), ()),
     "steps": (_PLUS, ("--trainer.max_epochs=-1", "--trainer.max_steps=21")),
     "steps_within": (_PLUS, ("--trainer.max_epochs=-1", "--trainer.max_steps=15", WITHIN)),
