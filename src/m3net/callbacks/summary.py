@@ -136,14 +136,29 @@ class TrainingSummary(L.Callback):
         self._clock = time.monotonic()
 
     def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Log the speed of the epoch.
+        """Log the speed of the epoch, where no validation came after it.
 
         Args:
             trainer: Knows the loader and the loggers.
             pl_module: Not used.
         """
         del pl_module
-        epoch = self._durations[self._before :]
+        self._log_speed(trainer)
+
+    def on_validation_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Log the speed of an epoch before its weights are kept: what goes on from them has it.
+
+        Args:
+            trainer: Knows whether the epoch is over.
+            pl_module: Not used.
+        """
+        del pl_module
+        if trainer.state.fn == "fit" and not trainer.sanity_checking and trainer.is_last_batch:
+            self._log_speed(trainer)
+
+    def _log_speed(self, trainer: L.Trainer) -> None:
+        """Log the speed of the steps since the epoch began, once."""
+        epoch, self._before = self._durations[self._before :], len(self._durations)
         if trainer.train_dataloader is not None and epoch:
             speed = _images_per_batch(trainer, trainer.train_dataloader) * steps_per_second(epoch)
             for logger in trainer.loggers:
