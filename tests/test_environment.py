@@ -18,7 +18,7 @@ def test_a_torchvision_of_another_build_is_refused(tmp_path: Path) -> None:
     error = "raise RuntimeError('operator torchvision::nms\\ndoes not exist')"
     (broken / "__init__.py").write_text(error, encoding="utf-8")
     done = subprocess.run(
-        [sys.executable, "-m", "m3net", "--version"],
+        [sys.executable, "-m", "m3net", "fit", "--help"],
         env=os.environ | {"PYTHONPATH": str(tmp_path)},
         capture_output=True,
         text=True,

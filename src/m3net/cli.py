@@ -18,7 +18,6 @@ from lightning.pytorch.callbacks import LearningRateMonitor, ModelCheckpoint, Pr
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI, SaveConfigCallback
 from rich.console import Console
 
-import m3net
 from m3net.callbacks.chance import StepSeeds
 from m3net.callbacks.evaluation import EvaluationReport
 from m3net.callbacks.final_validation import FinalValidation
@@ -130,13 +129,6 @@ class M3NetCLI(LightningCLI):
             parser_kwargs={
                 "prog": "m3net",
                 "description": "Attribute-specific fashion retrieval: train, test, predict.",
-                "version": m3net.__version__,
-                "epilog": "'m3net synthesize FOLDER' writes a drawn catalogue to try these on; "
-                "'m3net data' checks, counts and prepares data sets; "
-                "'m3net evaluate' scores vectors of any model; "
-                "'m3net compare' trains several systems and writes their table; "
-                "'m3net sweep' searches hyper-parameters; "
-                "'m3net report RUN [OTHER ...]' writes one page about a run.",
             },
             trainer_defaults={"enable_model_summary": False, "log_every_n_steps": 10},
         )
