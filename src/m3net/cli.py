@@ -158,11 +158,12 @@ class M3NetCLI(LightningCLI):
             settings = json.dumps(settings_of(self._resumed))
             self._words = [command, "--config", settings, *others]
 
-    @staticmethod
-    def subcommands() -> dict[str, set[str]]:
-        """Add `train` to Lightning's commands."""
+    def subcommands(self) -> dict[str, set[str]]:  # type: ignore[override]
+        """Give the one that is typed: to prepare each takes as long as to read all settings."""
         commands = LightningCLI.subcommands()
-        return {"train": commands["fit"]} | commands
+        commands = {"train": commands["fit"]} | commands
+        typed = self._words[0] if self._words else ""
+        return {typed: commands[typed]} if typed in commands else commands
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         """Add the run folder, the checkpoint rule and the links from the data to the model.
@@ -467,16 +468,6 @@ def run(
     return 0
 
 
-class _TrainingCLI(M3NetCLI):
-    """Knows trainings only: to prepare each command takes as long as to read all settings."""
-
-    @staticmethod
-    def subcommands() -> dict[str, set[str]]:
-        """Leave out the evaluations."""
-        commands = M3NetCLI.subcommands()
-        return {name: commands[name] for name in ("train", "fit")}
-
-
 def resolve(words: Sequence[str]) -> dict[str, Any]:
     """Give all settings that the words of a training amount to; nothing is built or read.
 
@@ -489,7 +480,7 @@ def resolve(words: Sequence[str]) -> dict[str, Any]:
     out, err = io.StringIO(), io.StringIO()
     try:
         with redirect_stdout(out), redirect_stderr(err):
-            _TrainingCLI([*words, "--print_config"], StopRequest())
+            M3NetCLI([*words, "--print_config"], StopRequest())
     except SystemExit as stop:
         if stop.code:
             problem = err.getvalue().partition("error:")[2] or err.getvalue()
