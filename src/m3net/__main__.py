@@ -5,7 +5,7 @@ import sys
 from collections.abc import Sequence
 
 import m3net
-from m3net.environment import check_installation, no_pickles
+from m3net.environment import check_installation, fast_imports, no_pickles
 from m3net.errors import ConfigError, M3NetError
 
 _HELP = """usage: m3net COMMAND ... (m3net COMMAND --help explains each)
@@ -66,14 +66,13 @@ def _run(words: list[str]) -> int:
     if command not in known and not command.startswith("-"):
         problem = f"m3net knows no command {command!r}" if words else "m3net needs a command"
         raise ConfigError(f"{problem}: there are {', '.join(known)}; see m3net --help.")
-    if command not in _LIGHT:
-        check_installation()
-    if command in (*_OTHERS, *_LIGHT):
-        code: int = importlib.import_module(f"m3net.commands.{command}").run(words[1:])
-        return code
-    from m3net import cli
-
-    return cli.run(words)
+    own = command in (*_OTHERS, *_LIGHT)
+    with fast_imports():
+        if command not in _LIGHT:
+            check_installation()
+        module = importlib.import_module(f"m3net.commands.{command}" if own else "m3net.cli")
+    code: int = module.run(words[1:] if own else words)
+    return code
 
 
 if __name__ == "__main__":

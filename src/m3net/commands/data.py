@@ -3,7 +3,7 @@
 import importlib
 from collections.abc import Sequence
 
-from m3net.environment import check_installation
+from m3net.environment import check_installation, fast_imports
 from m3net.errors import ConfigError
 
 _HELP = """usage: m3net data COMMAND ... (m3net data COMMAND --help explains each)
@@ -32,8 +32,10 @@ def run(words: Sequence[str]) -> int:
         problem = f"knows no command {command!r}" if words else "needs a command"
         known = "there are verify, stats and prepare; see m3net data --help"
         raise ConfigError(f"m3net data {problem}: {known}.")
-    if command != "prepare":
-        # It reads and writes images alone; the others know data sets as trainings do.
-        check_installation()
-    code: int = importlib.import_module(f"m3net.commands.{command}").run(words[1:])
+    with fast_imports():
+        if command != "prepare":
+            # It reads and writes images alone; the others know data sets as trainings do.
+            check_installation()
+        module = importlib.import_module(f"m3net.commands.{command}")
+    code: int = module.run(words[1:])
     return code
