@@ -43,13 +43,13 @@ from m3net.data.datamodules import BaseDataModule
 from m3net.errors import CheckpointError, ConfigError, own_cause
 from m3net.failures import failure, loaders_of
 from m3net.files import replacing
+from m3net.lock import Lock
 from m3net.models.representations import Ranking, check_ranking
 from m3net.reports.farewell import render_farewell, say_stopped
 from m3net.resume import (
     AUTO,
     SURVIVAL,
     Finished,
-    Lock,
     finish,
     latest_run,
     settings_of,
