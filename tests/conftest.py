@@ -70,8 +70,9 @@ def pytest_collection() -> Iterator[None]:
 
 @pytest.fixture(autouse=True, scope="session")
 def one_thread() -> None:
-    """Compute with one thread, so that the suite can run in several processes."""
+    """Compute with one thread, and so do processes of tests: the suite runs in several."""
     torch.set_num_threads(1)
+    os.environ["OMP_NUM_THREADS"] = "1"
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -119,7 +120,7 @@ def process() -> Command:
         return subprocess.run(
             [sys.executable, "-m", "m3net", *map(str, words)],
             cwd=cwd,
-            env=os.environ | {"OMP_NUM_THREADS": "1", "COLUMNS": "200"} | environment,
+            env=os.environ | {"COLUMNS": "200"} | environment,
             capture_output=True,
             text=True,
             timeout=600,

@@ -122,7 +122,6 @@ def test_one_process(sampling: Sampling, tmp_path: Path) -> None:
     check(sampling, fit(sampling, tmp_path, processes=1))
 
 
-def test_two_processes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+def test_two_processes(tmp_path: Path) -> None:
     with fast_starts():
         check("balanced", fit("balanced", tmp_path, processes=2))
