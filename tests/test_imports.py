@@ -40,8 +40,11 @@ DATA_FLOW = [
     ),
 ]
 EACH_FIRST = """
-import gc, importlib, sys
+import functools, gc, importlib, sys
+from importlib.machinery import SourceFileLoader
 gc.disable()
+# Each module is run many times, but compiled once.
+SourceFileLoader.get_code = functools.cache(SourceFileLoader.get_code)
 for name in sys.argv[1:]:
     for loaded in [loaded for loaded in sys.modules if loaded.split(".")[0] == "m3net"]:
         del sys.modules[loaded]
