@@ -1,23 +1,28 @@
 """A small shop to train on, and two ways to type a command: in this process or in its own."""
 
+import gc
 import io
 import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 from subprocess import CompletedProcess
 
-# Before any other library: Python keeps one Optional[Union[int, float]] for a process, in the order
-# in which its parts were first named, and by Lightning's order the command line reads 1 as an int.
-import lightning  # noqa: F401
 import pytest
-import torch
 
 from m3net.__main__ import main
 from m3net.data.synthetic import write_catalogue
+from m3net.environment import fast_imports
+
+with fast_imports():
+    # Before any other library: Python keeps one Optional[Union[int, float]] for a process, in the
+    # order in which its parts were first named, and by Lightning's order the command line reads 1
+    # as an int.
+    import lightning  # noqa: F401
+    import torch
 
 Command = Callable[..., CompletedProcess[str]]
 Refusal = Callable[[CompletedProcess[str]], str]
@@ -54,10 +59,20 @@ trainer:
 """
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Iterator[None]:
+    """Look for no garbage while all is imported, nor later among what it is made of."""
+    gc.disable()
+    yield
+    gc.freeze()
+    gc.enable()
+
+
 @pytest.fixture(autouse=True, scope="session")
 def one_thread() -> None:
-    """Compute with one thread, so that the suite can run in several processes."""
+    """Compute with one thread, and so do processes of tests: the suite runs in several."""
     torch.set_num_threads(1)
+    os.environ["OMP_NUM_THREADS"] = "1"
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -105,7 +120,7 @@ def process() -> Command:
         return subprocess.run(
             [sys.executable, "-m", "m3net", *map(str, words)],
             cwd=cwd,
-            env=os.environ | {"OMP_NUM_THREADS": "1", "COLUMNS": "200"} | environment,
+            env=os.environ | {"COLUMNS": "200"} | environment,
             capture_output=True,
             text=True,
             timeout=600,

@@ -1,7 +1,8 @@
 """Real processes that talk through gloo, as those of a training on the CPU do."""
 
 import multiprocessing
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import TypeVar
@@ -13,6 +14,21 @@ from torch.multiprocessing.spawn import start_processes
 
 Made = TypeVar("Made")
 
+LIBRARIES = ["lightning", "m3net.data.datamodules", "m3net.losses", "m3net.metrics"]
+
+
+@contextmanager
+def fast_starts() -> Iterator[None]:
+    """Let a server that has imported what takes seconds fork the processes of a block.
+
+    Forked from here they would inherit threads, and spawned they would each import it again.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        # A started process imports modules of tests by the names that pytest gave them.
+        patch.syspath_prepend(str(Path(__file__).parents[1]))
+        multiprocessing.set_forkserver_preload(LIBRARIES)
+        yield
+
 
 def in_processes(work: Callable[[int], Made], size: int, folder: Path) -> list[Made]:
     """Give what each of some processes makes of its rank; a process that raises ends the test.
@@ -22,12 +38,7 @@ def in_processes(work: Callable[[int], Made], size: int, folder: Path) -> list[M
         size: How many processes there are.
         folder: An empty one, where they meet.
     """
-    with pytest.MonkeyPatch.context() as patch:
-        # A started process imports modules of tests by the names that pytest gave them.
-        patch.syspath_prepend(str(Path(__file__).parents[1]))
-        # A server that has imported what takes seconds forks them: forked from here they would
-        # inherit threads, and spawned they would each import it again.
-        multiprocessing.set_forkserver_preload(["m3net.losses", "m3net.metrics"])
+    with fast_starts():
         arguments = (work, size, str(folder))
         start_processes(_take_part, arguments, nprocs=size, start_method="forkserver")  # type: ignore[no-untyped-call]  # torch's gap
     # Only a file that was just written here is read.

@@ -11,7 +11,17 @@ import pytest
 SOURCE = Path(__file__).parents[1] / "src"
 # A part imports from parts before it, never from one behind it.
 FLOW = [
-    *("errors", "files", "differences", "stopping", "protocol", "data", "embeddings", "models"),
+    *(
+        "errors",
+        "files",
+        "differences",
+        "lock",
+        "stopping",
+        "protocol",
+        "data",
+        "embeddings",
+        "models",
+    ),
     *("losses", "metrics", "reports", "optimization", "task", "runs", "speech", "csv_logger"),
     *("checkpoint_io", "callbacks", "checkpoints", "trainer", "resume", "environment", "failures"),
     *("api", "wandb_run", "wandb_logger", "cli", "jobs", "comparison", "sweep", "commands"),
@@ -30,7 +40,11 @@ DATA_FLOW = [
     ),
 ]
 EACH_FIRST = """
-import importlib, sys
+import functools, gc, importlib, sys
+from importlib.machinery import SourceFileLoader
+gc.disable()
+# Each module is run many times, but compiled once.
+SourceFileLoader.get_code = functools.cache(SourceFileLoader.get_code)
 for name in sys.argv[1:]:
     for loaded in [loaded for loaded in sys.modules if loaded.split(".")[0] == "m3net"]:
         del sys.modules[loaded]

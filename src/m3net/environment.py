@@ -1,7 +1,9 @@
-"""Checks of the installation, made before anything heavy is imported."""
+"""Checks of the installation, made before anything heavy is imported, and how that is."""
 
+import gc
 import importlib
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -25,6 +27,24 @@ def check_installation() -> None:
             "'pip uninstall --yes torch torchvision', then 'pip install torch torchvision' in one "
             "command from one index."
         ) from error
+
+
+@contextmanager
+def fast_imports() -> Iterator[None]:
+    """Look for no garbage while libraries are imported, nor ever among what they are made of.
+
+    There is none, and to look at each of their million objects again and again, and once more at
+    the end, takes a third of the time of a short command.
+    """
+    if "torch" in sys.modules:
+        yield
+        return
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 @contextmanager

@@ -1,6 +1,5 @@
 """Where a training that was stopped goes on: from which checkpoint, with what settings."""
 
-import fcntl
 import json
 import logging
 import zipfile
@@ -70,34 +69,6 @@ class Start:
     def within_epoch(self) -> bool:
         """Whether an epoch has begun."""
         return self.contents is not None and self.contents[PROGRESS]["batches"] > 0
-
-
-class Lock:
-    """Keeps a run folder to one process, as long as that lives."""
-
-    def __init__(self, run: Path) -> None:
-        """Take the folder.
-
-        Args:
-            run: Its folder.
-
-        Raises:
-            ConfigError: Another process trains there.
-        """
-        file = run / ".lock"
-        with writing(file):
-            self._file = file.open("a")
-        try:
-            # A lock of this kind is not inherited by loader processes, which may live on a little.
-            fcntl.lockf(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            self._file.close()
-            raise ConfigError(
-                f"another process trains in {run}: wait until it ends, or stop it first."
-            ) from error
-        except OSError:
-            # Some network file systems have no locks.
-            return
 
 
 def settings_of(run: Path) -> dict[str, Any]:

@@ -4,7 +4,10 @@ from pathlib import Path
 
 import lightning as L
 import torch
+from lightning.fabric.plugins.io.torch_io import TorchCheckpointIO
 from lightning.pytorch.callbacks import ModelCheckpoint
+
+from m3net.checkpoint_io import WholeCheckpointIO
 
 
 class M3NetTrainer(L.Trainer):
@@ -33,6 +36,20 @@ class M3NetTrainer(L.Trainer):
         keeper = self.checkpoint_callback
         path = keeper.best_model_path if isinstance(keeper, ModelCheckpoint) else ""
         return path or "best"
+
+
+def take_over_checkpoints(trainer: L.Trainer) -> None:
+    """Let no checkpoint be half written, and leave last.ckpt to `LastCheckpoint`.
+
+    Args:
+        trainer: Is changed.
+    """
+    for callback in trainer.checkpoint_callbacks:
+        if isinstance(callback, ModelCheckpoint):
+            # It would be written only where there are new best weights.
+            callback.save_last = False
+    if type(trainer.strategy.checkpoint_io) is TorchCheckpointIO:
+        trainer.strategy.checkpoint_io = WholeCheckpointIO()
 
 
 def best_precision() -> str:

@@ -31,15 +31,13 @@ def words(settings: Path, tmp_path_factory: pytest.TempPathFactory) -> list[str]
 
 
 @pytest.fixture(scope="module")
-def run(
-    process: Command, words: list[str], empty_folder: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Path:
+def run(m3net: Command, words: list[str], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The run folder of two epochs, the second of them with the local branch, and of a test."""
     runs = tmp_path_factory.mktemp("asen_pp")
     # The last weights are the best, whatever their scores.
     options = ("--trainer.max_epochs=2", "--checkpoint.monitor=null", "--runs", runs)
     start = "--model.network.local.start=0.5"
-    done = process("train", *words, *options, start, cwd=empty_folder)
+    done = m3net("train", *words, *options, start)
     assert done.returncode == 0, done.stderr
     return runs / "shop" / "0"
 

@@ -12,6 +12,8 @@ import pytest
 import torch
 import yaml
 
+from tests.flags import NO_GALLERY
+
 Command = Callable[..., CompletedProcess[str]]
 Refusal = Callable[[CompletedProcess[str]], str]
 
@@ -25,7 +27,7 @@ def scores_in(folder: Path) -> dict[str, dict[str, Any]]:
 def test_validate_gives_the_scores_of_the_training(
     m3net: Command, own_run: Path, trained: Path
 ) -> None:
-    done = m3net("validate", "--ckpt_path", own_run)
+    done = m3net("validate", "--ckpt_path", own_run, NO_GALLERY)
     assert done.returncode == 0, done.stderr
     with (trained / "metrics.csv").open(encoding="utf-8") as file:
         [logged] = [row for row in csv.DictReader(file) if row["val/map_all"]]
@@ -46,7 +48,7 @@ def test_a_checkpoint_by_itself_needs_data_and_gets_a_run_folder(
     assert done.returncode == 2
     assert "test.data" in done.stderr.split("error:")[1]
     words = ("test", "--config", settings, "--ckpt_path", file, "--runs", tmp_path)
-    done = m3net(*words, "--data.loading.batch_size=1000")
+    done = m3net(*words, NO_GALLERY, "--data.loading.batch_size=1000")
     assert done.returncode == 0, done.stderr
     expected = scores_in(trained / "test")
     for name, row in scores_in(tmp_path / "shop" / "0" / "test").items():
@@ -84,7 +86,7 @@ def test_another_shape_is_refused(m3net: Command, refusal: Refusal, own_run: Pat
 
 
 def test_another_ranking_gives_other_scores(m3net: Command, own_run: Path, trained: Path) -> None:
-    done = m3net("test", "--ckpt_path", own_run, "--model.ranking=posterior")
+    done = m3net("test", "--ckpt_path", own_run, NO_GALLERY, "--model.ranking=posterior")
     assert done.returncode == 0, done.stderr
     ours, theirs = scores_in(own_run / "test"), scores_in(trained / "test")
     for name in ours:

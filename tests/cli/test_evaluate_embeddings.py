@@ -23,6 +23,7 @@ from m3net.data.annotations.catalogue import CatalogueColumns
 from m3net.data.datamodules import CatalogueDataModule
 from m3net.data.records import Records, Role
 from m3net.protocol import Protocol
+from tests.flags import NO_GALLERY
 
 Command = Callable[..., CompletedProcess[str]]
 Refusal = Callable[[CompletedProcess[str]], str]
@@ -96,13 +97,15 @@ def test_what_predict_wrote_scores_as_in_the_test(
 ) -> None:
     same = ("--ckpt_path", own_run, "--trainer.precision=32-true")
     name = {"test": "test", "val": "validate"}[split]
-    done = m3net(name, *same, f"--data.protocol={protocol}")
+    done = m3net(name, *same, f"--data.protocol={protocol}", NO_GALLERY)
     assert done.returncode == 0, done.stderr
     # Predict writes the paths that it was given, from here; the table has them from its folder.
     photos = os.path.relpath(catalogue.parent / "images")
     done = m3net("predict", *same, "--data.images", photos)
     assert done.returncode == 0, done.stderr
-    done = evaluate(own_run / "predict", f"--data.protocol={protocol}", "--split", split)
+    done = evaluate(
+        own_run / "predict", f"--data.protocol={protocol}", "--split", split, "--metrics.top_k=0"
+    )
     assert done.returncode == 0, done.stderr
     expected = rows_in(own_run / name)
     found = rows_in(tmp_path / "runs" / "evaluate" / "0" / name)
@@ -126,7 +129,7 @@ def test_scores_are_those_of_a_loop(
 ) -> None:
     """Ranked with numpy, labels read from the table, averaged by scikit-learn."""
     frame.to_parquet(tmp_path / "a.parquet")
-    done = evaluate(tmp_path / "a.parquet", f"--data.protocol={protocol}")
+    done = evaluate(tmp_path / "a.parquet", f"--data.protocol={protocol}", "--metrics.top_k=0")
     assert done.returncode == 0, done.stderr
     assert f"test, protocol {protocol}: {len(test_images)} images" in done.stdout
     found = rows_in(tmp_path / "runs" / "evaluate" / "0" / "test")

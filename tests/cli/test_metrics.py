@@ -9,6 +9,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from tests.flags import NO_GALLERY
+
 Command = Callable[..., CompletedProcess[str]]
 Refusal = Callable[[CompletedProcess[str]], str]
 
@@ -273,7 +275,7 @@ def test_the_test_of_a_network_leaves_products_out(
     columns = ("--data.columns.item=item", "--data.columns.split=split")
     lost = []
     for leave_out in ("product", "image"):
-        words = (*place, *columns, f"--data.leave_out={leave_out}")
+        words = (*place, *columns, f"--data.leave_out={leave_out}", NO_GALLERY)
         done = m3net("test", "--ckpt_path", own_run, *words)
         assert done.returncode == 0, done.stderr
         *_, row, _ = table(own_run / "test" / "scores.csv")

@@ -19,6 +19,7 @@ from m3net.data.annotations.catalogue import CatalogueColumns
 from m3net.data.datamodules import CatalogueDataModule
 from m3net.data.taxonomy import Taxonomy
 from m3net.protocol import Protocol
+from tests.flags import NO_GALLERY
 
 Command = Callable[..., CompletedProcess[str]]
 Refusal = Callable[[CompletedProcess[str]], str]
@@ -110,7 +111,7 @@ def test_inner_products_of_vectors_repeat_the_scores_of_the_test(
     m3net: Command, table: pd.DataFrame, catalogue: Path, own_run: Path, protocol: Protocol
 ) -> None:
     """By hand: rank with numpy, read labels from the table, let scikit-learn average."""
-    done = m3net("test", "--ckpt_path", own_run, f"--data.protocol={protocol}")
+    done = m3net("test", "--ckpt_path", own_run, NO_GALLERY, f"--data.protocol={protocol}")
     assert done.returncode == 0, done.stderr
     data = CatalogueDataModule(
         str(catalogue),

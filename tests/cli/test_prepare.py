@@ -37,7 +37,6 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def start(*words: object) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
         [sys.executable, "-m", "m3net", "data", "prepare", *map(str, words)],
-        env=os.environ | {"OMP_NUM_THREADS": "1"},
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         start_new_session=True,

@@ -27,7 +27,7 @@ def screens(words: list[str], folder: Path) -> Iterator[str]:
     own, others = pty.openpty()
     fcntl.ioctl(others, termios.TIOCSWINSZ, struct.pack("HHHH", LINES, COLUMNS, 0, 0))
     given = {key: value for key, value in os.environ.items() if key not in ("COLUMNS", "LINES")}
-    environment = given | {"TERM": "xterm", "OMP_NUM_THREADS": "1"}
+    environment = given | {"TERM": "xterm"}
     command = [sys.executable, "-m", "m3net", *words]
     screen = pyte.Screen(COLUMNS, LINES)
     stream = pyte.ByteStream(screen)

@@ -13,6 +13,7 @@ import torch
 
 from m3net.data.annotations.catalogue import CatalogueColumns
 from m3net.data.datamodules import CatalogueDataModule
+from tests.flags import NO_GALLERY
 
 Command = Callable[..., CompletedProcess[str]]
 
@@ -95,7 +96,7 @@ def test_pictures_are_drawn_of_labels_too(by_label: Path) -> None:
 
 def test_a_run_is_tested_as_it_was_trained(m3net: Command, by_label: Path) -> None:
     counts = [(row["protocol"], row["num_queries"]) for row in table_of(by_label / "test")]
-    done = m3net("test", "--ckpt_path", by_label)
+    done = m3net("test", "--ckpt_path", by_label, NO_GALLERY)
     assert done.returncode == 0, done.stderr
     again = [(row["protocol"], row["num_queries"]) for row in table_of(by_label / "test")]
     assert again == counts
@@ -111,7 +112,7 @@ def test_the_data_has_the_last_word_and_not_the_checkpoint(
         own.mkdir()
         file = Path(shutil.copy(run / "checkpoints" / "best.ckpt", own))
         protocols.append(torch.load(file)["hyper_parameters"]["protocol"])
-        done = m3net("test", "--ckpt_path", file, "--config", settings, "--runs", own)
+        done = m3net("test", "--ckpt_path", file, "--config", settings, "--runs", own, NO_GALLERY)
         assert done.returncode == 0, done.stderr
         tables.append(table_of(own / "shop" / "0" / "test"))
     assert protocols == ["multi", "single"]

@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 import yaml
 
+from tests.flags import NO_GALLERY
 from tests.page import Element, Page, check_whole, decode
 
 Command = Callable[..., CompletedProcess[str]]
@@ -267,7 +268,7 @@ def test_runs_that_do_not_compare_are_refused(
     text = (other / file).read_text(encoding="utf-8")
     assert old in text
     (other / file).write_text(text.replace(old, new), encoding="utf-8")
-    done = m3net("report", own_run, other)
+    done = m3net("report", own_run, other, NO_GALLERY)
     assert done.returncode == 2
     [sentence] = [line for line in done.stderr.splitlines() if line.startswith("m3net: ")]
     assert f"{other} cannot stand beside this run" in sentence
@@ -287,7 +288,7 @@ def test_another_number_of_images_is_refused(
     cells[place] = str(int(cells[place]) + 1)
     text = "\n".join([first, ",".join(cells), *others, ""])
     (other / "test" / "scores.csv").write_text(text, encoding="utf-8")
-    done = m3net("report", own_run, other)
+    done = m3net("report", own_run, other, NO_GALLERY)
     assert done.returncode == 2
     assert "attribute 'sleeve_length' has" in done.stderr
 
@@ -300,7 +301,7 @@ def test_data_at_another_place_is_said(m3net: Command, own_run: Path, trained: P
     config = yaml.safe_load(text)
     config["data"]["init_args"]["root"] = "/elsewhere"
     (other / "config.yaml").write_text(yaml.safe_dump(config), encoding="utf-8")
-    done = m3net("report", own_run, other)
+    done = m3net("report", own_run, other, NO_GALLERY)
     assert done.returncode == 0, done.stderr
     page = check_whole((own_run / "test" / "report.html").read_text(encoding="utf-8"))
     text = page.root.by_id("comparison").text()
@@ -324,4 +325,4 @@ def test_the_help_says_what_the_command_takes(m3net: Command) -> None:
     done = m3net("report", "--help")
     assert done.returncode == 0
     assert "m3net report RUN [OTHER ...] [FLAG ...]" in done.stdout
-    assert "m3net report RUN" in m3net("--help").stdout
+    assert "report RUN [OTHER ...]" in m3net("--help").stdout

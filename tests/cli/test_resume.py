@@ -27,7 +27,6 @@ def test_killed_trainings_end_as_others(signame: str, kills: int, cases: tuple[s
     done = subprocess.run(
         [sys.executable, "-m", "tests.kills", *words],
         cwd=ROOT,
-        env=os.environ | {"OMP_NUM_THREADS": "1"},
         capture_output=True,
         text=True,
     )
@@ -45,9 +44,7 @@ def test_a_training_by_two_processes_goes_on_to_the_same_bits(
     assert done.returncode == 0, done.stderr
     run = tmp_path / "killed" / "shop" / "0"
     command = [sys.executable, "-m", "m3net", *map(str, words), "--runs", str(tmp_path / "killed")]
-    with subprocess.Popen(
-        command, env=os.environ | {"OMP_NUM_THREADS": "1"}, stderr=subprocess.PIPE, text=True
-    ) as training:
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as training:
         while not (run / "checkpoints" / "previous.ckpt").exists():
             assert training.poll() is None
             time.sleep(0.01)

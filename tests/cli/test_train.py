@@ -8,6 +8,7 @@ from pathlib import Path
 from subprocess import CompletedProcess
 
 import cv2
+import pytest
 import torch
 import yaml
 
@@ -115,10 +116,11 @@ def test_nothing_else_is_said(training: CompletedProcess[str]) -> None:
 
 
 def test_testing_the_run_gives_the_same_scores_to_the_bit(
-    process: Command, own_run: Path, trained: Path, tmp_path: Path
+    m3net: Command, own_run: Path, trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "empty").mkdir()
-    done = process("test", "--ckpt_path", own_run, cwd=tmp_path / "empty")
+    monkeypatch.chdir(tmp_path / "empty")
+    done = m3net("test", "--ckpt_path", own_run)
     assert done.returncode == 0, done.stderr
     for name in ("scores.json", "scores.csv", "gallery.png"):
         assert (own_run / "test" / name).read_bytes() == (trained / "test" / name).read_bytes()

@@ -11,16 +11,15 @@ Command = Callable[..., CompletedProcess[str]]
 
 
 def test_a_training_on_triplets_takes_the_steps_that_are_asked_for(
-    process: Command, settings: Path, empty_folder: Path, tmp_path: Path
+    m3net: Command, settings: Path, tmp_path: Path
 ) -> None:
-    done = process(
+    done = m3net(
         *("fit", "--config", settings, "--runs", tmp_path),
         *("--data.loading.sampling=triplets", "--data.loading.batch_size=12"),
         "--data.loading.triplets_per_epoch=22",
         *("--model.optimizer.algorithm=adam", "--model.optimizer.weight_decay=0"),
         *("--model.optimizer.schedule=step", "--model.optimizer.step_epochs=1"),
         *("--model.optimizer.lr=1e-4", "--model.optimizer.warmup=0"),
-        cwd=empty_folder,
     )
     assert done.returncode == 0, done.stderr
     file = tmp_path / "shop" / "0" / "checkpoints" / "last.ckpt"

@@ -10,6 +10,8 @@ from subprocess import CompletedProcess
 import pandas as pd
 import pytest
 
+from tests.flags import NO_GALLERY
+
 Command = Callable[..., CompletedProcess[str]]
 
 TWO = ("--trainer.strategy=ddp", "--trainer.devices=2")
@@ -33,7 +35,9 @@ def trained_by_two(
 def test_one_process_tests_as_two_do(m3net: Command, trained_by_two: Path, tmp_path: Path) -> None:
     run = tmp_path / "run"
     shutil.copytree(trained_by_two, run, ignore=shutil.ignore_patterns("test", "last.ckpt"))
-    done = m3net("test", "--ckpt_path", run, "--trainer.devices=1", "--trainer.strategy=auto")
+    done = m3net(
+        "test", "--ckpt_path", run, "--trainer.devices=1", "--trainer.strategy=auto", NO_GALLERY
+    )
     assert done.returncode == 0, done.stderr
     one, two = (
         json.loads((folder / "test" / "scores.json").read_text(encoding="utf-8"))

@@ -1,17 +1,14 @@
 """Centres against a hand-written moving average, alone and in two processes; and their loss."""
 
-import subprocess
-import sys
-from datetime import timedelta
 from pathlib import Path
 
 import pytest
 import torch
-import torch.distributed as dist
 import torch.nn.functional as F
 from torch import Tensor
 
 from m3net.losses import Anchors, CenterTripletLoss, ClassCenters, find_anchors
+from tests.gloo import in_processes
 
 ATTRIBUTE_OF_CLASS = torch.tensor([0, 0, 0, 1, 1])
 CLASSES, DIM, MOMENTUM = 5, 3, 0.7
@@ -149,41 +146,21 @@ def batches_of_process(rank: int) -> list[tuple[Tensor, Tensor, Tensor]]:
     return [first, second if rank == 0 else (second[0], second[1] & False, second[2])]
 
 
+def centers_of_process(rank: int) -> dict[str, Tensor]:
+    """Update centres as one of two processes."""
+    centers = ClassCenters(CLASSES, DIM, "ema", MOMENTUM)
+    for batch in batches_of_process(rank):
+        centers.update(anchors_of(*batch))
+    return centers.state_dict()
+
+
 def test_processes_agree_on_the_centers_of_all_batches(tmp_path: Path) -> None:
-    workers = [
-        subprocess.Popen([sys.executable, __file__, str(rank), str(tmp_path)]) for rank in (0, 1)
-    ]
-    try:
-        assert [worker.wait(timeout=90) for worker in workers] == [0, 0]
-    finally:
-        for worker in workers:
-            worker.kill()
     steps = zip(batches_of_process(0), batches_of_process(1), strict=True)
     together = [
         (torch.cat([one[0], two[0]]), torch.cat([one[1], two[1]]), torch.cat([one[2], two[2]]))
         for one, two in steps
     ]
-    states = [torch.load(tmp_path / f"{rank}.pt", weights_only=True) for rank in (0, 1)]
+    states = in_processes(centers_of_process, 2, tmp_path)
     assert torch.equal(states[0]["centers"], states[1]["centers"])
     for state in states:
         assert_centers(state["centers"], state["seen"], average(together))
-
-
-def run_process(rank: int, folder: Path) -> None:
-    """Update centres as one of two processes and save them."""
-    dist.init_process_group(
-        "gloo",
-        init_method=(folder / "meeting").as_uri(),
-        rank=rank,
-        world_size=2,
-        timeout=timedelta(seconds=60),
-    )
-    centers = ClassCenters(CLASSES, DIM, "ema", MOMENTUM)
-    for batch in batches_of_process(rank):
-        centers.update(anchors_of(*batch))
-    torch.save(centers.state_dict(), folder / f"{rank}.pt")
-    dist.destroy_process_group()
-
-
-if __name__ == "__main__":
-    run_process(int(sys.argv[1]), Path(sys.argv[2]))

@@ -1,18 +1,9 @@
 """`m3net data ...`: work on image files before any training."""
 
-import os
-from collections import Counter
+import importlib
 from collections.abc import Sequence
-from pathlib import Path
-from typing import Literal
 
-from jsonargparse import auto_cli
-from rich.console import Console
-from rich.progress import track
-
-from m3net.commands import stats, verify
-from m3net.data.photos.copies import CopySettings
-from m3net.data.photos.preparation import Preparation
+from m3net.environment import check_installation, fast_imports
 from m3net.errors import ConfigError
 
 _HELP = """usage: m3net data COMMAND ... (m3net data COMMAND --help explains each)
@@ -24,40 +15,6 @@ _HELP = """usage: m3net data COMMAND ... (m3net data COMMAND --help explains eac
 DATASET is fashionai, darn, deepfashion or catalogue."""
 
 
-def prepare(
-    source: Path,
-    target: Path,
-    side: int = 256,
-    resize: Literal["short", "long"] = "short",
-    quality: int = 95,
-    workers: int = os.cpu_count() or 1,
-) -> int:
-    """Make small copies of all images below a folder, for --data.root of a training.
-
-    What is done is not done again, so that the command can be stopped and repeated. Exit code 1
-    says that some images could not be read; they are named, and all others are done.
-
-    Args:
-        source: Folder of the images.
-        target: Folder of the copies, under the same names: new, empty, or written by this command.
-        side: Length in pixels of one side; smaller images are copied as they are.
-        resize: Which side is meant, short or long.
-        quality: Of JPEG and WebP, from 1 to 100.
-        workers: Number of processes; 0 works without any.
-    """
-    preparation = Preparation(source, target, CopySettings(side, resize, quality))
-    errors = Console(stderr=True, markup=False, emoji=False, highlight=False, soft_wrap=True)
-    counts: Counter[str] = Counter()
-    outcomes = preparation.run(workers)
-    for outcome in track(outcomes, "prepare", total=len(preparation), console=errors):
-        counts[outcome.action] += 1
-        if outcome.note is not None:
-            errors.print(f"m3net: {outcome.note}")
-    listed = ", ".join(f"{count} {action}" for action, count in sorted(counts.items()))
-    print(f"{len(preparation)} images: {listed}\nnext: m3net train ... --data.root={target}")  # noqa: T201 - a command speaks
-    return 1 if counts["unreadable"] else 0
-
-
 def run(words: Sequence[str]) -> int:
     """Run one of the commands and give its exit code.
 
@@ -67,18 +24,18 @@ def run(words: Sequence[str]) -> int:
     Raises:
         M3NetError: Something the user gave cannot be used.
     """
-    commands = {"verify": verify.run, "stats": stats.run, "prepare": _prepare}
-    if words and words[0] in commands:
-        return commands[words[0]](words[1:])
-    if words and words[0] in ("-h", "--help"):
+    command = words[0] if words else ""
+    if command in ("-h", "--help"):
         print(_HELP)  # noqa: T201 - a command speaks
         return 0
-    known = "there are verify, stats and prepare; see m3net data --help"
-    if not words:
-        raise ConfigError(f"m3net data needs a command: {known}.")
-    raise ConfigError(f"m3net data knows no command {words[0]!r}: {known}.")
-
-
-def _prepare(words: Sequence[str]) -> int:
-    code: int = auto_cli(prepare, args=list(words), prog="m3net data prepare")
+    if command not in ("verify", "stats", "prepare"):
+        problem = f"knows no command {command!r}" if words else "needs a command"
+        known = "there are verify, stats and prepare; see m3net data --help"
+        raise ConfigError(f"m3net data {problem}: {known}.")
+    with fast_imports():
+        if command != "prepare":
+            # It reads and writes images alone; the others know data sets as trainings do.
+            check_installation()
+        module = importlib.import_module(f"m3net.commands.{command}")
+    code: int = module.run(words[1:])
     return code

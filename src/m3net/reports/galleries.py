@@ -3,13 +3,17 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
 _RIGHT, _WRONG, _QUERY = "#1b7837", "#c51b2d", "#333333"
+# In points: a photo fits a square; names and ranks stand above it, classes below.
+_SIDE, _ABOVE, _BELOW, _GAP = 84.0, 28.0, 14.0, 6.0
 
 
 @dataclass(frozen=True)
@@ -52,31 +56,49 @@ def draw_gallery(rows: Sequence[GalleryRow], file: Path) -> None:
         file: The PNG to write.
     """
     columns = 1 + max(len(row.results) for row in rows)
-    figure = Figure(figsize=(1.25 * columns + 0.6, 1.62 * len(rows) + 0.35), dpi=110)
-    grid = figure.subplots(len(rows), columns, squeeze=False)
-    for line, row in zip(grid, rows, strict=True):
-        _draw_tile(line[0], row.query)
+    width = columns * (_SIDE + _GAP) + _GAP
+    height = len(rows) * (_ABOVE + _SIDE + _BELOW) + _GAP
+    figure = Figure(figsize=(width / 72, height / 72), dpi=110)
+    # One panel for all photos: one for each takes matplotlib ten times as long.
+    page = figure.add_axes((0, 0, 1, 1), xlim=(0, width), ylim=(height, 0))
+    page.set_axis_off()
+    for line, row in enumerate(rows):
+        top = line * (_ABOVE + _SIDE + _BELOW) + _ABOVE
+        photo_top = _draw_tile(page, row.query, _GAP, top)
         title = f"{row.attribute}\nAP {100 * row.average_precision:.0f} %"
-        line[0].set_title(title, fontsize=8, loc="left", fontweight="bold", parse_math=False)
-        for axes in line[1:]:
-            axes.set_axis_off()
-        for rank, (axes, tile) in enumerate(zip(line[1:], row.results, strict=False), start=1):
-            axes.set_axis_on()
-            _draw_tile(axes, tile)
-            axes.set_title(str(rank), fontsize=7, color="#777777", pad=2)
-    figure.tight_layout(pad=0.5, w_pad=0.4, h_pad=1.0)
-    figure.savefig(file, bbox_inches="tight", pad_inches=0.05)
+        # Dollar signs in a name are no formula.
+        style: dict[str, Any] = {"fontsize": 8, "fontweight": "bold", "parse_math": False}
+        page.text(_GAP, photo_top - 4, title, va="bottom", **style)
+        for rank, tile in enumerate(row.results, start=1):
+            place = _GAP + rank * (_SIDE + _GAP)
+            photo_top = _draw_tile(page, tile, place, top)
+            middle, style = place + _SIDE / 2, {"fontsize": 7, "color": "#777777"}
+            page.text(middle, photo_top - 4, str(rank), ha="center", va="bottom", **style)
+    figure.savefig(file)
 
 
-def _draw_tile(axes: Axes, tile: Tile) -> None:
-    axes.imshow(tile.pixels)
-    axes.set_xticks([])
-    axes.set_yticks([])
-    # Dollar signs in a name are no formula.
-    axes.set_xlabel(_shorten(tile.caption), fontsize=7, labelpad=2, parse_math=False)
+def _draw_tile(page: Axes, tile: Tile, left: float, top: float) -> float:
+    """Draw a photo in the middle of its square, framed, over its caption; give its upper edge."""
+    shape = np.array(tile.pixels.shape[:2])
+    height, width = _SIDE * shape / shape.max()
+    left, top = left + (_SIDE - width) / 2, top + (_SIDE - height) / 2
+    extent = (left, left + width, top + height, top)
+    page.imshow(tile.pixels, extent=extent, aspect="auto")
     color = _QUERY if tile.relevant is None else _RIGHT if tile.relevant else _WRONG
-    for spine in axes.spines.values():
-        spine.set(color=color, linewidth=2.5, linestyle="--" if tile.relevant is False else "-")
+    style = "--" if tile.relevant is False else "-"
+    frame = Rectangle(
+        (left, top), width, height, fill=False, edgecolor=color, linewidth=2.5, linestyle=style
+    )
+    page.add_patch(frame)
+    caption = _shorten(tile.caption)
+    page.text(
+        *(left + width / 2, top + height + 4, caption),
+        fontsize=7,
+        ha="center",
+        va="top",
+        parse_math=False,
+    )
+    return top
 
 
 def _shorten(caption: str, limit: int = 17) -> str:

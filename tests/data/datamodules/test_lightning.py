@@ -8,12 +8,14 @@ import lightning as L
 import pytest
 import torch
 from lightning.pytorch.overrides.distributed import UnrepeatedDistributedSampler
+from lightning.pytorch.strategies import DDPStrategy
 from torch import Tensor, nn
 
 from m3net.data.batch import Batch
 from m3net.data.datamodules import LoadingConfig, SyntheticDataModule
 from m3net.data.samplers import BalancedSampler, Sampling, ShuffleSampler, members_by_class
 from m3net.data.triplets import TripletSampler
+from tests.gloo import fast_starts
 
 SAMPLERS = {
     "shuffle": ShuffleSampler,
@@ -71,7 +73,7 @@ def fit(sampling: Sampling, folder: Path, processes: int) -> list[dict[str, Any]
     trainer = L.Trainer(
         accelerator="cpu",
         devices=processes,
-        strategy="auto" if processes == 1 else "ddp_spawn",
+        strategy="auto" if processes == 1 else DDPStrategy(start_method="forkserver"),
         max_epochs=3,
         logger=False,
         enable_checkpointing=False,
@@ -120,8 +122,6 @@ def test_one_process(sampling: Sampling, tmp_path: Path) -> None:
     check(sampling, fit(sampling, tmp_path, processes=1))
 
 
-def test_two_processes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    # A started process imports this module by the name that pytest gave it.
-    monkeypatch.syspath_prepend(str(Path(__file__).parents[3]))
-    monkeypatch.setenv("OMP_NUM_THREADS", "1")
-    check("balanced", fit("balanced", tmp_path, processes=2))
+def test_two_processes(tmp_path: Path) -> None:
+    with fast_starts():
+        check("balanced", fit("balanced", tmp_path, processes=2))

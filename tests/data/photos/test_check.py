@@ -177,7 +177,6 @@ def test_a_killed_check_loses_at_most_its_last_batch(
     photos = sorted(str(file) for file in folder.iterdir())
     running = subprocess.Popen(
         [sys.executable, script, folder, journal],
-        env=os.environ | {"OMP_NUM_THREADS": "1"},
         stderr=subprocess.DEVNULL,
         start_new_session=True,
     )

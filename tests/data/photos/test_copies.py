@@ -9,6 +9,7 @@ from PIL import Image, ImageOps
 from m3net.data.photos.copies import CopySettings, small_copy
 from m3net.data.photos.reader import read_image
 from m3net.errors import ConfigError
+from tests.photo_files import encode
 
 ORIENTATION = 0x0112
 KIND_OF_SUFFIX = {
@@ -28,12 +29,6 @@ def photo() -> Image.Image:
     rows, columns = np.mgrid[0:90, 0:60]
     pixels = np.stack([rows * 2, columns * 4, 255 - rows - columns], axis=2)
     return Image.fromarray(pixels.astype(np.uint8))
-
-
-def encode(picture: Image.Image, kind: str, **options: object) -> bytes:
-    stream = io.BytesIO()
-    picture.save(stream, kind, **options)
-    return stream.getvalue()
 
 
 def copy(
