@@ -12,7 +12,8 @@ from PIL import Image
 from m3net.data.photos.reader import read_image
 from m3net.errors import ImageReadError
 from tests.fuzz.__main__ import fuzz
-from tests.fuzz.targets import Target, targets
+from tests.fuzz.target import Target
+from tests.fuzz.targets import targets
 
 CASES = 40
 

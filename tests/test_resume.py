@@ -57,7 +57,13 @@ def flip(content: bytes) -> bytes:
     return content[:place] + bytes([content[place] ^ 1]) + content[place + 1 :]
 
 
-@pytest.mark.parametrize("spoil", [lambda content: content[:-50], lambda _: b"", flip])
+def encrypt(content: bytes) -> bytes:
+    """The same with one bit changed, by which an archive says that it is encrypted."""
+    place = content.index(b"PK\1\2") + 8
+    return content[:place] + bytes([content[place] ^ 1]) + content[place + 1 :]
+
+
+@pytest.mark.parametrize("spoil", [lambda content: content[:-50], lambda _: b"", flip, encrypt])
 def test_a_damaged_checkpoint_is_passed_over_with_its_reason(
     tmp_path: Path,
     spoil: Any,  # noqa: ANN401 - a lambda

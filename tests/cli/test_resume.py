@@ -15,6 +15,7 @@ import pytest
 from tests.kills.equality import differences
 
 Command = Callable[..., CompletedProcess[str]]
+Refusal = Callable[[CompletedProcess[str]], str]
 ROOT = Path(__file__).parents[2]
 
 
@@ -110,6 +111,28 @@ def test_a_training_stopped_in_its_test_goes_on_with_the_test(
     done = m3net("train", "--resume", run)
     assert done.returncode == 0, done.stderr
     assert alike(trained, run)
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("config.yaml", b"trainer: [1"),
+        ("config.yaml", b"trainer: \xff"),
+        ("config.yaml", b"trainer: 2020-01-01"),
+        ("metrics.csv", b"epoch,step\n" + bytes(20) + b"\n"),
+        ("metrics.csv", b"epoch,step\n0,1,2\n"),
+        ("finished.json", b'{"command": "fit"'),
+    ],
+)
+def test_a_damaged_file_of_a_run_is_named_with_what_to_do(
+    m3net: Command, refusal: Refusal, own_run: Path, name: str, content: bytes
+) -> None:
+    file = own_run / name
+    file.unlink(missing_ok=True)
+    file.write_bytes(content)
+    sentence = refusal(m3net("fit", "--resume", own_run))
+    assert f"{file} is not the {name} of a run (" in sentence
+    assert file.read_bytes() == content
 
 
 def test_auto_starts_a_run_and_goes_on_with_it(

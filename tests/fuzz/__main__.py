@@ -25,7 +25,8 @@ from hypothesis import HealthCheck, Phase, given, seed, settings
 
 from m3net.errors import ConfigError, M3NetError
 from tests.fuzz.strategies import broken
-from tests.fuzz.targets import Target, targets
+from tests.fuzz.target import Target
+from tests.fuzz.targets import targets
 
 CASES = 205_000
 GROUP = 500
