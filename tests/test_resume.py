@@ -228,3 +228,9 @@ def test_a_folder_that_must_not_be_written_to_is_told_in_words() -> None:
         write_text(Path("/proc/self/attr/../a.txt"), "text")
     said = str(OutputError.at("a.ckpt", OSError(errno.EROFS, os.strerror(errno.EROFS))))
     assert said.startswith("cannot write a.ckpt: Read-only file system. Make its folder writable")
+
+
+@pytest.mark.parametrize("quota", [errno.EDQUOT, errno.EFBIG])
+def test_a_limit_of_space_or_of_the_size_of_files_is_told_as_a_full_disk_is(quota: int) -> None:
+    said = str(OutputError.at("a.ckpt", OSError(quota, os.strerror(quota))))
+    assert said.startswith(f"cannot write a.ckpt: {os.strerror(quota)}. Free some space")

@@ -68,20 +68,6 @@ def children(pid: int) -> list[int]:
     return [int(one) for one in found if b"m3net" in Path(f"/proc/{one}/cmdline").read_bytes()]
 
 
-def test_a_full_disk_ends_a_training_in_words_and_leaves_nothing_half_written(
-    settings: Path, tmp_path: Path
-) -> None:
-    # What a file system with a small quota says; the limit is above tables and below checkpoints.
-    words = f"ulimit -f 64; exec {sys.executable} -m m3net fit --config {settings}"
-    done = subprocess.run(
-        ["bash", "-c", f"{words} --runs {tmp_path}"], capture_output=True, text=True
-    )
-    assert done.returncode == 2
-    [sentence] = [line for line in done.stderr.splitlines() if line.startswith("m3net: ")]
-    assert "best.ckpt: File too large. Free some space" in sentence
-    assert list((tmp_path / "shop" / "0" / "checkpoints").iterdir()) == []
-
-
 def alike(one: Path, other: Path) -> bool:
     """Tell whether two runs have the same files: but for times and places, of the same bytes."""
     names, others = (
