@@ -20,11 +20,16 @@ ROOT = Path(__file__).parents[2]
 
 
 @pytest.mark.parametrize(
-    ("signame", "kills", "cases"),
-    [("SIGKILL", 3, ("within", "triplets_within")), ("SIGTERM", 1, ("within",))],
+    ("signals", "kills", "cases"),
+    [
+        (("SIGKILL",), 3, ("within", "triplets_within")),
+        (("SIGTERM", "SIGINT"), 3, ("starting",)),
+    ],
 )
-def test_killed_trainings_end_as_others(signame: str, kills: int, cases: tuple[str, ...]) -> None:
-    words = ["--kills", str(kills), "--signal", signame, "--case", *cases]
+def test_killed_trainings_end_as_others(
+    signals: tuple[str, ...], kills: int, cases: tuple[str, ...]
+) -> None:
+    words = ["--kills", str(kills), "--signal", *signals, "--case", *cases]
     done = subprocess.run(
         [sys.executable, "-m", "tests.kills", *words],
         cwd=ROOT,
