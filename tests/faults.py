@@ -65,10 +65,25 @@ class NoMemory(L.Callback):
         raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB.")
 
 
-class BadReader(L.Callback):
-    """Lets each process that reads one image die or hang."""
+class SlowLoaders(L.Callback):
+    """Lets each loader process take half a second to start, before and after torch sets it up."""
 
-    def __init__(self, image: str, what: Literal["die", "hang"]) -> None:
+    def setup(self, trainer: L.Trainer, pl_module: L.LightningModule, stage: str) -> None:
+        del trainer, pl_module, stage
+        usual = torch.set_num_threads
+
+        def slow(nthreads: int) -> None:
+            time.sleep(0.25)
+            usual(nthreads)
+
+        torch.set_num_threads = slow
+        os.register_at_fork(after_in_child=lambda: time.sleep(0.25))
+
+
+class BadReader(L.Callback):
+    """Lets each process that reads one image die, hang, or die when its training was to stop."""
+
+    def __init__(self, image: str, what: Literal["die", "hang", "stop"]) -> None:
         self.image, self.what = image, what
 
     def setup(self, trainer: Any, pl_module: L.LightningModule, stage: str) -> None:  # noqa: ANN401
@@ -88,6 +103,8 @@ class _BadReader:
         if record.path == self.image:
             if self.what == "hang":
                 time.sleep(1000)
+            if self.what == "stop":
+                os.kill(os.getppid(), signal.SIGTERM)
             os.kill(os.getpid(), signal.SIGKILL)
         return self.reader(record)
 

@@ -1,6 +1,8 @@
 """A fixed part of `make fuzz`, and files that its full runs found."""
 
 import io
+import re
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -9,9 +11,9 @@ from PIL import Image
 
 from m3net.data.photos.reader import read_image
 from m3net.errors import ImageReadError
-from tests.fuzz.__main__ import fuzz, judge
-from tests.fuzz.mutations import mutate
-from tests.fuzz.targets import Target, targets
+from tests.fuzz.__main__ import fuzz
+from tests.fuzz.target import Target
+from tests.fuzz.targets import targets
 
 CASES = 40
 
@@ -37,21 +39,38 @@ def test_whole_files_are_read(readers: list[Target]) -> None:
             own.read(own.file)
 
 
-def test_the_same_number_breaks_a_file_in_the_same_way() -> None:
-    corpus = [bytes(range(200)), b"a,b\n1,2\n"]
-    made = [mutate(corpus, number) for number in range(200)]
-    assert made == [mutate(corpus, number) for number in range(200)]
-    assert len({*made}) > 150
+def test_the_same_seed_breaks_files_in_the_same_way(tmp_path: Path) -> None:
+    def files(seed: int) -> list[bytes]:
+        given: list[bytes] = []
+        corpus = [bytes(range(200)), b"a,b\n1,2\n"]
+        own = Target(
+            "own", 1, tmp_path / "case", corpus, lambda file: given.append(file.read_bytes())
+        )
+        assert fuzz(own, seed, 100)["read"] == len(given) == 100
+        return given
+
+    assert files(3) == files(3)
+    assert len({*files(3), *files(4)}) > 150
 
 
-@pytest.mark.parametrize("fault", [ValueError("x"), ImageReadError("it names\nno file")])
-def test_what_a_reader_must_not_do_is_noticed(tmp_path: Path, fault: Exception) -> None:
-    def read(_: Path) -> None:
-        raise fault
+@pytest.mark.parametrize("fault", [ValueError("x"), SystemExit(), ImageReadError("no file named")])
+def test_what_a_reader_must_not_do_is_reported_with_a_small_file_and_how_to_do_it_again(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], fault: BaseException
+) -> None:
+    def read(file: Path) -> None:
+        if b"[" in file.read_bytes():
+            raise fault
 
-    file = tmp_path / "case"
-    file.write_bytes(b"")
-    assert judge(Target("bad", 1, file, [b""], read), 0) == "failed"
+    own = Target("own reader", 1, tmp_path / "case", [bytes(50)], read)
+    counts = fuzz(own, 7, 1000)
+    assert counts["failed"] == 1
+    said = capsys.readouterr().err
+    assert f"{type(fault).__name__}" in said
+    again = re.search(r"The file is (.*)\. Again: python -m tests.fuzz (.*)", said)
+    assert again is not None
+    kept = Path(again[1])
+    assert kept.read_bytes().strip(b"\0") == b"[", "one change is enough"
+    shutil.rmtree(kept.parent)
 
 
 def test_a_chunk_that_promises_gigabytes_is_refused_at_once(tmp_path: Path) -> None:

@@ -57,7 +57,13 @@ def flip(content: bytes) -> bytes:
     return content[:place] + bytes([content[place] ^ 1]) + content[place + 1 :]
 
 
-@pytest.mark.parametrize("spoil", [lambda content: content[:-50], lambda _: b"", flip])
+def encrypt(content: bytes) -> bytes:
+    """The same with one bit changed, by which an archive says that it is encrypted."""
+    place = content.index(b"PK\1\2") + 8
+    return content[:place] + bytes([content[place] ^ 1]) + content[place + 1 :]
+
+
+@pytest.mark.parametrize("spoil", [lambda content: content[:-50], lambda _: b"", flip, encrypt])
 def test_a_damaged_checkpoint_is_passed_over_with_its_reason(
     tmp_path: Path,
     spoil: Any,  # noqa: ANN401 - a lambda
@@ -222,3 +228,9 @@ def test_a_folder_that_must_not_be_written_to_is_told_in_words() -> None:
         write_text(Path("/proc/self/attr/../a.txt"), "text")
     said = str(OutputError.at("a.ckpt", OSError(errno.EROFS, os.strerror(errno.EROFS))))
     assert said.startswith("cannot write a.ckpt: Read-only file system. Make its folder writable")
+
+
+@pytest.mark.parametrize("quota", [errno.EDQUOT, errno.EFBIG])
+def test_a_limit_of_space_or_of_the_size_of_files_is_told_as_a_full_disk_is(quota: int) -> None:
+    said = str(OutputError.at("a.ckpt", OSError(quota, os.strerror(quota))))
+    assert said.startswith(f"cannot write a.ckpt: {os.strerror(quota)}. Free some space")

@@ -5,11 +5,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
-import yaml
 
 from m3net.data.datamodules import ImagesDataModule
 from m3net.data.taxonomy import Taxonomy
 from m3net.errors import CheckpointError
+from m3net.runs import read_config, reading
 
 
 def find_checkpoint(place: Path, names: Sequence[str] = ("best", "last")) -> Path:
@@ -85,16 +85,12 @@ def evaluation_defaults(
     defaults: dict[str, Any] = {"model": model}
     if run is not None:
         file = run / "config.yaml"
-        try:
-            config = yaml.safe_load(file.read_text(encoding="utf-8"))
+        remedy = "restore it, or name the checkpoint file outside of the run folder, and its data"
+        config = read_config(file, remedy)
+        with reading(file, remedy):
             # Another precision gives other scores than the training's own test.
             precision = config["trainer"]["precision"]
             defaults |= {"data": config["data"], "trainer": {"precision": precision}}
-        except (yaml.YAMLError, UnicodeDecodeError, LookupError, TypeError) as error:
-            raise CheckpointError(
-                f"{file} is not the config.yaml of a run ({type(error).__name__}): restore it, or "
-                "name the checkpoint file outside of the run folder, and its data."
-            ) from error
     if command == "predict":
         loading = checkpoint["datamodule_hyper_parameters"]["loading"]
         path = f"{ImagesDataModule.__module__}.{ImagesDataModule.__name__}"

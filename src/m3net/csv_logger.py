@@ -10,6 +10,7 @@ from lightning.pytorch.utilities import rank_zero_only
 from torch import Tensor
 
 from m3net.files import bring_to_disk, replacing, writing
+from m3net.runs import reading
 
 
 class RunCSVLogger(Logger):
@@ -134,6 +135,7 @@ def forget_rows(file: Path, steps: int) -> None:
         file: metrics.csv of a run that goes on.
         steps: How many of its steps are kept.
     """
-    columns, rows = read_rows(file)
-    if columns:
-        write_rows(file, columns, [row for row in rows if int(row["step"]) < steps])
+    with reading(file, "delete it, and the curves begin where the training goes on"):
+        columns, rows = read_rows(file)
+        if columns:
+            write_rows(file, columns, [row for row in rows if int(row["step"]) < steps])

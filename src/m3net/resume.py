@@ -8,15 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from m3net.callbacks.last import PROGRESS
 from m3net.checkpoints import load_checkpoint
 from m3net.csv_logger import forget_rows
 from m3net.differences import differences
 from m3net.errors import CheckpointError, ConfigError
 from m3net.files import remove_parts, write_text, writing
-from m3net.runs import is_first_process
+from m3net.runs import is_first_process, read_config, reading
 
 _log = logging.getLogger(__name__)
 
@@ -86,7 +84,7 @@ def settings_of(run: Path) -> dict[str, Any]:
             f"{run} holds no config.yaml: it is not a run folder, or its training was stopped "
             "before it began. Start it anew without --resume."
         )
-    settings: dict[str, Any] = yaml.safe_load(file.read_text(encoding="utf-8"))
+    settings = read_config(file, "restore it, or start a new run")
     return {name: value for name, value in settings.items() if name not in _PLACES}
 
 
@@ -204,13 +202,14 @@ def check_unfinished(run: Path, command: str, settings: Mapping[str, Any]) -> No
     file = run / _FINISHED
     if not file.is_file():
         return
-    done = json.loads(file.read_text(encoding="utf-8"))
     limits = json.loads(json.dumps({n: settings["trainer"][n] for n in _LIMITS}, default=str))
-    if done["command"] in (command, "train") and done["limits"] == limits:
-        raise Finished(
-            f"{run} is finished, {done['steps']:,} steps: there is nothing to go on with. "
-            "To train on, raise --trainer.max_epochs."
-        )
+    with reading(file, "delete it, and the run goes on"):
+        done = json.loads(file.read_text(encoding="utf-8"))
+        if done["command"] in (command, "train") and done["limits"] == limits:
+            raise Finished(
+                f"{run} is finished, {done['steps']:,} steps: there is nothing to go on with. "
+                "To train on, raise --trainer.max_epochs."
+            )
 
 
 def changes(before: Mapping[str, Any], now: Mapping[str, Any], start: Start) -> list[str]:
@@ -245,7 +244,7 @@ def _whole(file: Path) -> dict[str, Any]:
     try:
         with zipfile.ZipFile(file) as archive:
             damaged = archive.testzip()
-    except (zipfile.BadZipFile, OSError, EOFError) as error:
+    except Exception as error:  # a damaged archive makes zipfile stumble over anything
         raise CheckpointError(f"{file.name} is damaged ({error}).") from error
     if damaged is not None:
         raise CheckpointError(f"{file.name} is damaged (in {damaged}).")

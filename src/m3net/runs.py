@@ -7,11 +7,18 @@ runs/<experiment>/<n>/
     wandb/ wandb-id.txt
 """
 
+import csv
+import json
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
+import yaml
 from lightning.pytorch.utilities import rank_zero_only
 
+from m3net.errors import CheckpointError
 from m3net.files import writing
 
 _SHARED = "M3NET_RUN_FOLDER"
@@ -72,3 +79,41 @@ def share_run(folder: Path) -> Path:
     if is_first_process():
         os.environ[_SHARED] = str(folder)
     return folder
+
+
+@contextmanager
+def reading(file: Path, remedy: str) -> Iterator[None]:
+    """Say in words that a file of a run folder holds something else than a run has written.
+
+    Args:
+        file: What is read within the block.
+        remedy: What to do about it, without a full stop.
+
+    Raises:
+        CheckpointError: The block has stumbled over the contents.
+    """
+    try:
+        yield
+    except (ValueError, TypeError, LookupError, RecursionError, csv.Error, yaml.YAMLError) as error:
+        raise CheckpointError(
+            f"{file} is not the {file.name} of a run ({type(error).__name__}): {remedy}."
+        ) from error
+
+
+def read_config(file: Path, remedy: str) -> dict[str, Any]:
+    """Read all settings of a run.
+
+    Args:
+        file: Its config.yaml.
+        remedy: What to do where it is none.
+
+    Raises:
+        CheckpointError: It is none.
+    """
+    with reading(file, remedy):
+        settings = yaml.safe_load(file.read_text(encoding="utf-8"))
+        # YAML knows dates, bytes and sets, which no setting is.
+        plain: dict[str, Any] = json.loads(json.dumps(settings))
+        if not isinstance(plain, dict):
+            raise TypeError("no mapping")
+        return plain

@@ -1,9 +1,12 @@
 """Signals that ask a training to stop: it stops where it can go on later."""
 
+import os
 import signal
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from multiprocessing import parent_process
 from pathlib import Path
 from types import FrameType
 
@@ -11,8 +14,8 @@ GO_ON_LATER = 75
 """Exit code after SIGTERM and SIGUSR1: EX_TEMPFAIL of sysexits.h, "try again later"."""
 BY_HAND = 130
 """Exit code after Ctrl-C, as shells give it."""
-GRACE = 30
-"""Seconds by which loader processes outlive a SIGTERM."""
+_PAUSE = 1.0
+"""Seconds after which a loader process looks again whether its training lives."""
 _HEEDED = (signal.SIGTERM, signal.SIGUSR1, signal.SIGINT)
 
 
@@ -74,22 +77,37 @@ class StopRequest:
     def _take(self, signum: int, frame: FrameType | None) -> None:
         del frame
         again = self.signum == signal.SIGINT == signum
+        self.signum = self.signum or signum
         if not self.patient or again:
             raise Stopped(signum)
-        self.signum = self.signum or signum
+
+
+@contextmanager
+def held_signals() -> Iterator[None]:
+    """Hold signals back: from this thread within the block, from processes it starts for ever."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _HEEDED)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def outlive_signals() -> None:
-    """Let a loader process live while the training that it loads for saves its state.
+    """Let a loader process, from which signals are held back, end with its training alone.
 
     A terminal and a cluster send their signals to all processes at once, and a training whose
-    loaders die cannot end its step. SIGTERM, by which Python ends its processes too, is delayed.
+    loaders die cannot end its step. Python ends its processes by SIGTERM too.
     """
+    if sys.platform == "darwin":  # it does not say who has sent a signal
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGTERM])
+    else:
+        threading.Thread(target=_end_with_parent, name="loader-signals", daemon=True).start()
 
-    def delay(signum: int, frame: FrameType | None) -> None:
-        del signum, frame
-        signal.alarm(GRACE)
 
-    signal.signal(signal.SIGTERM, delay)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGUSR1, signal.SIG_IGN)
+def _end_with_parent() -> None:
+    parent = parent_process()
+    while parent is not None and os.getppid() == parent.pid:
+        came = signal.sigtimedwait([signal.SIGTERM], _PAUSE)
+        if came is not None and came.si_pid == parent.pid:
+            break
+    os._exit(0)

@@ -85,6 +85,15 @@ def test_a_loader_process_that_dies_is_named_with_its_image(fit: Command) -> Non
     assert "--data.loading.num_workers=0" in sentence
 
 
+def test_a_loader_process_that_dies_after_a_signal_is_taken_for_a_part_of_the_stop(
+    fit: Command,
+) -> None:
+    image = ("--trainer.callbacks.image=images/000007.png", "--trainer.callbacks.what=stop")
+    done = fit(f"{ADD}BadReader", *image, "--data.loading.num_workers=1", TRAIN)
+    assert done.returncode == 75, done.stderr
+    assert "m3net: stopped by SIGTERM and can go on: m3net fit --resume" in done.stderr
+
+
 def test_a_loader_process_that_hangs_is_named_with_its_image(fit: Command) -> None:
     image = ("--trainer.callbacks.image=images/000007.png", "--trainer.callbacks.what=hang")
     workers = ("--data.loading.num_workers=1", "--data.loading.timeout=4", TRAIN)

@@ -1,4 +1,4 @@
-"""Places that are lost while a network is trained: the photos, and the right to write."""
+"""Places that are lost while a network is trained: photos, the right to write, and room."""
 
 import shlex
 import shutil
@@ -11,6 +11,9 @@ from subprocess import CompletedProcess
 
 import pytest
 
+from m3net.resume import find_start
+from tests.kills.equality import differences
+
 Command = Callable[..., CompletedProcess[str]]
 
 WORDS = ("--trainer.max_epochs=300", "--model.network.backbone=test_resnet")
@@ -21,6 +24,11 @@ def is_allowed_to_mount() -> bool:
     if shutil.which("unshare") is None:
         return False
     return subprocess.run(["unshare", "--mount", "true"], capture_output=True).returncode == 0
+
+
+MOUNTS = pytest.mark.skipif(
+    not is_allowed_to_mount(), reason="needs the right to mount (root, Linux)"
+)
 
 
 def sentence_of(said: str) -> str:
@@ -62,7 +70,7 @@ def epochs_of(run: Path) -> int:
     return sum(bool(line.split(",")[place]) for line in lines[1:])
 
 
-@pytest.mark.skipif(not is_allowed_to_mount(), reason="needs the right to mount (root, Linux)")
+@MOUNTS
 def test_a_folder_that_turns_read_only_ends_the_training_in_words_and_keeps_its_checkpoint(
     process: Command, settings: Path, tmp_path: Path
 ) -> None:
@@ -83,3 +91,36 @@ def test_a_folder_that_turns_read_only_ends_the_training_in_words_and_keeps_its_
     epochs = f"--trainer.max_epochs={epochs_of(run) + 1}"
     gone_on = process("fit", "--resume", run, epochs, cwd=tmp_path)
     assert gone_on.returncode == 0, gone_on.stderr
+
+
+@MOUNTS
+def test_a_full_disk_ends_the_training_in_words_and_keeps_the_checkpoint_before(
+    m3net: Command, process: Command, settings: Path, tmp_path: Path
+) -> None:
+    words = ["fit", "--config", settings, "--trainer.max_epochs=3", WORDS[1]]
+    assert m3net(*words, "--runs", tmp_path / "whole").returncode == 0
+    whole = tmp_path / "whole" / "shop" / "0"
+    size = (whole / "checkpoints" / "last.ckpt").stat().st_size
+    disk = tmp_path / "disk"
+    disk.mkdir()
+
+    def mount(room: float, *options: str) -> None:
+        limit = ",".join([f"size={int(room * size)}", *options])
+        subprocess.run(["mount", "-t", "tmpfs", "-o", limit, "tmpfs", disk], check=True)
+
+    # The second epoch's last.ckpt is written while the first one's and best.ckpt are there.
+    mount(2.5)
+    try:
+        done = process(*words, "--runs", disk, cwd=tmp_path)
+        assert done.returncode == 2, done.stderr
+        assert ".ckpt: No space left on device. Free some space" in sentence_of(done.stderr)
+        run = disk / "shop" / "0"
+        assert not [*run.rglob(".*.part")]
+        start = find_start(run)
+        assert start.remark == "", "last.ckpt is whole"
+        assert (start.steps * 3, epochs_of(run)) == (find_start(whole).steps, 2)
+        mount(5, "remount")
+        assert m3net("fit", "--resume", run).returncode == 0
+        assert differences(whole, run) == []
+    finally:
+        subprocess.run(["umount", "--lazy", disk], check=True)

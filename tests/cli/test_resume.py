@@ -15,15 +15,21 @@ import pytest
 from tests.kills.equality import differences
 
 Command = Callable[..., CompletedProcess[str]]
+Refusal = Callable[[CompletedProcess[str]], str]
 ROOT = Path(__file__).parents[2]
 
 
 @pytest.mark.parametrize(
-    ("signame", "kills", "cases"),
-    [("SIGKILL", 3, ("within", "triplets_within")), ("SIGTERM", 1, ("within",))],
+    ("signals", "kills", "cases"),
+    [
+        (("SIGKILL",), 3, ("within", "triplets_within")),
+        (("SIGTERM", "SIGINT"), 3, ("starting",)),
+    ],
 )
-def test_killed_trainings_end_as_others(signame: str, kills: int, cases: tuple[str, ...]) -> None:
-    words = ["--kills", str(kills), "--signal", signame, "--case", *cases]
+def test_killed_trainings_end_as_others(
+    signals: tuple[str, ...], kills: int, cases: tuple[str, ...]
+) -> None:
+    words = ["--kills", str(kills), "--signal", *signals, "--case", *cases]
     done = subprocess.run(
         [sys.executable, "-m", "tests.kills", *words],
         cwd=ROOT,
@@ -64,20 +70,6 @@ def children(pid: int) -> list[int]:
     return [int(one) for one in found if b"m3net" in Path(f"/proc/{one}/cmdline").read_bytes()]
 
 
-def test_a_full_disk_ends_a_training_in_words_and_leaves_nothing_half_written(
-    settings: Path, tmp_path: Path
-) -> None:
-    # What a file system with a small quota says; the limit is above tables and below checkpoints.
-    words = f"ulimit -f 64; exec {sys.executable} -m m3net fit --config {settings}"
-    done = subprocess.run(
-        ["bash", "-c", f"{words} --runs {tmp_path}"], capture_output=True, text=True
-    )
-    assert done.returncode == 2
-    [sentence] = [line for line in done.stderr.splitlines() if line.startswith("m3net: ")]
-    assert "best.ckpt: File too large. Free some space" in sentence
-    assert list((tmp_path / "shop" / "0" / "checkpoints").iterdir()) == []
-
-
 def alike(one: Path, other: Path) -> bool:
     """Tell whether two runs have the same files: but for times and places, of the same bytes."""
     names, others = (
@@ -107,6 +99,28 @@ def test_a_training_stopped_in_its_test_goes_on_with_the_test(
     done = m3net("train", "--resume", run)
     assert done.returncode == 0, done.stderr
     assert alike(trained, run)
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("config.yaml", b"trainer: [1"),
+        ("config.yaml", b"trainer: \xff"),
+        ("config.yaml", b"trainer: 2020-01-01"),
+        ("metrics.csv", b"epoch,step\n" + bytes(20) + b"\n"),
+        ("metrics.csv", b"epoch,step\n0,1,2\n"),
+        ("finished.json", b'{"command": "fit"'),
+    ],
+)
+def test_a_damaged_file_of_a_run_is_named_with_what_to_do(
+    m3net: Command, refusal: Refusal, own_run: Path, name: str, content: bytes
+) -> None:
+    file = own_run / name
+    file.unlink(missing_ok=True)
+    file.write_bytes(content)
+    sentence = refusal(m3net("fit", "--resume", own_run))
+    assert f"{file} is not the {name} of a run (" in sentence
+    assert file.read_bytes() == content
 
 
 def test_auto_starts_a_run_and_goes_on_with_it(

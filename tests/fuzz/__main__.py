@@ -1,7 +1,8 @@
 """`python -m tests.fuzz`: breaks files by chance and gives them to the readers.
 
 A reader may read what it is given or raise an `M3NetError` that names the file. Anything else ends
-the run with the seed of the case, whose file is kept. The same seed gives the same files.
+its cases: hypothesis looks for fewer changes with the same fault, the file is kept, and the words
+that repeat the case are said. The same seed gives the same files.
 """
 
 import argparse
@@ -9,6 +10,7 @@ import faulthandler
 import json
 import os
 import resource
+import shlex
 import shutil
 import signal
 import sys
@@ -16,55 +18,91 @@ import tempfile
 import time
 import traceback
 import warnings
-import zlib
+from collections import Counter
 from pathlib import Path
 
+from hypothesis import HealthCheck, Phase, given, seed, settings
+
 from m3net.errors import ConfigError, M3NetError
-from tests.fuzz.mutations import mutate
-from tests.fuzz.targets import Target, targets
+from tests.fuzz.strategies import broken
+from tests.fuzz.target import Target
+from tests.fuzz.targets import targets
 
 CASES = 205_000
+GROUP = 500
+"""Cases that one seed gives; hypothesis keeps all of a search in memory."""
 SECONDS = 30
 """A case that takes longer hangs."""
 MOST_MEMORY = 1.0
 """GiB by which the process may grow over a whole run."""
+_SEARCH = settings(
+    database=None,
+    deadline=None,
+    # Shrinking comes only after a failure.
+    phases=(Phase.generate, Phase.shrink),
+    report_multiple_bugs=False,
+    suppress_health_check=list(HealthCheck),
+)
 
 
 def main() -> int:
-    """Run all readers, or some."""
+    """Run all readers, or one."""
     parser = argparse.ArgumentParser(prog="python -m tests.fuzz", description=__doc__)
-    parser.add_argument("--cases", type=int, default=CASES, help="Of all readers together.")
-    parser.add_argument("--seed", type=int, default=0, help="Of the first case of each reader.")
-    parser.add_argument("--only", default="", help="Readers whose name holds this.")
-    given = parser.parse_args()
+    parser.add_argument("--cases", type=int, default=CASES, help="Of all readers, at least.")
+    parser.add_argument("--seed", type=int, default=0, help=f"Of the first {GROUP} of each reader.")
+    parser.add_argument("--only", help="Name of the one reader that is run.")
+    words = parser.parse_args()
     # What decoders say of each file would bury what went wrong.
     sys.stderr = os.fdopen(os.dup(2), "w")
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
     faulthandler.enable(sys.stderr)
     signal.signal(signal.SIGALRM, _hangs)
     with tempfile.TemporaryDirectory() as folder:
-        chosen = [own for own in targets(Path(folder)) if given.only in own.name]
+        chosen = [own for own in targets(Path(folder)) if words.only in (None, own.name)]
+        if not chosen:
+            parser.error(f"there is no reader {words.only!r}")
         whole = sum(own.share for own in chosen)
-        total = failed = 0.0
+        total: Counter[str] = Counter()
         for own in chosen:
-            number = max(given.cases * own.share // whole, 1)
-            done = fuzz(own, given.seed, number)
-            print(json.dumps({"reader": own.name, "seed": given.seed} | done), flush=True)
-            total += done["cases"]
-            failed += done["failed"]
-    print(json.dumps({"cases": int(total), "failed": int(failed)}))
-    return int(failed > 0)
+            start = time.monotonic()
+            done = fuzz(own, words.seed, words.cases * own.share // whole)
+            seconds = round(time.monotonic() - start, 1)
+            print(json.dumps({"reader": own.name} | done | {"seconds": seconds}), flush=True)
+            total += done
+    print(json.dumps({"cases": total["read"] + total["refused"], "failed": 0} | total))
+    return int(total["failed"] > 0)
 
 
-def fuzz(target: Target, seed: int, number: int) -> dict[str, float]:
-    """Give what became of some cases of one reader: read, refused, or failed, with a report."""
+def fuzz(target: Target, first: int, number: int) -> Counter[str]:
+    """Give one reader some broken files, until it fails, and count what became of them.
+
+    Args:
+        target: The reader.
+        first: Seed of the first group.
+        number: How many files; filled up to whole groups where it is more than one.
+    """
     whole = target.file.read_bytes() if target.file.exists() else None
-    before, start = _gibibytes(), time.monotonic()
-    counts = {"cases": number, "read": 0, "refused": 0, "failed": 0}
-    for case in range(seed, seed + number):
-        content = mutate(target.corpus, zlib.crc32(target.name.encode()) * 2**32 + case)
+    before, counts = _gibibytes(), Counter(read=0, refused=0, failed=0)
+
+    def check(content: bytes) -> None:
         target.file.write_bytes(target.repair(content))
-        counts[judge(target, case)] += 1
+        counts[judge(target)] += 1
+
+    size = min(GROUP, number)
+    search = settings(_SEARCH, max_examples=size)(given(broken(target.corpus))(check))
+    for own in range(first, first - (-number // GROUP)):
+        try:
+            seed(f"{target.name}, {own}")(search)()
+        except KeyboardInterrupt:
+            raise
+        except BaseException:  # noqa: BLE001 - whatever it is, it is what is looked for
+            counts["failed"] += 1
+            # The file that hypothesis has tried last has the fewest changes.
+            kept = shutil.copy(target.file, tempfile.mkdtemp(prefix="m3net-fuzz-"))
+            words = f"--only {shlex.quote(target.name)} --seed {own} --cases {size}"
+            traceback.print_exc()
+            sys.stderr.write(f"The file is {kept}. Again: python -m tests.fuzz {words}\n")
+            break
     if whole is None:
         target.file.unlink()
     else:
@@ -73,12 +111,11 @@ def fuzz(target: Target, seed: int, number: int) -> dict[str, float]:
     if grown > MOST_MEMORY:
         sys.stderr.write(f"{target.name}: memory grew by {grown:.2f} GiB\n")
         counts["failed"] += 1
-    about = {"gib": round(grown, 2), "seconds": round(time.monotonic() - start, 1)}
-    return counts | about
+    return counts
 
 
-def judge(target: Target, case: int) -> str:
-    """Read one file and say how that ended."""
+def judge(target: Target) -> str:
+    """Read the file and say whether it was "read" or "refused"; raise whatever else came."""
     signal.alarm(SECONDS)
     try:
         with warnings.catch_warnings():
@@ -87,21 +124,12 @@ def judge(target: Target, case: int) -> str:
     except M3NetError as error:
         # Of files that contradict one another, it may be the other one.
         named = str(target.file.parent) in str(error) or isinstance(error, ConfigError)
-        if named and "\n" not in str(error):
-            return "refused"
-        return _report(target, case, f"the error does not name the file: {error}")
-    except BaseException:  # noqa: BLE001 - whatever else it is, it is what is looked for
-        return _report(target, case, traceback.format_exc())
+        if not named or "\n" in str(error):
+            raise AssertionError("the error does not name the file in one line") from error
+        return "refused"
     finally:
         signal.alarm(0)
     return "read"
-
-
-def _report(target: Target, case: int, text: str) -> str:
-    kept = Path(tempfile.gettempdir(), f"m3net-fuzz-{case}-{target.file.name}")
-    shutil.copy(target.file, kept)
-    sys.stderr.write(f"{target.name}, seed {case}, file {kept}:\n{text}\n")
-    return "failed"
 
 
 def _hangs(signum: int, frame: object) -> None:

@@ -2,9 +2,7 @@
 
 import io
 import zlib
-from collections.abc import Callable, Sequence
 from contextlib import redirect_stderr
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -19,11 +17,15 @@ from m3net.data.annotations import deepfashion as deepfashion_reader
 from m3net.data.annotations import deepfashion_tables, fashionai, index_files
 from m3net.data.annotations.catalogue import CatalogueColumns, read_catalogue
 from m3net.data.annotations.findings import Findings
-from m3net.data.photos.reader import read_image
+from m3net.data.photos.journal import Journal
+from m3net.data.photos.reader import list_images, read_image
 from m3net.embeddings.files import read_embeddings
 from m3net.errors import ConfigError
+from m3net.sweep.file import read_sweep
 from tests.fake import darn, deepfashion
 from tests.fake import fashionai as fake_fashionai
+from tests.fuzz.run_files import run_folder
+from tests.fuzz.target import Target, one_file
 
 MOST_PIXELS = 4_000_000
 CATALOGUE = (
@@ -31,28 +33,7 @@ CATALOGUE = (
     "a.jpg,train,,p1,long,\nb/ø.jpg,val,query,p2,short|wide,round\n"
     '"c, d.jpg",test,both,p3,"lo""ng",shirt\ne.png,train,gallery,p4,,round\n'
 )
-CONFIGS = Path(__file__).parents[2] / "configs" / "compare"
-
-
-@dataclass(frozen=True)
-class Target:
-    """One reader.
-
-    Attributes:
-        name: What it reads.
-        share: Of a thousand cases, how many are its.
-        file: What is broken; other files beside it are whole.
-        corpus: Whole contents of the file.
-        read: Reads it.
-        repair: Makes sums right that would have a reader stop before it has read much.
-    """
-
-    name: str
-    share: int
-    file: Path
-    corpus: Sequence[bytes]
-    read: Callable[[Path], object]
-    repair: Callable[[bytes], bytes] = bytes
+CONFIGS = Path(__file__).parents[2] / "configs"
 
 
 def with_sums(png: bytes) -> bytes:
@@ -76,7 +57,8 @@ def targets(folder: Path) -> list[Target]:
         *_index_files(folder),
         *_fashionai(folder),
         *_deepfashion(folder),
-        _comparison_config(folder),
+        *_lists(folder),
+        *run_folder(folder / "run"),
     ]
 
 
@@ -188,9 +170,9 @@ def _index_files(folder: Path) -> list[Target]:
     names = root / "names.json"
     known = b'{"clothes length": ["a", "b", "c", "d", "e", "f", "g"]}'
     return [
-        _one("DARN, FashionAI: filenames", 30, root / "filenames_train.txt", train),
-        _one("DARN, FashionAI: labels", 30, root / "label_train.txt", train),
-        _one("DARN, FashionAI: queries", 30, root / "query_test.txt", test),
+        one_file("DARN, FashionAI: filenames", 30, root / "filenames_train.txt", train),
+        one_file("DARN, FashionAI: labels", 30, root / "label_train.txt", train),
+        one_file("DARN, FashionAI: queries", 30, root / "query_test.txt", test),
         Target("DARN: names.json", 20, names, [known], darn_reader.read_names),
     ]
 
@@ -203,7 +185,7 @@ def _fashionai(folder: Path) -> list[Target]:
     def read(_: Path) -> None:
         fashionai.read_raw(root, found, "keep", Findings())
 
-    return [_one("FashionAI: label.csv", 40, root / found[0] / fashionai.LABEL_FILE, read)]
+    return [one_file("FashionAI: label.csv", 40, root / found[0] / fashionai.LABEL_FILE, read)]
 
 
 def _deepfashion(folder: Path) -> list[Target]:
@@ -213,31 +195,31 @@ def _deepfashion(folder: Path) -> list[Target]:
     classes = deepfashion_reader.read_classes(own["list_attr_cloth.txt"], Findings())
     paths = (root / "filenames_test.txt").read_text(encoding="utf-8").split()
     return [
-        _one(
+        one_file(
             "DeepFashion: attributes",
             10,
             own["list_attr_cloth.txt"],
             lambda file: deepfashion_reader.read_classes(file, Findings()),
         ),
-        _one(
+        one_file(
             "DeepFashion: matrix",
             30,
             own["list_attr_img.txt"],
             lambda _: deepfashion_reader.read_all(root, classes, Findings()),
         ),
-        _one(
+        one_file(
             "DeepFashion: labels",
             30,
             own["label_test.txt"],
             lambda _: deepfashion_reader.read_labels(root, "test", classes, Findings()),
         ),
-        _one(
+        one_file(
             "DeepFashion: partition",
             20,
             own["list_eval_partition.txt"],
             lambda _: deepfashion_tables.read_partition(root, Findings()),
         ),
-        _one(
+        one_file(
             "DeepFashion: boxes",
             15,
             own["list_bbox.txt"],
@@ -246,8 +228,12 @@ def _deepfashion(folder: Path) -> list[Target]:
     ]
 
 
-def _comparison_config(folder: Path) -> Target:
-    def read(file: Path) -> None:
+def _lists(folder: Path) -> list[Target]:
+    journal = b'{"journal": "photos"}\n["a.jpg", 3, 4]\n["b/\xc3\xb8.jpg", 5]\n'
+    configs = [sorted((CONFIGS / name).glob("*.yaml")) for name in ("compare", "sweep")]
+    compared, swept = ([file.read_bytes() for file in files] for files in configs)
+
+    def compare(file: Path) -> None:
         parser = _parser()
         try:
             with redirect_stderr(io.StringIO()):
@@ -258,9 +244,15 @@ def _comparison_config(folder: Path) -> Target:
             raise ConfigError(f"{file}: refused") from stop
         _comparison(parser, config)
 
-    corpus = [file.read_bytes() for file in sorted(CONFIGS.glob("*.yaml"))]
-    return Target("compare: config", 5, folder / "compare.yaml", corpus, read)
-
-
-def _one(name: str, share: int, file: Path, read: Callable[[Path], object]) -> Target:
-    return Target(name, share, file, [file.read_bytes()], read)
+    return [
+        Target("compare: config", 5, folder / "compare.yaml", compared, compare),
+        Target("sweep: file", 20, folder / "sweep.yaml", swept, read_sweep),
+        Target("predict: list", 10, folder / "list.txt", [b"a.jpg\nb/c d.jpg\n"], list_images),
+        Target(
+            "prepare: journal",
+            20,
+            folder / "journal",
+            [journal],
+            lambda file: Journal(file, "photos").__exit__(None, None, None),
+        ),
+    ]

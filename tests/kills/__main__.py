@@ -1,6 +1,6 @@
 """Kill trainings at random, let them go on, and compare them with ones that nobody stopped.
 
-`python -m tests.kills [--kills 24] [--seed 0] [--case NAME ...] [--signal SIGTERM]`
+`python -m tests.kills [--kills 24] [--seed 0] [--case NAME ...] [--signal NAME ...]`
 """
 
 import argparse
@@ -15,7 +15,7 @@ from pathlib import Path
 
 import lightning  # noqa: F401 - before any other library; see tests/conftest.py
 
-from tests.kills.cases import CASES, prepare, words_of
+from tests.kills.cases import CASES, STARTING, prepare, words_of
 from tests.kills.equality import differences
 from tests.kills.processes import Training, start
 
@@ -55,6 +55,13 @@ def wait_for_writing(training: Training, folder: Path, chance: random.Random) ->
         time.sleep(chance.random() * 0.002)
 
 
+def wait_for_start_of_loaders(training: Training, chance: random.Random) -> None:
+    """Wait until one of the first loader processes, two to train and two to validate, starts."""
+    number = chance.randrange(1, 5)
+    if training.wait_for(lambda: training.loaders() >= number):
+        time.sleep(chance.random() * 0.6)
+
+
 def kill_one(
     case: str, folder: Path, whole: tuple[Path, float], chance: random.Random, signame: str
 ) -> tuple[int, str]:
@@ -72,16 +79,20 @@ def kill_one(
         training = start(words, folder / f"{case}-{number}.log")
         writing = chance.random() < 0.4
         training.wait_for((run / "config.yaml").exists)
-        if writing:
+        if case == STARTING:
+            wait_for_start_of_loaders(training, chance)
+        elif writing:
             wait_for_writing(training, run / "checkpoints", chance)
         else:
             time.sleep(chance.random() * (whole[1] + SPARE))
         training.send(signal.Signals[signame])
         code = training.wait()
+        training.wait_for_loaders_to_end()
         if code not in (CODES[signame], 0):
             sys.exit(f"{training.log.read_text()}\n{case} was not stopped but ended: {code}")
         kills += code == CODES[signame]
         moment = "while a checkpoint was written" if writing else "at a moment"
+        moment = "while loaders started" if case == STARTING else moment
         parts = " and ".join(part.name for part in run.rglob(".*.part"))
         last = "with" if (run / "checkpoints" / "last.ckpt").exists() else "before any"
         left = f", leaving {parts}" if parts else ""
@@ -104,7 +115,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--kills", type=int, default=24)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--signal", default="SIGKILL", choices=[*CODES])
+    parser.add_argument("--signal", nargs="+", default=["SIGKILL"], choices=[*CODES])
     parser.add_argument("--case", nargs="+", default=list(CASES), choices=list(CASES))
     given = parser.parse_args()
     from m3net import cli  # noqa: F401 - so that each process has it
@@ -116,18 +127,19 @@ def main() -> None:
         kills, start_of_all = 0, time.monotonic()
         for number in count():
             case = given.case[number % len(given.case)]
+            signame = given.signal[number % len(given.signal)]
             if case not in wholes:
                 wholes[case] = uninterrupted(case, folder)
             seed = f"{given.seed}-{number}"
-            own, story = kill_one(case, folder, wholes[case], random.Random(seed), given.signal)
+            own, story = kill_one(case, folder, wholes[case], random.Random(seed), signame)
             kills += own
-            print(f"{kills}/{given.kills} {case}, seed {seed}, {story}", flush=True)
+            print(f"{kills}/{given.kills} {signame}, {case}, seed {seed}, {story}", flush=True)
             if kills >= given.kills:
                 break
     took = (time.monotonic() - start_of_all) / 60
     print(
-        f"{kills} {given.signal}, {number + 1} trainings of {len(wholes)} kinds, {took:.0f} min: "
-        "all ended bit for bit as without"
+        f"{kills} {' and '.join(given.signal)}, {number + 1} trainings of {len(wholes)} kinds, "
+        f"{took:.0f} min: all ended bit for bit as without"
     )
 
 

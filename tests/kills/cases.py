@@ -46,6 +46,8 @@ trainer:
 """
 MODELS = ("asen", "asen_pp", "asen_v2", "m3net", "m3net_a", "m3net_c", "m3net_plus", "modc")
 WITHIN = "--last_every_n_steps=2"
+STARTING = "starting"
+"""The case that is stopped while loader processes start."""
 _WORKERS = "--data.init_args.loading.num_workers=2"
 _PLUS = ("model/m3net_plus.yaml", "small")
 CASES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
@@ -68,6 +70,7 @@ CASES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
         ("model/m3net_c.yaml", "small"),
         ("--data.init_args.loading.augmentation=strong", "--trainer.accumulate_grad_batches=2"),
     ),
+    STARTING: (_PLUS, (_WORKERS, WITHIN, "--trainer.callbacks+=tests.faults.SlowLoaders")),
 }
 """For each name the config files and further words."""
 

@@ -6,6 +6,7 @@ import sys
 import time
 import traceback
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,6 +34,19 @@ class Training:
             os.kill(self.pid, signum)
         else:
             os.killpg(self.pid, signum)
+
+    def loaders(self) -> int:
+        """Count the loader processes."""
+        return len(Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split())
+
+    def wait_for_loaders_to_end(self, seconds: float = 20) -> None:
+        """Wait until no process of a training that has ended is left."""
+        end = time.monotonic() + seconds
+        with suppress(ProcessLookupError):
+            while time.monotonic() < end:
+                os.killpg(self.pid, 0)
+                time.sleep(0.01)
+            raise TimeoutError(f"{self.log}: loader processes have outlived their training")
 
     def wait(self, seconds: float = 300) -> int:
         """Give the exit code, -9 after a kill."""

@@ -186,6 +186,7 @@ class M3NetCLI(LightningCLI):
 
         Raises:
             TrainingError: The device has too little memory, or a loader process died or hangs.
+            Stopped: It died when a signal had asked to stop.
         """
         try:
             super()._run_subcommand(subcommand)
@@ -193,6 +194,8 @@ class M3NetCLI(LightningCLI):
             own = failure(error, self.datamodule.loading, loaders_of(self.trainer))
             if own is None:
                 raise
+            # What was sent to end the training may have ended a loader process.
+            self._request.follow()
             raise own from error
 
     def before_train(self) -> None:

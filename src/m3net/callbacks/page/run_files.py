@@ -1,14 +1,19 @@
 """What the files of a run folder say; nothing is computed anew."""
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pandas as pd
-import yaml
 
 from m3net.errors import CheckpointError
+from m3net.runs import read_config, reading
+
+Contents = TypeVar("Contents")
+
+_REMEDY = "restore it, or leave the run out"
 
 
 @dataclass(frozen=True)
@@ -46,15 +51,19 @@ def read_run(folder: Path) -> RunFiles:
     """
     names = ("config.yaml", "metrics.json", "metrics.csv", "test/scores.csv")
     config, summary, curves, scores = (folder / name for name in names)
-    text = config.read_text(encoding="utf-8") if config.is_file() else ""
     return RunFiles(
         folder=folder,
-        config=yaml.safe_load(text) if text else None,
-        text=text,
-        summary=json.loads(summary.read_text(encoding="utf-8")) if summary.is_file() else None,
-        curves=pd.read_csv(curves) if curves.is_file() else None,
-        scores=read_scores(scores) if scores.is_file() else None,
+        config=read_config(config, _REMEDY) if config.is_file() else None,
+        text=config.read_text(encoding="utf-8") if config.is_file() else "",
+        summary=_read(summary, lambda file: json.loads(file.read_text(encoding="utf-8"))),
+        curves=_read(curves, pd.read_csv),
+        scores=_read(scores, read_scores),
     )
+
+
+def _read(file: Path, parse: Callable[[Path], Contents]) -> Contents | None:
+    with reading(file, _REMEDY):
+        return parse(file) if file.is_file() else None
 
 
 def read_tested_run(folder: Path) -> RunFiles:

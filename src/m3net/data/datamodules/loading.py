@@ -20,7 +20,7 @@ from m3net.data.samplers import Sampling
 from m3net.data.transforms import Augmentation, Resize, Transform
 from m3net.errors import ConfigError
 from m3net.protocol import Protocol
-from m3net.stopping import outlive_signals
+from m3net.stopping import held_signals, outlive_signals
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,16 @@ class LoadingConfig:
         check_max_pixels(self.max_pixels)
 
 
-class TrainLoader(DataLoader[Batch]):
+class Loader(DataLoader[Batch]):
+    """A loader whose processes outlive signals, from their very start."""
+
+    def __iter__(self) -> Iterator[Batch]:  # type: ignore[override]  # as torch's own users see it
+        """Go through all batches; the first time this starts the processes."""
+        with held_signals():
+            return super().__iter__()
+
+
+class TrainLoader(Loader):
     """A loader whose epochs start when their first batch is asked for, and not before.
 
     Lightning asks for an iterator while it builds the optimizer, long before it says which epoch
@@ -141,7 +150,7 @@ class BaseDataModule(L.LightningDataModule):
         self,
         dataset: RetrievalDataset,
         sampler: Sampler[int] | Sampler[tuple[int, int]],
-        kind: type[DataLoader[Batch]] = DataLoader,
+        kind: type[Loader] = Loader,
     ) -> DataLoader[Batch]:
         """Give a loader with the configured batch size and workers.
 
