@@ -5,6 +5,7 @@ from math import ceil
 from typing import get_args
 
 from m3net.metrics.images import Images
+from m3net.metrics.ranking.device import DeviceRanking, Scores, is_available
 from m3net.metrics.ranking.fast import SCORES_AT_ONCE, FastRanking
 from m3net.metrics.ranking.plain import rank_plainly
 from m3net.metrics.ranking.threads import map_in_threads, num_threads
@@ -12,7 +13,7 @@ from m3net.metrics.results import CUTOFFS, QueryResults
 from m3net.protocol import Protocol
 
 MEMORY_LIMIT = 2**27
-_DEVICE_SCORES = 2**24
+_DEVICE_SCORES = 2**26
 """Scores that other devices than the CPU order at once, in about 0.7 GiB: fewer leave them idle."""
 
 _MOST_IMAGES = 1024  # more make the product no faster
@@ -30,6 +31,7 @@ def rank(
     top_k: int = 0,
     block_size: int | None = None,
     memory_limit: int = MEMORY_LIMIT,
+    scores: Scores = "exact",
 ) -> QueryResults:
     """Rank the gallery for each image that asks and say how well.
 
@@ -53,6 +55,9 @@ def rank(
             as many as `memory_limit` allows.
         memory_limit: Bytes that scores and orders of a block may take, on the CPU; other devices
             take about 0.7 GiB. Embeddings that hardly differ take the gallery's in float64 as well.
+        scores: "exact" ones, or those of a product in TF32, on a CUDA device: faster, but factors
+            lose all but 10 bits behind the point, so that images whose scores differ by less than
+            about a thousandth may change places, and another block size gives other last bits.
 
     Raises:
         M3NetError: An embedding is not finite; names the images.
@@ -87,15 +92,21 @@ def rank(
         gallery = gallery.select(gallery.index.argsort())
     gallery, longest = gallery.scorable()
     queries, _ = queries.scorable()
+    device = gallery.embeddings.device
+    if scores == "tf32" and not is_available(device):
+        raise ValueError(f'scores="tf32" needs a CUDA device and Triton, not {device}')
     on_cpu = gallery.embeddings.device.type == "cpu"
     threads, fitting = _threads_and_block(len(queries), len(gallery), memory_limit)
     if not on_cpu:
         fitting = max(_DEVICE_SCORES // max(len(gallery), 1), 1)
+    if is_available(device) and len(queries) and len(gallery):
+        ranking = DeviceRanking(queries, gallery, protocol, cutoffs, top_k, scores)
+        return ranking.rank(block_size or fitting)
     blocks = queries.split(max(ceil(len(queries) / (block_size or fitting)), 1))
     ranked: Iterable[Iterable[QueryResults]]
     if on_cpu and len(gallery):
-        ranking = FastRanking(gallery, longest, protocol, cutoffs, top_k)
-        ranked = map_in_threads(ranking.rank, blocks, threads)
+        fast = FastRanking(gallery, longest, protocol, cutoffs, top_k)
+        ranked = map_in_threads(fast.rank, blocks, threads)
     else:
         wide = gallery.double()
         ranked = (rank_plainly(block, wide, protocol, cutoffs, top_k) for block in blocks)
