@@ -27,7 +27,8 @@ LONGEST = 64
 """Where more relevant images than these fall into one bin, a row is ranked plainly."""
 
 _MARGIN = 256  # gallery images in one bin with the last of a list
-_PROGRAMS_EACH, _WARPS = 8, 4  # side by side on a multiprocessor; of each
+_PROGRAMS_EACH = 16  # for each multiprocessor; more than it runs at once, as rows differ in time
+_WARPS = 4
 _ALIGNED = 32
 _TILE, _NODES = 1024, 256  # gallery images, and relevant ones, that a program takes at once
 
@@ -138,7 +139,7 @@ class DeviceRanking:
             scores: (q, G or more) float32, contiguous; is overwritten.
             first: The first of the q images.
         """
-        from m3net.metrics.ranking.kernel import judge_rows
+        from m3net.metrics.ranking.kernels import judge_rows
 
         labels, (num_rows, pitch) = self.labels, scores.shape
         stride = self._stride(len(self.gallery))
@@ -177,7 +178,6 @@ class DeviceRanking:
             LONGEST=LONGEST,
             TILE=_TILE,
             NODES=_NODES,
-            STOP=9,
             num_warps=_WARPS,
         )
 
@@ -246,7 +246,7 @@ def _bounds(counts: Tensor) -> Tensor:
 
 
 def _num_programs(device: torch.device) -> int:
-    """Give how many programs run side by side."""
+    """Give how many programs share the rows of a block."""
     if device.type != "cuda":
         return 2  # the interpreter's
     return _PROGRAMS_EACH * torch.cuda.get_device_properties(device).multi_processor_count
