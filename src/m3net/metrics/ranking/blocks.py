@@ -88,20 +88,21 @@ def rank(
             f"top_k {top_k} at least 0"
         )
     _check_match(queries, gallery)
+    device = gallery.embeddings.device
+    on_device = is_available(device)
+    if scores == "tf32" and not on_device:
+        raise ValueError(f'scores="tf32" needs a CUDA device and Triton, not {device}')
+    if on_device and len(queries) and len(gallery):
+        ranking = DeviceRanking(queries, gallery, protocol, cutoffs, top_k, scores)
+        return ranking.rank(block_size or max(_DEVICE_SCORES // len(gallery), 1))
     if (gallery.index.diff() < 0).any():
         gallery = gallery.select(gallery.index.argsort())
     gallery, longest = gallery.scorable()
     queries, _ = queries.scorable()
-    device = gallery.embeddings.device
-    if scores == "tf32" and not is_available(device):
-        raise ValueError(f'scores="tf32" needs a CUDA device and Triton, not {device}')
-    on_cpu = gallery.embeddings.device.type == "cpu"
+    on_cpu = device.type == "cpu"
     threads, fitting = _threads_and_block(len(queries), len(gallery), memory_limit)
     if not on_cpu:
         fitting = max(_DEVICE_SCORES // max(len(gallery), 1), 1)
-    if is_available(device) and len(queries) and len(gallery):
-        ranking = DeviceRanking(queries, gallery, protocol, cutoffs, top_k, scores)
-        return ranking.rank(block_size or fitting)
     blocks = queries.split(max(ceil(len(queries) / (block_size or fitting)), 1))
     ranked: Iterable[Iterable[QueryResults]]
     if on_cpu and len(gallery):

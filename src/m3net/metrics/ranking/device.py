@@ -5,15 +5,14 @@ PyTorch on Linux.
 """
 
 from collections.abc import Sequence
-from dataclasses import fields, replace
 from importlib.util import find_spec
-from typing import Literal, NamedTuple
+from typing import Literal
 
 import torch
 from torch import Tensor
-from torch.nn.functional import pad
 
 from m3net.metrics.images import Images
+from m3net.metrics.ranking.labels import own_products, prepare
 from m3net.metrics.ranking.plain import exact_scores, judge_scores
 from m3net.metrics.results import QueryResults, metric_names
 from m3net.protocol import Protocol
@@ -50,36 +49,6 @@ def scores_of(queries: Tensor, gallery: Tensor, scores: Scores) -> Tensor:
         setting.fp32_precision = before
 
 
-class _Labels(NamedTuple):
-    """What Q images ask for of a gallery of G, in the form of the kernel.
-
-    Attributes:
-        rows: (labels,) int64, the image of each label.
-        classes: (labels,) int64.
-        bounds: (Q + 1,) int64, where the labels of each image begin.
-        members: (carried,) int64, the gallery images of each class, ascending.
-        class_bounds: (K + 1,) int64, where those of each class begin.
-        most: The most members of an image's classes together.
-    """
-
-    rows: Tensor
-    classes: Tensor
-    bounds: Tensor
-    members: Tensor
-    class_bounds: Tensor
-    most: int
-
-    @classmethod
-    def of(cls, asked: Tensor, carried: Tensor) -> "_Labels":
-        """Read targets: (Q, K) bool, (G, K) bool."""
-        rows, classes = asked.nonzero(as_tuple=True)
-        members = carried.T.nonzero()[:, 1].contiguous()
-        size = carried.sum(dim=0)
-        found = rows.new_zeros(len(asked)).index_add_(0, rows, size[classes])
-        most = int(found.max()) if len(found) else 0
-        return cls(rows, classes, _bounds(asked.sum(dim=1)), members, _bounds(size), most)
-
-
 class DeviceRanking:
     """Ranks one gallery for the images that ask."""
 
@@ -96,34 +65,33 @@ class DeviceRanking:
         """Prepare labels, and room for results.
 
         Args:
-            queries: Q images.
-            gallery: G images, sorted by index.
+            queries: Q images, at least one.
+            gallery: G images, at least one.
             protocol: What a query is.
             cutoffs: Numbers of ranks that count.
             top_k: How many of the best gallery images to keep for each query.
             scores: How they are computed.
             programs: So many images are judged side by side; None for as many as the device can.
+
+        Raises:
+            M3NetError: An embedding is not finite; names the images.
         """
-        self.queries, self.gallery, self.protocol = queries, gallery, protocol
-        self.cutoffs, self.top_k, self.scores = cutoffs, top_k, scores
-        # Rows of scores that begin at a multiple of 128 bytes are written and read faster.
-        padded = pad(gallery.embeddings, (0, 0, 0, -len(gallery) % _ALIGNED))
-        self.embeddings = padded.double() if scores == "exact" else padded
+        self.queries, self.gallery, self.labels, self.most = prepare(queries, gallery)
+        self.protocol, self.cutoffs, self.top_k, self.scores = protocol, cutoffs, top_k, scores
         device = self.device = gallery.index.device
         self.programs = programs or _num_programs(device)
-        self.labels = _Labels.of(queries.targets, gallery.targets)
-        group, self.by_group = gallery.group.sort(stable=True)
-        self.own = [torch.searchsorted(group, queries.group, right=end) for end in (False, True)]
-        self.limits = torch.tensor([len(gallery) + 1, *cutoffs], device=device)
+        self.embeddings = _padded(self.gallery.embeddings, scores)
+        self.by_group, self.own = own_products(self.queries, self.gallery)
+        self.limits = torch.tensor([len(gallery) + 1, *cutoffs]).to(device, non_blocking=True)
         num_images = len(queries)
         num_queries = len(self.labels.rows) if protocol == "multi" else num_images
-        self.num_relevant = torch.zeros(num_queries, dtype=torch.int64, device=device)
-        self.terms = torch.empty(
-            len(metric_names(cutoffs)), num_queries, dtype=torch.float64, device=device
-        )
+        names = metric_names(cutoffs)
+        # The kernel writes all of these three, and of lists what there is.
+        self.num_relevant = torch.empty(num_queries, dtype=torch.int64, device=device)
+        self.terms = torch.empty(len(names), num_queries, dtype=torch.float64, device=device)
+        self.skewed = torch.empty(num_images, dtype=torch.int32, device=device)
         self.columns = torch.full((num_images, top_k), -1, dtype=torch.int64, device=device)
         self.top_score = torch.full((num_images, top_k), -torch.inf, device=device)
-        self.skewed = torch.zeros(num_images, dtype=torch.int32, device=device)
 
     def rank(self, block_size: int) -> QueryResults:
         """Rank the gallery for so many images at once, and say what became of all queries."""
@@ -170,7 +138,7 @@ class DeviceRanking:
             self.columns[block],
             self.top_score[block],
             self.skewed[block],
-            labels.most,
+            self.most,
             MULTI=self.protocol == "multi",
             TOP=self.top_k,
             CANDIDATES=self.top_k + _MARGIN,
@@ -184,41 +152,52 @@ class DeviceRanking:
     def _stride(self, num_gallery: int) -> int:
         words = (num_gallery + 31) // 32
         size = BINS + 2 * (BINS // 32) + 2 * words + self.top_k + _MARGIN + 1
-        return (size + 5 * self.labels.most + 31) // 32 * 32
+        return (size + 5 * self.most + 31) // 32 * 32
 
     def _results(self) -> QueryResults:
         """Give what became of all queries."""
-        rows, labels = torch.arange(len(self.queries), device=self.device), self.labels
-        asked_class = torch.full_like(rows, -1)
+        rows: Tensor | slice = slice(None)
         if self.protocol == "multi":
-            rows, asked_class = labels.rows, labels.classes
-        columns = self.columns[rows]
-        is_listed = columns >= 0
-        carried = self.gallery.targets[columns] if len(self.gallery) else columns[..., None] > 0
-        if self.protocol == "multi":
-            relevant = carried.gather(2, asked_class[:, None, None].expand(*columns.shape, 1))[
-                ..., 0
-            ]
+            rows, asked_class = self.labels.rows, self.labels.classes
         else:
-            relevant = (carried & self.queries.targets[rows][:, None]).any(dim=2)
+            asked_class = torch.full_like(self.queries.index, -1)
+        columns, top_score = self.columns[rows], self.top_score[rows]
+        top_index, top_relevant = self._listed(columns, asked_class)
         names = metric_names(self.cutoffs)
         results = QueryResults(
             query_index=self.queries.index[rows],
             query_class=asked_class,
             num_relevant=self.num_relevant,
             terms=dict(zip(names, self.terms, strict=True)),
-            top_index=self.gallery.index[columns].masked_fill(~is_listed, -1),
-            top_score=self.top_score[rows],
-            top_relevant=relevant & is_listed,
+            top_index=top_index,
+            top_score=top_score,
+            top_relevant=top_relevant,
         )
         return self._with_skewed(results, rows)
 
-    def _with_skewed(self, results: QueryResults, rows: Tensor) -> QueryResults:
+    def _listed(self, columns: Tensor, asked_class: Tensor) -> tuple[Tensor, Tensor]:
+        """Give indices of listed images, and whether they are relevant: (Q, top_k) each.
+
+        Args:
+            columns: (Q, top_k) int64, places in the gallery; -1 where there are no more.
+            asked_class: (Q,) int64.
+        """
+        is_listed = columns >= 0
+        if self.top_k == 0:
+            return columns, is_listed
+        if self.protocol == "multi":
+            relevant = self.gallery.targets[columns, asked_class[:, None]]
+        else:
+            shared = self.gallery.targets[columns] & self.queries.targets[:, None]
+            relevant = shared.any(dim=2)
+        return self.gallery.index[columns].masked_fill(~is_listed, -1), relevant & is_listed
+
+    def _with_skewed(self, results: QueryResults, rows: Tensor | slice) -> QueryResults:
         """Rank plainly what the kernel left."""
         left = self.skewed.nonzero()[:, 0]
         if len(left) == 0:
             return results
-        block = max(2**24 // max(len(self.gallery), 1), 1)
+        block = max(2**24 // len(self.gallery), 1)
         parts: list[QueryResults] = []
         for own in torch.split(left, block):
             images = self.queries.select(own)
@@ -227,22 +206,20 @@ class DeviceRanking:
             parts += judge_scores(
                 scores, images, self.gallery, self.protocol, self.cutoffs, self.top_k
             )
-        plain = QueryResults.concatenate(parts)
         at = self.skewed[rows].nonzero()[:, 0]
-        columns = {
-            field.name: getattr(results, field.name).index_copy(0, at, getattr(plain, field.name))
-            for field in fields(QueryResults)
-            if field.name != "terms"
-        }
-        terms = {
-            name: own.index_copy(0, at, plain.terms[name]) for name, own in results.terms.items()
-        }
-        return replace(results, terms=terms, **columns)
+        return results.replace(at, QueryResults.concatenate(parts))
 
 
-def _bounds(counts: Tensor) -> Tensor:
-    """Give where parts of these sizes begin, and where the last ends: (n,) -> (n + 1,)."""
-    return pad(counts.cumsum(dim=0), (1, 0))
+def _padded(embeddings: Tensor, scores: Scores) -> Tensor:
+    """Give the gallery's embeddings as they are multiplied, with rows of 0 behind them.
+
+    Rows of scores that begin at a multiple of 128 bytes are written and read faster.
+    """
+    size, length = embeddings.shape
+    dtype = torch.float64 if scores == "exact" else torch.float32
+    padded = embeddings.new_zeros(size + -size % _ALIGNED, length, dtype=dtype)
+    padded[:size] = embeddings
+    return padded
 
 
 def _num_programs(device: torch.device) -> int:
