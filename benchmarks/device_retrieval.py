@@ -1,7 +1,7 @@
 """All retrieval metrics on a GPU beside the product of queries and gallery alone.
 
-Times are over that of the product in TF32, the fastest that keeps the range of float32. Lists are
-of 10 gallery images.
+Times are over that of the product in TF32, the fastest that keeps the range of float32. They are of
+rankings with exact scores and with those of a product in TF32; lists are of 10 gallery images.
 """
 
 import statistics
@@ -9,13 +9,16 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import fields
+from functools import partial
 from math import inf
+from typing import get_args
 
 import torch
 
 from benchmarks.__main__ import Figure
 from benchmarks.galleries import Task, deepfashion_tasks, fashionai_tasks
 from m3net.metrics import Images, QueryResults, rank
+from m3net.metrics.ranking.device import Scores
 from m3net.protocol import Protocol
 
 ROUNDS = 7
@@ -37,8 +40,8 @@ def _measure(name: str, tasks: Iterator[Task], protocol: Protocol) -> Iterator[F
     drawn = [task.draw() for task in tasks]
     pairs = [_on_device(*pair) for pair in drawn]
 
-    def ranked(top_k: int) -> list[QueryResults]:
-        return [rank(*pair, protocol=protocol, top_k=top_k) for pair in pairs]
+    def ranked(scores: Scores, top_k: int) -> list[QueryResults]:
+        return [rank(*pair, protocol=protocol, top_k=top_k, scores=scores) for pair in pairs]
 
     product = {
         "product_bf16": _product(pairs, torch.bfloat16),
@@ -49,16 +52,16 @@ def _measure(name: str, tasks: Iterator[Task], protocol: Protocol) -> Iterator[F
     yield Figure(f"device_retrieval.{name}_product_tf32_ms", 1000 * tf32)
     for step, multiply in product.items():
         yield Figure(f"device_retrieval.{name}_{step}_over_tf32", _median(multiply, ROUNDS) / tf32)
-    # What the user allows of TF32 must change nothing.
-    seconds = {
-        "rank": _median(lambda: ranked(0), ROUNDS, precision="high"),
-        "lists": _median(lambda: ranked(LISTED), ROUNDS, precision="high"),
-    }
-    for step, own in seconds.items():
-        target = "<=3" if step == "rank" else "-"
-        yield Figure(f"device_retrieval.{name}_{step}_over_tf32", own / tf32, target)
-    yield Figure(f"device_retrieval.{name}_extra_memory_mib", _extra_memory(lambda: ranked(0)))
-    found = ranked(LISTED)
+    for scores in get_args(Scores):
+        for step, top_k in (("rank", 0), ("lists", LISTED)):
+            # What the user allows of TF32 must change nothing of exact scores.
+            own = _median(partial(ranked, scores, top_k), ROUNDS, precision="high")
+            target = "<=3" if (step, scores) == ("rank", "tf32") else "-"
+            figure = f"device_retrieval.{name}_{step}_{scores}_over_tf32"
+            yield Figure(figure, own / tf32, target)
+        extra = _extra_memory(partial(ranked, scores, 0))
+        yield Figure(f"device_retrieval.{name}_extra_memory_{scores}_mib", extra)
+    found = ranked("exact", LISTED)
     # The smallest will do: on the CPU all take long.
     least = min(range(len(drawn)), key=lambda place: len(drawn[place][1]))
     on_cpu = rank(*drawn[least], protocol=protocol, top_k=LISTED)

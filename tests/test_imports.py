@@ -4,6 +4,7 @@ import ast
 import subprocess
 import sys
 from graphlib import TopologicalSorter
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -129,7 +130,10 @@ def test_nothing_is_called_utils() -> None:
 
 
 def test_each_module_can_be_the_first_to_be_imported() -> None:
+    # PyTorch brings Triton on Linux alone; who has no GPU never imports the kernels.
+    kernels = () if find_spec("triton") else ("m3net.metrics.ranking.kernels",)
+    modules = [module for module in FILES if not module.startswith(kernels)]
     done = subprocess.run(
-        [sys.executable, "-c", EACH_FIRST, *FILES], capture_output=True, text=True
+        [sys.executable, "-c", EACH_FIRST, *modules], capture_output=True, text=True
     )
     assert done.returncode == 0, done.stderr

@@ -47,6 +47,10 @@ class Images:
         products = [None] * parts if self.product is None else self.product.tensor_split(parts)
         return [Images(*part) for part in zip(*split, products, strict=True)]
 
+    def as_float32(self) -> "Images":
+        """Give the images with embeddings in float32, without their gradients."""
+        return replace(self, embeddings=self.embeddings.detach().float())
+
     def double(self) -> "Images":
         """Give the images with embeddings in float64."""
         return replace(self, embeddings=self.embeddings.double())
@@ -57,11 +61,10 @@ class Images:
         Raises:
             M3NetError: An inner product of embeddings is not finite; names the images.
         """
-        embeddings = self.embeddings.detach().float()
-        squares = squared_lengths(embeddings)
+        images = self.as_float32()
+        squares = squared_lengths(images.embeddings)
         check_finite(self.index, squares.isfinite())
-        longest = float(squares.max()) ** 0.5 if len(squares) else 0.0
-        return replace(self, embeddings=embeddings), longest
+        return images, float(squares.max()) ** 0.5 if len(squares) else 0.0
 
 
 def squared_lengths(embeddings: Tensor) -> Tensor:

@@ -76,6 +76,18 @@ class QueryResults:
         terms = {name: values[rows] for name, values in self.terms.items()}
         return QueryResults(terms=terms, **{name: getattr(self, name)[rows] for name in names})
 
+    def replace(self, rows: Tensor, others: "QueryResults") -> "QueryResults":
+        """Give the results with those of some queries, at int64 rows, replaced by others."""
+        names = [field.name for field in fields(self) if field.name != "terms"]
+        terms = {
+            name: values.index_copy(0, rows, others.terms[name])
+            for name, values in self.terms.items()
+        }
+        columns = {
+            name: getattr(self, name).index_copy(0, rows, getattr(others, name)) for name in names
+        }
+        return QueryResults(terms=terms, **columns)
+
     @classmethod
     def concatenate(cls, parts: Sequence["QueryResults"]) -> "QueryResults":
         """Join the results of several blocks of queries, which have the same metrics."""

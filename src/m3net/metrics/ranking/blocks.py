@@ -5,6 +5,7 @@ from math import ceil
 from typing import get_args
 
 from m3net.metrics.images import Images
+from m3net.metrics.ranking.device import DeviceRanking, Scores, is_available
 from m3net.metrics.ranking.fast import SCORES_AT_ONCE, FastRanking
 from m3net.metrics.ranking.plain import rank_plainly
 from m3net.metrics.ranking.threads import map_in_threads, num_threads
@@ -12,8 +13,11 @@ from m3net.metrics.results import CUTOFFS, QueryResults
 from m3net.protocol import Protocol
 
 MEMORY_LIMIT = 2**27
-_DEVICE_SCORES = 2**24
-"""Scores that other devices than the CPU order at once, in about 0.7 GiB: fewer leave them idle."""
+_SORTED_SCORES, _COUNTED_SCORES = 2**24, 2**26
+"""Scores that other devices than the CPU sort or count at once: fewer leave them idle.
+
+Sorts take about 0.7 GiB, counts of exact scores 0.9 GiB.
+"""
 
 _MOST_IMAGES = 1024  # more make the product no faster
 _FEWEST_IMAGES = 128  # fewer make it slower than another thread gains
@@ -30,6 +34,7 @@ def rank(
     top_k: int = 0,
     block_size: int | None = None,
     memory_limit: int = MEMORY_LIMIT,
+    scores: Scores = "exact",
 ) -> QueryResults:
     """Rank the gallery for each image that asks and say how well.
 
@@ -52,12 +57,16 @@ def rank(
         block_size: How many images are scored at once. Memory grows with block_size * G. None takes
             as many as `memory_limit` allows.
         memory_limit: Bytes that scores and orders of a block may take, on the CPU; other devices
-            take about 0.7 GiB. Embeddings that hardly differ take the gallery's in float64 as well.
+            take up to 0.9 GiB. Embeddings that hardly differ take the gallery's in float64 as well.
+        scores: "exact" ones, or on a CUDA device those of a product in TF32: faster, but factors
+            lose all but 10 bits behind the point, so that images whose scores differ by less than
+            about a thousandth may change places, and another block size gives other last bits.
 
     Raises:
         M3NetError: An embedding is not finite; names the images.
         ValueError: Queries and gallery differ in D or K, only one of them knows its products, a
-            size is too small, a cutoff is given twice, or there is no such protocol.
+            size is too small, a cutoff is given twice, there is no such protocol, or the device has
+            no scores in TF32.
 
     Example:
         >>> import torch
@@ -83,19 +92,26 @@ def rank(
             f"top_k {top_k} at least 0"
         )
     _check_match(queries, gallery)
+    device = gallery.embeddings.device
+    on_device = is_available(device)
+    if scores == "tf32" and not on_device:
+        raise ValueError(f'scores="tf32" needs a CUDA device and Triton, not {device}')
+    if on_device and len(queries) and len(gallery):
+        ranking = DeviceRanking(queries, gallery, protocol, cutoffs, top_k, scores)
+        return ranking.rank(block_size or max(_COUNTED_SCORES // len(gallery), 1))
     if (gallery.index.diff() < 0).any():
         gallery = gallery.select(gallery.index.argsort())
     gallery, longest = gallery.scorable()
     queries, _ = queries.scorable()
-    on_cpu = gallery.embeddings.device.type == "cpu"
+    on_cpu = device.type == "cpu"
     threads, fitting = _threads_and_block(len(queries), len(gallery), memory_limit)
     if not on_cpu:
-        fitting = max(_DEVICE_SCORES // max(len(gallery), 1), 1)
+        fitting = max(_SORTED_SCORES // max(len(gallery), 1), 1)
     blocks = queries.split(max(ceil(len(queries) / (block_size or fitting)), 1))
     ranked: Iterable[Iterable[QueryResults]]
     if on_cpu and len(gallery):
-        ranking = FastRanking(gallery, longest, protocol, cutoffs, top_k)
-        ranked = map_in_threads(ranking.rank, blocks, threads)
+        fast = FastRanking(gallery, longest, protocol, cutoffs, top_k)
+        ranked = map_in_threads(fast.rank, blocks, threads)
     else:
         wide = gallery.double()
         ranked = (rank_plainly(block, wide, protocol, cutoffs, top_k) for block in blocks)
