@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from multiprocessing import parent_process
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
 GO_ON_LATER = 75
 """Exit code after SIGTERM and SIGUSR1: EX_TEMPFAIL of sysexits.h, "try again later"."""
@@ -84,19 +85,33 @@ class StopRequest:
 
 @contextmanager
 def held_signals() -> Iterator[None]:
-    """Hold signals back: from this thread within the block, from processes it starts for ever."""
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, _HEEDED)
+    """Hold signals back: from this process within a block, from those it starts there for ever.
+
+    What a signal raises is lost in a process that is being started, and would end the new one too.
+    """
+    came: list[int] = []
+    before: dict[signal.Signals, Any] = {}
+    if threading.current_thread() is threading.main_thread():
+        before = {one: signal.getsignal(one) for one in _HEEDED}
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, _HEEDED)
     try:
+        for one in before:
+            # Another thread, which does not hold it back, may take a signal for this one.
+            signal.signal(one, lambda signum, _: came.append(signum))
         yield
     finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        for one, handler in before.items():
+            signal.signal(one, handler)
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        for signum in came:
+            signal.raise_signal(signum)
 
 
 def outlive_signals() -> None:
-    """Let a loader process, from which signals are held back, end with its training alone.
+    """Let a loader process, from which signals are held back, end with its parent alone.
 
     A terminal and a cluster send their signals to all processes at once, and a training whose
-    loaders die cannot end its step. Python ends its processes by SIGTERM too.
+    loaders die cannot end its step. Its parent ends a process by SIGTERM too.
     """
     if sys.platform == "darwin":  # it does not say who has sent a signal
         signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGTERM])

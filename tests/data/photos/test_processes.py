@@ -1,5 +1,8 @@
 import os
+import signal
 import time
+from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 import torch
@@ -48,3 +51,50 @@ def test_nobody_elses_chance_is_touched() -> None:
 def test_a_negative_number_of_processes() -> None:
     with pytest.raises(ConfigError, match="workers is -1"):
         list(map_in_order(refuse_40, [1], -1))
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGUSR1])
+def test_a_process_that_hangs_ends_with_its_parent_and_not_before(
+    tmp_path: Path, how: signal.Signals
+) -> None:
+    """By SIGUSR1 the parent is told to end it as Python does, and lives on."""
+    note = tmp_path / "pid"
+
+    def hang(_: int) -> None:
+        note.write_text(str(os.getpid()))
+        time.sleep(1000)
+
+    parent = os.fork()
+    if parent == 0:
+        signal.signal(signal.SIGUSR1, lambda *_: os.kill(int(note.read_text()), signal.SIGTERM))
+        try:
+            next(map_in_order(hang, [1], 1))
+        finally:
+            os._exit(1)
+    try:
+        wait_until(lambda: note.exists() and note.read_text() != "")
+        hanging = int(note.read_text())
+        for signum in (signal.SIGTERM, signal.SIGINT):
+            os.kill(hanging, signum)
+        time.sleep(0.1)
+        assert is_there(hanging)
+        os.kill(parent, how)
+        wait_until(lambda: not is_there(hanging))
+    finally:
+        os.kill(parent, signal.SIGKILL)
+        os.waitpid(parent, 0)
+
+
+def is_there(pid: int) -> bool:
+    """Whether a process lives; one that nobody has asked how it ended does not."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().split()[2] != "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
+def wait_until(so: Callable[[], bool]) -> None:
+    end = time.monotonic() + 30
+    while not so():
+        assert time.monotonic() < end
+        time.sleep(0.01)

@@ -5,7 +5,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import cv2
 import lightning as L
 import torch
 from lightning.pytorch.overrides.distributed import UnrepeatedDistributedSampler
@@ -14,13 +13,13 @@ from torch.utils.data import DataLoader, DistributedSampler, Sampler
 from m3net.data.batch import Batch
 from m3net.data.dataset import Reader, RetrievalDataset
 from m3net.data.photos.content import MAX_PIXELS, check_max_pixels
+from m3net.data.photos.processes import Loader, set_up_process
 from m3net.data.photos.reader import FileReader
 from m3net.data.records import Records
 from m3net.data.samplers import Sampling
 from m3net.data.transforms import Augmentation, Resize, Transform
 from m3net.errors import ConfigError
 from m3net.protocol import Protocol
-from m3net.stopping import held_signals, outlive_signals
 
 
 @dataclass(frozen=True)
@@ -71,16 +70,7 @@ class LoadingConfig:
         check_max_pixels(self.max_pixels)
 
 
-class Loader(DataLoader[Batch]):
-    """A loader whose processes outlive signals, from their very start."""
-
-    def __iter__(self) -> Iterator[Batch]:  # type: ignore[override]  # as torch's own users see it
-        """Go through all batches; the first time this starts the processes."""
-        with held_signals():
-            return super().__iter__()
-
-
-class TrainLoader(Loader):
+class TrainLoader(Loader[Batch]):
     """A loader whose epochs start when their first batch is asked for, and not before.
 
     Lightning asks for an iterator while it builds the optimizer, long before it says which epoch
@@ -150,7 +140,7 @@ class BaseDataModule(L.LightningDataModule):
         self,
         dataset: RetrievalDataset,
         sampler: Sampler[int] | Sampler[tuple[int, int]],
-        kind: type[Loader] = Loader,
+        kind: type[Loader[Batch]] = Loader,
     ) -> DataLoader[Batch]:
         """Give a loader with the configured batch size and workers.
 
@@ -170,7 +160,7 @@ class BaseDataModule(L.LightningDataModule):
             persistent_workers=workers > 0,
             pin_memory=torch.cuda.is_available(),
             collate_fn=_as_it_is,
-            worker_init_fn=_set_up_worker,
+            worker_init_fn=set_up_process,
             # Loaders that start in another order, as where a training goes on, change no draw.
             generator=torch.Generator(),
         )
@@ -192,9 +182,3 @@ def check_size(split: str, records: Records, need: int, remedy: str) -> None:
 def _as_it_is(batch: Any) -> Any:  # noqa: ANN401 - torch expects a list of samples here
     """Leave what the data set gives: it makes whole batches."""
     return batch
-
-
-def _set_up_worker(_: int) -> None:
-    """Keep OpenCV from starting a thread per core in each worker, and signals from ending it."""
-    cv2.setNumThreads(0)
-    outlive_signals()

@@ -1,13 +1,14 @@
 """One function over many items in several processes."""
 
 from collections.abc import Callable, Iterator
-from typing import Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 import cv2
 import torch
 from torch.utils.data import DataLoader, Dataset
 
 from m3net.errors import ConfigError
+from m3net.stopping import held_signals, outlive_signals
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -46,12 +47,12 @@ def map_in_order(
     if workers < 0:
         raise ConfigError(f"workers is {workers}: set it to 0 or more.")
     # A loader is more than is needed, but it watches over its processes and is known to end them.
-    loader = DataLoader(
+    loader: Loader[Any] = Loader(
         _Results(function, items),
         batch_size=_BATCH,
         num_workers=workers,
         collate_fn=list,
-        worker_init_fn=_one_thread,
+        worker_init_fn=set_up_process,
         generator=torch.Generator(),  # nobody else's chance is touched
     )
     results = iter(loader)
@@ -84,6 +85,16 @@ class _Results(Dataset[Result], Generic[Item, Result]):
         return self.function(self.items[index])
 
 
-def _one_thread(_: int) -> None:
-    """Keep OpenCV from starting a thread per core in each process."""
+class Loader(DataLoader[Result]):
+    """A loader whose processes outlive signals, from their very start."""
+
+    def __iter__(self) -> Iterator[Result]:  # type: ignore[override]  # as torch's own users see it
+        """Go through all batches; the first time this starts the processes."""
+        with held_signals():
+            return super().__iter__()
+
+
+def set_up_process(_: int) -> None:
+    """Keep OpenCV from starting a thread per core in each process, and signals from ending it."""
     cv2.setNumThreads(0)
+    outlive_signals()
