@@ -4,6 +4,7 @@ import errno
 import json
 import os
 import re
+import resource
 import subprocess
 import sys
 from pathlib import Path
@@ -221,6 +222,24 @@ def test_a_full_disk_is_told_in_words(tmp_path: Path) -> None:
     logger.log_metrics({"loss": 1.0}, 0)
     with pytest.raises(OutputError, match=r"cannot write .*metrics.csv: No space left.*--resume"):
         logger.save()
+
+
+def test_rows_for_which_there_is_no_room_leave_nothing_behind(tmp_path: Path) -> None:
+    logger = RunCSVLogger(str(tmp_path))
+    logger.log_metrics({"loss": 0.25}, 0)
+    logger.save()
+    before = (tmp_path / "metrics.csv").read_bytes()
+    logger.log_metrics({"loss": 0.5}, 1)
+    unlimited = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (len(before) + 2, unlimited[1]))
+    try:
+        with pytest.raises(OutputError, match=r"metrics.csv: File too large. Free some space"):
+            logger.save()
+        assert (tmp_path / "metrics.csv").read_bytes() == before
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, unlimited)
+    logger.save()
+    assert [row["loss"] for row in read_rows(tmp_path / "metrics.csv")[1]] == ["0.25", "0.5"]
 
 
 def test_a_folder_that_must_not_be_written_to_is_told_in_words() -> None:

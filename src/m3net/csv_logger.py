@@ -1,6 +1,7 @@
 """Training curves in metrics.csv, which a training that goes on continues."""
 
 import csv
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -86,9 +87,7 @@ class RunCSVLogger(Logger):
             write_rows(self.file, sorted({*columns, *new}), old + self._rows)
         else:
             with writing(self.file):
-                with self.file.open("a", newline="", encoding="utf-8") as stream:
-                    csv.DictWriter(stream, columns).writerows(self._rows)
-                bring_to_disk(self.file)
+                _append(self.file, columns, self._rows)
         self._rows = []
 
     @rank_zero_only
@@ -126,6 +125,18 @@ def write_rows(file: Path, columns: list[str], rows: list[dict[str, Any]]) -> No
         writer = csv.DictWriter(stream, columns)
         writer.writeheader()
         writer.writerows(rows)
+
+
+def _append(file: Path, columns: list[str], rows: list[dict[str, Any]]) -> None:
+    """Write rows to the end of a file, or none where there is no room for all."""
+    size = file.stat().st_size
+    try:
+        with file.open("a", newline="", encoding="utf-8") as stream:
+            csv.DictWriter(stream, columns).writerows(rows)
+        bring_to_disk(file)
+    except OSError:
+        os.truncate(file, size)
+        raise
 
 
 def forget_rows(file: Path, steps: int) -> None:
