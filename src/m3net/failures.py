@@ -1,6 +1,7 @@
 """What torch says where memory ends or a loader process fails, in a sentence that helps."""
 
 import re
+import traceback
 from collections.abc import Iterable
 from typing import Any
 
@@ -17,7 +18,9 @@ _NO_MEMORY_OF_CPU = "DefaultCPUAllocator"
 
 
 def failure(
-    error: RuntimeError, loading: LoadingConfig, datasets: Iterable[RetrievalDataset]
+    error: RuntimeError | ConnectionResetError,
+    loading: LoadingConfig,
+    datasets: Iterable[RetrievalDataset],
 ) -> TrainingError | None:
     """Give the sentence for an error of torch; None for one that is none of these.
 
@@ -41,8 +44,8 @@ def failure(
             "--data.loading.timeout (0 waits for ever)."
         )
     died = _DIED.match(text)
-    if died:
-        pids = [int(pid) for pid in died[1].split(",")]
+    if died or _cut_off(error):
+        pids = [int(pid) for pid in died[1].split(",")] if died else None
         return TrainingError(
             f"a loader process died ({_said(text)}){_while_reading(datasets, pids)}: look at that "
             "file; where the system ends processes for want of memory, lower "
@@ -62,6 +65,14 @@ def loaders_of(trainer: L.Trainer) -> list[RetrievalDataset]:
     ]
     found = (getattr(loader, "dataset", None) for loader in loaders)
     return [own for own in found if isinstance(own, RetrievalDataset)]
+
+
+def _cut_off(error: Exception) -> bool:
+    """Say whether a loader process died while it handed over a batch."""
+    frames = traceback.extract_tb(error.__traceback__)
+    # Where torch takes what a process hands over; a reader's own error comes from elsewhere.
+    handing = any(frame.name == "_try_get_data" for frame in frames)
+    return isinstance(error, ConnectionResetError) and handing
 
 
 def _while_reading(datasets: Iterable[RetrievalDataset], pids: list[int] | None) -> str:

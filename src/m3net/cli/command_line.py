@@ -190,7 +190,7 @@ class M3NetCLI(LightningCLI):
         """
         try:
             super()._run_subcommand(subcommand)
-        except RuntimeError as error:
+        except (RuntimeError, ConnectionResetError) as error:
             own = failure(error, self.datamodule.loading, loaders_of(self.trainer))
             if own is None:
                 raise
