@@ -108,6 +108,7 @@ def test_full_balance_gives_positives_and_negatives_the_same_total_weight() -> N
 
 
 SIZES, SEVERAL = (3, 2, 4), (False, False, True)
+RAISED = torch.tensor([4.0, 0.5, 2.0, 3.0, 8.0, 5.0, 0.25, 1.0, 2.0])
 
 
 def draw_one_class(annotated_share: float) -> tuple[Tensor, Tensor, Tensor]:
@@ -129,12 +130,14 @@ def test_softmax_equals_a_loop_over_annotated_pairs_in_value_and_gradient(share:
         classes = attribute == ATTRIBUTE_OF_CLASS
         own, truth = logits[image, classes], targets[image, classes]
         if SEVERAL[attribute]:
-            chances = torch.where(truth, own.sigmoid(), 1 - own.sigmoid())
-            pairs.append(-chances.log().mean())
+            costs = torch.where(
+                truth, -RAISED[classes] * own.sigmoid().log(), -(-own).sigmoid().log()
+            )
+            pairs.append(costs.sum())
         else:
             pairs.append(own.exp().sum().log() - own[truth].sum())
     expected = torch.stack(pairs).mean()
-    value = SoftmaxClassificationLoss(SIZES, SEVERAL)(logits, targets, annotated)
+    value = SoftmaxClassificationLoss(SIZES, SEVERAL, RAISED)(logits, targets, annotated)
     torch.testing.assert_close(value, expected)
     gradients = [torch.autograd.grad(loss, logits)[0] for loss in (value, expected)]
     torch.testing.assert_close(*gradients)
@@ -142,12 +145,14 @@ def test_softmax_equals_a_loop_over_annotated_pairs_in_value_and_gradient(share:
 
 def test_softmax_by_hand() -> None:
     # Of the first attribute the class has 3 / (3 + 1) of the softmax. An image may carry both
-    # classes of the second, at odds of 3 and 1/3; the third attribute is not annotated.
+    # classes of the second, at odds of 3 and 1/3: it has the one, which counts twice, and not the
+    # other. The third attribute is not annotated.
     logits = torch.tensor([[3.0, 1.0, 3.0, 1 / 3, 9.0]]).log()
     targets = torch.tensor([[True, False, True, False, True]])
-    loss = SoftmaxClassificationLoss((2, 2, 1), (False, True, False))
+    weights = torch.tensor([9.0, 9.0, 2.0, 9.0, 9.0])
+    loss = SoftmaxClassificationLoss((2, 2, 1), (False, True, False), weights)
     value = loss(logits, targets, torch.tensor([[True, True, False]]))
-    torch.testing.assert_close(value, -torch.tensor(0.75).log())
+    torch.testing.assert_close(value, -(1 + 2 + 1) / 2 * torch.tensor(0.75).log())
     # Without the second attribute, or with another class of it, the rest counts alone.
     targets[0, 2] = False
     value = loss(logits, targets, torch.tensor([[True, False, False]]))
@@ -158,13 +163,15 @@ def test_softmax_is_that_of_torch_for_one_attribute() -> None:
     logits = torch.randn(5, 4, generator=torch.Generator().manual_seed(0))
     labels = torch.tensor([0, 3, 1, 1, 2])
     known = torch.ones(5, 1, dtype=torch.bool)
-    value = SoftmaxClassificationLoss((4,), (False,))(logits, F.one_hot(labels).bool(), known)
+    value = SoftmaxClassificationLoss((4,), (False,), torch.full((4,), 3.0))(
+        logits, F.one_hot(labels).bool(), known
+    )
     torch.testing.assert_close(value, F.cross_entropy(logits, labels))
 
 
 def test_softmax_gives_classes_of_unannotated_attributes_no_gradient() -> None:
     logits, targets, annotated = draw_one_class(0.5)
-    SoftmaxClassificationLoss(SIZES, SEVERAL)(logits, targets, annotated).backward()
+    SoftmaxClassificationLoss(SIZES, SEVERAL, RAISED)(logits, targets, annotated).backward()
     assert logits.grad is not None
     assert torch.equal(logits.grad != 0, annotated[:, ATTRIBUTE_OF_CLASS])
 
@@ -172,7 +179,9 @@ def test_softmax_gives_classes_of_unannotated_attributes_no_gradient() -> None:
 def test_softmax_of_nothing_annotated_is_a_zero_with_a_gradient() -> None:
     logits, targets, _ = draw_one_class(1.0)
     nothing = torch.zeros(6, 3, dtype=torch.bool)
-    value = SoftmaxClassificationLoss(SIZES, SEVERAL)(logits * 1e4, targets & False, nothing)
+    value = SoftmaxClassificationLoss(SIZES, SEVERAL, RAISED)(
+        logits * 1e4, targets & False, nothing
+    )
     value.backward()
     assert value.item() == 0
     assert logits.grad is not None
@@ -181,7 +190,7 @@ def test_softmax_of_nothing_annotated_is_a_zero_with_a_gradient() -> None:
 
 def test_softmax_computes_in_float32_under_autocast() -> None:
     logits, targets, annotated = draw_one_class(1.0)
-    loss, half = SoftmaxClassificationLoss(SIZES, SEVERAL), logits.detach().bfloat16()
+    loss, half = SoftmaxClassificationLoss(SIZES, SEVERAL, RAISED), logits.detach().bfloat16()
     with torch.autocast("cpu", dtype=torch.bfloat16):
         value = loss(half, targets, annotated)
     assert value.dtype == torch.float32

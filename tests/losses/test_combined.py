@@ -117,15 +117,18 @@ def test_log_weight_undoes_the_shift_of_the_trained_logit() -> None:
     assert logit.grad.item() == pytest.approx(0, abs=1e-6)
 
 
-def test_softmax_takes_the_place_of_the_binary_loss_and_needs_no_log_weight() -> None:
+def test_softmax_takes_the_place_of_the_binary_loss_and_weighs_where_it_has_to() -> None:
     batch = draw()
     terms = make(classification="softmax")(*batch)
-    alone = SoftmaxClassificationLoss((2, 3), (False, True))(batch[0], *batch[2:])
+    weights = positive_weights(POSITIVES, COUNTS, power=0.5, maximum=10.0)
+    alone = SoftmaxClassificationLoss((2, 3), (False, True), weights)(batch[0], *batch[2:])
     torch.testing.assert_close(terms["classification"], alone)
     others = make()(*batch)
     assert terms["classification"] != others["classification"]
     assert (terms["instance"], terms["center"]) == (others["instance"], others["center"])
-    assert torch.equal(make(classification="softmax").class_log_weight, torch.zeros(5))
+    # An image carries one class of the first attribute, and may carry several of the second.
+    expected = torch.cat([torch.zeros(2), weights[2:].log()])
+    assert torch.equal(make(classification="softmax").class_log_weight, expected)
 
 
 def test_softmax_is_least_where_posteriors_are_the_shares_of_the_classes() -> None:
@@ -134,7 +137,8 @@ def test_softmax_is_least_where_posteriors_are_the_shares_of_the_classes() -> No
     shares = torch.tensor([0.7, 0.3, 0.2, 0.5, 0.9])
     columns = [first, ~first, *(torch.arange(10) < count for count in (2, 5, 9))]
     loss = make(classification="softmax", instance_weight=0.0, center_weight=0.0)
-    logits = torch.cat([shares[:2].log(), shares[2:].logit()]).requires_grad_()
+    odds = torch.cat([shares[:2].log(), shares[2:].logit()])
+    logits = (odds + loss.class_log_weight).requires_grad_()
     targets, known = torch.stack(columns, dim=1), torch.ones(10, 2, dtype=torch.bool)
     loss(logits.expand(10, 5), torch.zeros(10, 5, 3), targets, known)["total"].backward()
     assert logits.grad is not None

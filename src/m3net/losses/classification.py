@@ -30,39 +30,54 @@ def positive_weights(positives: Tensor, annotated: Tensor, power: float, maximum
 
 
 class SoftmaxClassificationLoss(nn.Module):
-    """Cross-entropy over the classes of an attribute, where an image carries one of them.
+    """What it costs to tell the labels of an attribute: -log of their probability.
 
-    Classes then compete, as they do in the posterior that ranks. Attributes of which an image may
-    carry several take the binary loss without weights. The mean is that over the pairs of an image
-    and an attribute that the image is annotated for. Not the paper's.
+    Where an image carries one class of the attribute, that is the cross-entropy of a softmax:
+    classes compete, as they do in the posterior that ranks. Where it may carry several, it is the
+    sum of a binary cross-entropy for each class, positives weighted as in
+    `AttributeClassificationLoss`; their mean would count the less beside a softmax the more classes
+    there are. The loss is the mean over the pairs of an image and an attribute that the image is
+    annotated for. Not the paper's.
     """
 
     positive_weight: Tensor
 
-    def __init__(self, sizes: Sequence[int], multi_label: Sequence[bool]) -> None:
+    def __init__(
+        self, sizes: Sequence[int], multi_label: Sequence[bool], positive_weight: Tensor
+    ) -> None:
         """Fix the classes.
 
         Args:
             sizes: Number of classes of each attribute.
             multi_label: Whether an image may carry several classes of each attribute.
+            positive_weight: (M,) float32, as from `positive_weights`; not used of attributes of
+                which an image carries one class.
         """
         super().__init__()
         self.sizes, self.multi_label = list(sizes), list(multi_label)
-        self.register_buffer("positive_weight", torch.ones(sum(sizes)))
+        parts = torch.split(positive_weight.float(), self.sizes)
+        weights = [
+            part if several else torch.ones_like(part)
+            for part, several in zip(parts, multi_label, strict=True)
+        ]
+        self.register_buffer("positive_weight", torch.cat(weights))
 
     def forward(self, logits: Tensor, targets: Tensor, annotated: Tensor) -> Tensor:
         """Give the loss of a batch; see `AttributeClassificationLoss`."""
         parts = zip(
             torch.split(logits.float(), self.sizes, dim=1),
             torch.split(targets.float(), self.sizes, dim=1),
+            torch.split(self.positive_weight, self.sizes),
             annotated.unbind(dim=1),
             self.multi_label,
             strict=True,
         )
         total = logits.new_zeros((), dtype=torch.float32)
-        for own, target, known, several in parts:
+        for own, target, weight, known, several in parts:
             if several:
-                loss = F.binary_cross_entropy_with_logits(own, target, reduction="none").mean(dim=1)
+                loss = F.binary_cross_entropy_with_logits(
+                    own, target, pos_weight=weight, reduction="none"
+                ).sum(dim=1)
             else:
                 loss = F.cross_entropy(own, target, reduction="none")
             total = total + (loss * known).sum()

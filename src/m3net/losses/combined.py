@@ -77,7 +77,7 @@ class CombinedLoss(nn.Module):
         self.classification: AttributeClassificationLoss | SoftmaxClassificationLoss
         if config.classification == "softmax":
             sizes = attribute_of_class.bincount().tolist()
-            self.classification = SoftmaxClassificationLoss(sizes, multi_label)
+            self.classification = SoftmaxClassificationLoss(sizes, multi_label, weight)
         else:
             self.classification = AttributeClassificationLoss(attribute_of_class, weight)
         self.instance = ClassTripletLoss(config.margin)

@@ -26,7 +26,7 @@ class LossConfig:
             one softmax over the classes of an attribute, where an image carries one of them.
         balance_power: How strongly rare classes are raised in the classification loss: a
             positive weighs (negatives / positives) ** balance_power. 0 does not balance, 1 does
-            so fully; "binary" only.
+            so fully; with "softmax" only where an image may carry several classes.
         balance_maximum: The weight of a positive stays within 1 / balance_maximum and
             balance_maximum, at least 1.
         gather: In distributed training, compute the losses on the batches of all processes
