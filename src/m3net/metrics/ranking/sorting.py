@@ -12,7 +12,7 @@ from m3net.metrics.ranking.compiling import compiled
 _BITS = 11
 _DIGITS = 2**_BITS
 _PASSES = 3  # of eleven bits each, which 32 bits fit into
-_SIGN = np.uint32(2**31)
+_SIGN, _ONE = np.uint32(2**31), np.uint32(1)
 
 
 @compiled()
@@ -25,28 +25,38 @@ def sort_rows(keys: NDArray[np.int32]) -> NDArray[np.int32]:
     Returns:
         (g, G) int32, each row ascending.
     """
-    ordered, spare = keys.copy(), np.empty(keys.shape[1], dtype=np.int32)
-    ends = np.empty((_PASSES, _DIGITS), dtype=np.int64)
+    ordered, spare = np.empty_like(keys), np.empty(keys.shape[1], dtype=np.int32)
+    # Places without a sign: those below 0 would be looked for, and counted from the end.
+    places = np.empty((_PASSES, _DIGITS), dtype=np.uint32)
     for row in range(len(keys)):
-        ends[:] = 0
-        source, target = ordered[row], spare
+        places[:] = 0
+        source = keys[row]
         for key in source:
             for step in range(_PASSES):
-                ends[step, _digit(key, step)] += 1
+                places[step, _digit(key, step)] += _ONE
+        # An odd number of passes ends in the row of what is ordered.
+        target, other = ordered[row], spare
         for step in range(_PASSES):
-            start = 0
-            for digit in range(_DIGITS):
-                count = ends[step, digit]
-                ends[step, digit] = start
-                start += count
-            for key in source:
-                digit = _digit(key, step)
-                target[ends[step, digit]] = key
-                ends[step, digit] += 1
-            source, target = target, source
-        # An odd number of passes ends in the spare row.
-        ordered[row] = source
+            _move(source, places[step], step, target)
+            source = target
+            target, other = other, target
     return ordered
+
+
+@compiled()
+def _move(
+    source: NDArray[np.int32], places: NDArray[np.uint32], step: int, target: NDArray[np.int32]
+) -> None:
+    """Move keys to the order of one of their digits, of each of which there are so many."""
+    start = np.uint32(0)
+    for digit in range(_DIGITS):
+        count = places[digit]
+        places[digit] = start
+        start += count
+    for key in source:
+        digit = _digit(key, step)
+        target[places[digit]] = key
+        places[digit] += _ONE
 
 
 @compiled()
