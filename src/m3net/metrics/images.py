@@ -76,7 +76,10 @@ def squared_lengths(embeddings: Tensor) -> Tensor:
         # Threads of torch would spin beside those that numpy multiplies with.
         numbers = embeddings.numpy()
         return torch.from_numpy(np.einsum("nd,nd->n", numbers, numbers))
-    return torch.einsum("nd,nd->n", embeddings, embeddings)
+    # One kernel, where a product of each row with itself starts several.
+    # One kernel, where a product of each row with itself starts several.
+    length: Tensor = torch.linalg.vector_norm(embeddings, dim=1)
+    return length.square()
 
 
 def check_finite(index: Tensor, finite: Tensor) -> None:

@@ -5,6 +5,7 @@ PyTorch on Linux.
 """
 
 from collections.abc import Sequence
+from functools import cache
 from importlib.util import find_spec
 from typing import Literal
 
@@ -34,7 +35,7 @@ _TILE, _NODES = 1024, 256  # gallery images, and relevant ones, that a program t
 
 def is_available(device: torch.device) -> bool:
     """Say whether images on this device can be ranked by the kernel."""
-    return device.type == "cuda" and find_spec("triton") is not None
+    return device.type == "cuda" and _has_triton()
 
 
 def scores_of(queries: Tensor, gallery: Tensor, scores: Scores) -> Tensor:
@@ -208,6 +209,12 @@ class DeviceRanking:
             )
         at = self.skewed[rows].nonzero()[:, 0]
         return results.replace(at, QueryResults.concatenate(parts))
+
+
+@cache
+def _has_triton() -> bool:
+    """Look for Triton once: each look takes as long as ranking a small gallery."""
+    return find_spec("triton") is not None
 
 
 def _padded(embeddings: Tensor, scores: Scores) -> Tensor:
