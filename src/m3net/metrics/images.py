@@ -77,7 +77,6 @@ def squared_lengths(embeddings: Tensor) -> Tensor:
         numbers = embeddings.numpy()
         return torch.from_numpy(np.einsum("nd,nd->n", numbers, numbers))
     # One kernel, where a product of each row with itself starts several.
-    # One kernel, where a product of each row with itself starts several.
     length: Tensor = torch.linalg.vector_norm(embeddings, dim=1)
     return length.square()
 
