@@ -21,8 +21,9 @@ from m3net.metrics.ranking.terms import terms_of
 from m3net.metrics.results import QueryResults
 from m3net.protocol import Protocol
 
-# A product is fastest over many images, a sort over so few that their scores stay in the cache.
-SCORES_AT_ONCE = 2**19
+# A product is fastest over many images, a sort over so few that their scores stay in the cache; of
+# fewer, what is done once for each part would cost too much.
+SCORES_AT_ONCE = 2**20
 
 
 class FastRanking:
