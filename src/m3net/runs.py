@@ -20,9 +20,7 @@ from lightning.pytorch.utilities import rank_zero_only
 
 from m3net.errors import CheckpointError
 from m3net.files import writing
-
-_SHARED = "M3NET_RUN_FOLDER"
-"""Environment variable by which the first process names its folder to those it starts."""
+from m3net.starter import RUN_FOLDER
 
 
 def is_first_process() -> bool:
@@ -32,7 +30,7 @@ def is_first_process() -> bool:
 
 def started_by_another() -> bool:
     """Tell whether another process of this training has started this one."""
-    return _SHARED in os.environ and not is_first_process()
+    return RUN_FOLDER in os.environ and not is_first_process()
 
 
 def new_run(root: Path, experiment: str) -> Path:
@@ -47,7 +45,7 @@ def new_run(root: Path, experiment: str) -> Path:
         processes that this process starts.
     """
     if started_by_another():
-        return Path(os.environ[_SHARED])
+        return Path(os.environ[RUN_FOLDER])
     parent = root / experiment
     with writing(parent):
         parent.mkdir(parents=True, exist_ok=True)
@@ -61,7 +59,7 @@ def new_run(root: Path, experiment: str) -> Path:
                 except FileExistsError:
                     # Another run took the number in this moment.
                     continue
-            os.environ[_SHARED] = str(folder)
+            os.environ[RUN_FOLDER] = str(folder)
         return folder
 
 
@@ -75,9 +73,9 @@ def share_run(folder: Path) -> Path:
         The folder; in those processes, that of the process that started them.
     """
     if started_by_another():
-        return Path(os.environ[_SHARED])
+        return Path(os.environ[RUN_FOLDER])
     if is_first_process():
-        os.environ[_SHARED] = str(folder)
+        os.environ[RUN_FOLDER] = str(folder)
     return folder
 
 
