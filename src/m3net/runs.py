@@ -22,6 +22,12 @@ from m3net.errors import CheckpointError
 from m3net.files import writing
 from m3net.starter import RUN_FOLDER
 
+_DAMAGE = (
+    *(ValueError, TypeError, LookupError, OverflowError, RecursionError),
+    *(csv.Error, yaml.YAMLError),
+)
+"""What readers raise of a file that holds something else than was written."""
+
 
 def is_first_process() -> bool:
     """Tell whether this process is the one that writes files and speaks."""
@@ -80,22 +86,22 @@ def share_run(folder: Path) -> Path:
 
 
 @contextmanager
-def reading(file: Path, remedy: str) -> Iterator[None]:
+def reading(file: Path, remedy: str, what: str | None = None) -> Iterator[None]:
     """Say in words that a file of a run folder holds something else than a run has written.
 
     Args:
         file: What is read within the block.
         remedy: What to do about it, without a full stop.
+        what: What the file should be, where it lies in no run folder.
 
     Raises:
         CheckpointError: The block has stumbled over the contents.
     """
     try:
         yield
-    except (ValueError, TypeError, LookupError, RecursionError, csv.Error, yaml.YAMLError) as error:
-        raise CheckpointError(
-            f"{file} is not the {file.name} of a run ({type(error).__name__}): {remedy}."
-        ) from error
+    except _DAMAGE as error:
+        own = f"the {file.name} of a run" if what is None else what
+        raise CheckpointError(f"{file} is not {own} ({type(error).__name__}): {remedy}.") from error
 
 
 def read_config(file: Path, remedy: str) -> dict[str, Any]:

@@ -86,12 +86,13 @@ def kill_one_of_two(training: Training, seconds: float, chance: random.Random) -
     Returns:
         The exit code that the first one then has, and what was killed when.
     """
-    training.wait_for(lambda: training.second() is not None)
-    pids = {"first": training.pid, "second": training.second() or 0}
+    second = training.wait_for_second()
+    if second is None:
+        return 0, "none, since there is nothing left to do"
     moment, killed = chance.random() * (START + seconds), chance.choice(("first", "second"))
     time.sleep(moment)
     with suppress(ProcessLookupError):
-        os.kill(pids[killed], signal.SIGKILL)
+        os.kill(training.pid if killed == "first" else second, signal.SIGKILL)
     return -9 if killed == "first" else 1, f"the {killed}, {moment:.1f} s after the second came"
 
 

@@ -40,14 +40,19 @@ class Training:
         found = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()
         return [int(one) for one in found]
 
-    def second(self) -> int | None:
-        """Give the one that trains beside it, where that has started."""
-        for child in self.children():
-            # Libraries ask other programs about the machine, which are gone in a moment.
-            with suppress(OSError):
-                if b"LOCAL_RANK=1" in Path(f"/proc/{child}/environ").read_bytes():
-                    return child
-        return None
+    def wait_for_second(self) -> int | None:
+        """Give the process that trains beside it, as soon as that has started; None if never."""
+        found: list[int] = []
+
+        def look() -> bool:
+            for child in self.children():
+                # Libraries ask other programs about the machine, which are gone in a moment.
+                with suppress(OSError):
+                    if b"LOCAL_RANK=1" in Path(f"/proc/{child}/environ").read_bytes():
+                        found.append(child)
+            return bool(found)
+
+        return found[0] if self.wait_for(look) else None
 
     def wait_for_others_to_end(self, seconds: float = 20) -> None:
         """Wait until no process of a training that has ended is left."""
