@@ -133,7 +133,7 @@ def kill_one(
             check_said(training, run)
         if code not in (stopped, 0):
             sys.exit(f"{training.log.read_text()}\n{case} was not stopped but ended: {code}")
-        kills += code == stopped
+        kills += code == stopped != 0
         parts = " and ".join(part.name for part in run.rglob(".*.part"))
         last = "with" if (run / "checkpoints" / "last.ckpt").exists() else "before any"
         left = f", leaving {parts}" if parts else ""
