@@ -18,6 +18,7 @@ FLOW = [
         "differences",
         "lock",
         "stopping",
+        "starter",
         "protocol",
         "data",
         "embeddings",

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import m3net
 from m3net.environment import check_installation, fast_imports, no_pickles
 from m3net.errors import ConfigError, M3NetError
+from m3net.starter import ending_with_starter
 
 _HELP = """usage: m3net COMMAND ... (m3net COMMAND --help explains each)
 
@@ -45,7 +46,7 @@ def main(args: Sequence[str] | None = None) -> int:
     """
     words = list(sys.argv[1:] if args is None else args)
     try:
-        with no_pickles():
+        with no_pickles(), ending_with_starter():
             return _run(words)
     except M3NetError as error:
         sys.stderr.write(f"m3net: {error}\n")

@@ -20,9 +20,13 @@ from lightning.pytorch.utilities import rank_zero_only
 
 from m3net.errors import CheckpointError
 from m3net.files import writing
+from m3net.starter import RUN_FOLDER
 
-_SHARED = "M3NET_RUN_FOLDER"
-"""Environment variable by which the first process names its folder to those it starts."""
+_DAMAGE = (
+    *(ValueError, TypeError, LookupError, OverflowError, RecursionError),
+    *(csv.Error, yaml.YAMLError),
+)
+"""What readers raise of a file that holds something else than was written."""
 
 
 def is_first_process() -> bool:
@@ -32,7 +36,7 @@ def is_first_process() -> bool:
 
 def started_by_another() -> bool:
     """Tell whether another process of this training has started this one."""
-    return _SHARED in os.environ and not is_first_process()
+    return RUN_FOLDER in os.environ and not is_first_process()
 
 
 def new_run(root: Path, experiment: str) -> Path:
@@ -47,7 +51,7 @@ def new_run(root: Path, experiment: str) -> Path:
         processes that this process starts.
     """
     if started_by_another():
-        return Path(os.environ[_SHARED])
+        return Path(os.environ[RUN_FOLDER])
     parent = root / experiment
     with writing(parent):
         parent.mkdir(parents=True, exist_ok=True)
@@ -61,7 +65,7 @@ def new_run(root: Path, experiment: str) -> Path:
                 except FileExistsError:
                     # Another run took the number in this moment.
                     continue
-            os.environ[_SHARED] = str(folder)
+            os.environ[RUN_FOLDER] = str(folder)
         return folder
 
 
@@ -75,29 +79,29 @@ def share_run(folder: Path) -> Path:
         The folder; in those processes, that of the process that started them.
     """
     if started_by_another():
-        return Path(os.environ[_SHARED])
+        return Path(os.environ[RUN_FOLDER])
     if is_first_process():
-        os.environ[_SHARED] = str(folder)
+        os.environ[RUN_FOLDER] = str(folder)
     return folder
 
 
 @contextmanager
-def reading(file: Path, remedy: str) -> Iterator[None]:
+def reading(file: Path, remedy: str, what: str | None = None) -> Iterator[None]:
     """Say in words that a file of a run folder holds something else than a run has written.
 
     Args:
         file: What is read within the block.
         remedy: What to do about it, without a full stop.
+        what: What the file should be, where it lies in no run folder.
 
     Raises:
         CheckpointError: The block has stumbled over the contents.
     """
     try:
         yield
-    except (ValueError, TypeError, LookupError, RecursionError, csv.Error, yaml.YAMLError) as error:
-        raise CheckpointError(
-            f"{file} is not the {file.name} of a run ({type(error).__name__}): {remedy}."
-        ) from error
+    except _DAMAGE as error:
+        own = f"the {file.name} of a run" if what is None else what
+        raise CheckpointError(f"{file} is not {own} ({type(error).__name__}): {remedy}.") from error
 
 
 def read_config(file: Path, remedy: str) -> dict[str, Any]:

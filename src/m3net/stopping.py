@@ -116,12 +116,16 @@ def outlive_signals() -> None:
     if sys.platform == "darwin":  # it does not say who has sent a signal
         signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGTERM])
     else:
+        # A fork server that others have started lets them through.
+        signal.pthread_sigmask(signal.SIG_BLOCK, _HEEDED)
         threading.Thread(target=_end_with_parent, name="loader-signals", daemon=True).start()
 
 
 def _end_with_parent() -> None:
-    parent = parent_process()
-    while parent is not None and os.getppid() == parent.pid:
+    # Forked, it has the parent's own end at once, but shares with later ones what is_alive looks
+    # at; from a fork server, it is the server's child.
+    parent, forked_by = parent_process(), os.getppid()
+    while parent is not None and parent.is_alive() and os.getppid() == forked_by:
         came = signal.sigtimedwait([signal.SIGTERM], _PAUSE)
         if came is not None and came.si_pid == parent.pid:
             break

@@ -218,6 +218,21 @@ def test_other_settings_under_a_result_are_refused(
     assert 'rankings was ["class", "posterior"]' in sentence
 
 
+@pytest.mark.parametrize("name", ["records/m3net-seed0.json", "runs/m3net-seed0/0/metrics.json"])
+def test_a_damaged_file_of_a_result_is_named(
+    m3net: Command, refusal: Refusal, config: Path, folder: Path, runs: Path, name: str
+) -> None:
+    file = folder / name
+    whole = file.read_bytes()
+    file.write_bytes(whole[: len(whole) // 2])
+    try:
+        sentence = refusal(m3net("compare", "--config", config, "--runs", runs, "--only=[]"))
+        assert str(file) in sentence
+        assert "delete it, and its training is done anew" in sentence
+    finally:
+        file.write_bytes(whole)
+
+
 def test_what_is_stopped_leaves_no_training_behind(config: Path, tmp_path: Path) -> None:
     words = ["--config", str(config), "--runs", str(tmp_path), "--only=[m3net]", "--jobs=2"]
     command = [sys.executable, "-m", "m3net", "compare", *words]

@@ -188,6 +188,24 @@ def test_another_sweep_under_the_results_of_one_is_refused(
 
 
 @pytest.mark.parametrize(
+    "name", ["proposals.json", "records/trial-0.json", "runs/trial-0/0/metrics.json", "sweep.yaml"]
+)
+def test_a_damaged_file_of_a_sweep_is_named(
+    m3net: Command, file: Path, runs: Path, folder: Path, name: str
+) -> None:
+    damaged = folder / name
+    whole = damaged.read_bytes()
+    damaged.write_bytes(b"[" + whole)
+    try:
+        done = m3net("sweep", "--local", file, "--runs", runs, "--trials=1")
+        assert done.returncode == 2
+        assert "Traceback" not in done.stderr
+        assert done.stderr.splitlines()[-1].startswith(f"m3net: {damaged} is not the ")
+    finally:
+        damaged.write_bytes(whole)
+
+
+@pytest.mark.parametrize(
     ("changes", "flags", "said"),
     [
         ({"parameters": {"model.losss.margin": {"value": 1}}}, [], "losss"),

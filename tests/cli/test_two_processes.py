@@ -2,8 +2,14 @@
 
 import csv
 import json
+import os
 import shutil
+import signal
+import subprocess
+import sys
+import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from subprocess import CompletedProcess
 
@@ -52,6 +58,39 @@ def test_two_processes_share_the_steps_of_an_epoch(trained_by_two: Path) -> None
     with (trained_by_two / "metrics.csv").open(encoding="utf-8") as file:
         losses = [row for row in csv.DictReader(file) if row["train/loss"]]
     assert len(losses) == 2, "half of the four batches that one process takes"
+
+
+@pytest.mark.parametrize("killed", ["first", "second"])
+def test_one_that_is_killed_while_they_start_ends_both(
+    settings: Path, tmp_path: Path, killed: str
+) -> None:
+    """Before they have met, the other would wait for it for half an hour."""
+    words = ["fit", "--config", str(settings), "--runs", str(tmp_path), *TWO]
+    command = [sys.executable, "-m", "m3net", *words]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as first:
+        other = wait_for_second(first.pid)
+        os.kill(first.pid if killed == "first" else other, signal.SIGKILL)
+        # Its end is the end of all who could write to it.
+        _, said = first.communicate(timeout=30)
+    assert "Traceback" not in said
+    why = {"first": "the process that started this one is gone", "second": "process 1 of 2"}
+    [sentence] = [line for line in said.splitlines() if line.startswith("m3net: ")]
+    assert sentence.startswith(f"m3net: {why[killed]}")
+    assert sentence.endswith(f"--resume {tmp_path / 'shop' / '0'}")
+
+
+def wait_for_second(first: int) -> int:
+    """Give the process that the first one has started, once it is one of its own."""
+    children = Path(f"/proc/{first}/task/{first}/children")
+    if not children.exists():
+        pytest.skip("only Linux tells the children of a process")
+    while True:
+        for child in children.read_text(encoding="utf-8").split():
+            # Libraries ask other programs about the machine, which are gone in a moment.
+            with suppress(OSError):
+                if b"LOCAL_RANK=1" in Path(f"/proc/{child}/environ").read_bytes():
+                    return int(child)
+        time.sleep(0.01)
 
 
 def test_more_processes_than_images_are_refused(

@@ -4,18 +4,20 @@
 """
 
 import argparse
+import os
 import random
 import shutil
 import signal
 import sys
 import tempfile
 import time
+from contextlib import suppress
 from itertools import count
 from pathlib import Path
 
 import lightning  # noqa: F401 - before any other library; see tests/conftest.py
 
-from tests.kills.cases import CASES, STARTING, prepare, words_of
+from tests.kills.cases import CASES, STARTING, TWO, prepare, words_of
 from tests.kills.equality import differences
 from tests.kills.processes import Training, start
 
@@ -23,6 +25,8 @@ CODES = {"SIGKILL": -9, "SIGTERM": 75, "SIGUSR1": 75, "SIGINT": 130}
 """Exit codes of a training that a signal ends."""
 SPARE = 0.15
 """Seconds by which a moment may come before or after those of the whole training."""
+START = 6.0
+"""Seconds that a second process takes to import all."""
 
 
 def uninterrupted(case: str, folder: Path) -> tuple[Path, float]:
@@ -33,7 +37,7 @@ def uninterrupted(case: str, folder: Path) -> tuple[Path, float]:
     """
     run = folder / "runs" / "whole" / case / "kills" / "0"
     words = ["train", *words_of(case, folder), "--runs", run.parents[1]]
-    training = start(words, folder / f"{case}-whole.log")
+    training = start(words, folder / f"{case}-whole.log", case == TWO)
     training.wait_for((run / "config.yaml").exists)
     begin = time.monotonic()
     code = training.wait()
@@ -58,8 +62,46 @@ def wait_for_writing(training: Training, folder: Path, chance: random.Random) ->
 def wait_for_start_of_loaders(training: Training, chance: random.Random) -> None:
     """Wait until one of the first loader processes, two to train and two to validate, starts."""
     number = chance.randrange(1, 5)
-    if training.wait_for(lambda: training.loaders() >= number):
+    if training.wait_for(lambda: len(training.children()) >= number):
         time.sleep(chance.random() * 0.6)
+
+
+def wait_for_moment(
+    case: str, training: Training, run: Path, seconds: float, chance: random.Random
+) -> str:
+    """Wait until a moment has come, and name it."""
+    if chance.random() < 0.4 and case != STARTING:
+        wait_for_writing(training, run / "checkpoints", chance)
+        return "while a checkpoint was written"
+    if case == STARTING:
+        wait_for_start_of_loaders(training, chance)
+        return "while loaders started"
+    time.sleep(chance.random() * (seconds + SPARE))
+    return "at a moment"
+
+
+def kill_one_of_two(training: Training, seconds: float, chance: random.Random) -> tuple[int, str]:
+    """Kill one of two processes at a moment.
+
+    Returns:
+        The exit code that the first one then has, and what was killed when.
+    """
+    second = training.wait_for_second()
+    if second is None:
+        return 0, "none, since there is nothing left to do"
+    moment, killed = chance.random() * (START + seconds), chance.choice(("first", "second"))
+    time.sleep(moment)
+    with suppress(ProcessLookupError):
+        os.kill(training.pid if killed == "first" else second, signal.SIGKILL)
+    return -9 if killed == "first" else 1, f"the {killed}, {moment:.1f} s after the second came"
+
+
+def check_said(training: Training, run: Path) -> None:
+    """See that the process that was not killed has said why it ended too."""
+    said = training.log.read_text()
+    # Later it may have ended before the other one was killed.
+    if "so that" not in said and not (run / "test" / "scores.csv").exists():
+        sys.exit(f"{said}\n{training.log}: nobody has said why")
 
 
 def kill_one(
@@ -75,30 +117,32 @@ def kill_one(
     run = root / "kills" / "0"
     words = ["train", *words_of(case, folder), "--runs", root]
     story, kills = [], 0
+    one_of_two = case == TWO and signame == "SIGKILL"
     for number in range(1 + (chance.random() < 0.25)):
-        training = start(words, folder / f"{case}-{number}.log")
-        writing = chance.random() < 0.4
-        training.wait_for((run / "config.yaml").exists)
-        if case == STARTING:
-            wait_for_start_of_loaders(training, chance)
-        elif writing:
-            wait_for_writing(training, run / "checkpoints", chance)
+        training = start(words, folder / f"{case}-{number}.log", case == TWO)
+        if one_of_two:
+            stopped, moment = kill_one_of_two(training, whole[1], chance)
         else:
-            time.sleep(chance.random() * (whole[1] + SPARE))
-        training.send(signal.Signals[signame])
+            training.wait_for((run / "config.yaml").exists)
+            moment = wait_for_moment(case, training, run, whole[1], chance)
+            training.send(signal.Signals[signame])
+            stopped = CODES[signame]
         code = training.wait()
-        training.wait_for_loaders_to_end()
-        if code not in (CODES[signame], 0):
+        training.wait_for_others_to_end()
+        if one_of_two:
+            check_said(training, run)
+        if code not in (stopped, 0):
             sys.exit(f"{training.log.read_text()}\n{case} was not stopped but ended: {code}")
-        kills += code == CODES[signame]
-        moment = "while a checkpoint was written" if writing else "at a moment"
-        moment = "while loaders started" if case == STARTING else moment
+        kills += code == stopped != 0
         parts = " and ".join(part.name for part in run.rglob(".*.part"))
         last = "with" if (run / "checkpoints" / "last.ckpt").exists() else "before any"
         left = f", leaving {parts}" if parts else ""
         story.append(f"{moment}, {last} last.ckpt{left}: exit {code}")
-        words = ["train", "--resume", run]
-    training = start(words, folder / f"{case}-resumed.log")
+        if (run / "config.yaml").exists():
+            words = ["train", "--resume", run]
+        else:
+            shutil.rmtree(root, ignore_errors=True)
+    training = start(words, folder / f"{case}-resumed.log", case == TWO)
     code = training.wait()
     said = [line for line in training.log.read_text().splitlines() if line.startswith("m3net")]
     story += said

@@ -48,6 +48,8 @@ MODELS = ("asen", "asen_pp", "asen_v2", "m3net", "m3net_a", "m3net_c", "m3net_pl
 WITHIN = "--last_every_n_steps=2"
 STARTING = "starting"
 """The case that is stopped while loader processes start."""
+TWO = "two"
+"""The case of two processes, one of which is killed, from the start of the second on."""
 _WORKERS = "--data.init_args.loading.num_workers=2"
 _PLUS = ("model/m3net_plus.yaml", "small")
 CASES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
@@ -71,6 +73,7 @@ CASES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
         ("--data.init_args.loading.augmentation=strong", "--trainer.accumulate_grad_batches=2"),
     ),
     STARTING: (_PLUS, (_WORKERS, WITHIN, "--trainer.callbacks+=tests.faults.SlowLoaders")),
+    TWO: (_PLUS, (_WORKERS, WITHIN, "--trainer.strategy=ddp", "--trainer.devices=2")),
 }
 """For each name the config files and further words."""
 

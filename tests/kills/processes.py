@@ -35,18 +35,33 @@ class Training:
         else:
             os.killpg(self.pid, signum)
 
-    def loaders(self) -> int:
-        """Count the loader processes."""
-        return len(Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split())
+    def children(self) -> list[int]:
+        """Give the processes that it has started."""
+        found = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()
+        return [int(one) for one in found]
 
-    def wait_for_loaders_to_end(self, seconds: float = 20) -> None:
+    def wait_for_second(self) -> int | None:
+        """Give the process that trains beside it, as soon as that has started; None if never."""
+        found: list[int] = []
+
+        def look() -> bool:
+            for child in self.children():
+                # Libraries ask other programs about the machine, which are gone in a moment.
+                with suppress(OSError):
+                    if b"LOCAL_RANK=1" in Path(f"/proc/{child}/environ").read_bytes():
+                        found.append(child)
+            return bool(found)
+
+        return found[0] if self.wait_for(look) else None
+
+    def wait_for_others_to_end(self, seconds: float = 20) -> None:
         """Wait until no process of a training that has ended is left."""
         end = time.monotonic() + seconds
         with suppress(ProcessLookupError):
             while time.monotonic() < end:
                 os.killpg(self.pid, 0)
                 time.sleep(0.01)
-            raise TimeoutError(f"{self.log}: loader processes have outlived their training")
+            raise TimeoutError(f"{self.log}: processes have outlived their training")
 
     def wait(self, seconds: float = 300) -> int:
         """Give the exit code, -9 after a kill."""
@@ -76,12 +91,13 @@ class Training:
         raise TimeoutError(f"{self.log}: what was waited for did not come")
 
 
-def start(words: Sequence[object], log: Path) -> Training:
+def start(words: Sequence[object], log: Path, fresh: bool = False) -> Training:
     """Start `m3net` with these words.
 
     Args:
         words: What stands after it on a command line.
         log: Takes what it says.
+        fresh: Whether it imports all anew: a second process is started by the words of the first.
     """
     pid = os.fork()
     if pid:
@@ -95,6 +111,9 @@ def start(words: Sequence[object], log: Path) -> Training:
         os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
         sys.stdout, sys.stderr = os.fdopen(1, "w", 1), os.fdopen(2, "w", 1)
         os.environ.pop("M3NET_RUN_FOLDER", None)
+        if fresh:
+            command = [sys.executable, "-m", "m3net", *map(str, words)]
+            os.execv(sys.executable, command)  # noqa: S606 - there is no need for a shell
         torch.set_num_threads(1)
         signal.signal(signal.SIGINT, signal.default_int_handler)
         from m3net.__main__ import main

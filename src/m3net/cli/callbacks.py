@@ -15,7 +15,6 @@ from m3net.callbacks.predictions import PredictionWriter
 from m3net.callbacks.progress import RunProgress
 from m3net.callbacks.summary import TrainingSummary
 from m3net.callbacks.wandb_report import WandbReport
-from m3net.callbacks.watch import ProcessWatch
 from m3net.stopping import StopRequest
 
 
@@ -38,7 +37,6 @@ def common_callbacks(
         report,
         PredictionWriter(run),
         WandbReport(run),
-        ProcessWatch(run),
     ]
     own_bar = any(isinstance(callback, ProgressBar) for callback in given)
     if config.trainer.enable_progress_bar is not False and not own_bar:

@@ -13,6 +13,7 @@ from m3net.callbacks.config import RunConfig
 from m3net.callbacks.evaluation import EvaluationReport
 from m3net.callbacks.page.maker import PageMaker
 from m3net.callbacks.page.run_files import read_tested_run
+from m3net.callbacks.watch import ProcessWatch
 from m3net.checkpoints import check_same_classes
 from m3net.cli.callbacks import common_callbacks, training_callbacks
 from m3net.cli.flags import add_flags
@@ -169,13 +170,15 @@ class M3NetCLI(LightningCLI):
         )
         self.report = EvaluationReport(run, details=config.details, page=page)
         given = self.config_init[self.subcommand].trainer.callbacks or []
-        callbacks = common_callbacks(run, config, self.report, given)
+        watch = ProcessWatch(run)
+        callbacks = [*common_callbacks(run, config, self.report, given), watch]
         if self.subcommand not in EVALUATIONS:
             resumed = self.folder.resumed is not None
             callbacks += training_callbacks(config, self._request, resumed)
         self.trainer_defaults["callbacks"] = callbacks
         trainer = super().instantiate_trainer(**kwargs)
         take_over_checkpoints(trainer)
+        watch.start(trainer)
         return trainer
 
     def _run_subcommand(self, subcommand: str) -> None:

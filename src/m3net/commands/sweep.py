@@ -12,7 +12,9 @@ from rich.console import Console
 from m3net.cli import resolve
 from m3net.differences import differences
 from m3net.errors import ConfigError
+from m3net.files import write_text
 from m3net.reports.sheets import Sheet
+from m3net.runs import reading
 from m3net.speech import set_up_speech
 from m3net.sweep.file import Sweep, read_sweep
 from m3net.sweep.ranking import ranked, ranking_sheet, write_ranking
@@ -56,8 +58,7 @@ def run(words: Sequence[str]) -> int:
     session = Session(sweep, folder, given.seed, resolve, report.note)
     session.check()
     folder.mkdir(parents=True, exist_ok=True)
-    text = yaml.safe_dump(settings, sort_keys=False)
-    (folder / "sweep.yaml").write_text(text, encoding="utf-8")
+    write_text(folder / "sweep.yaml", yaml.safe_dump(settings, sort_keys=False))
     if sweep.stops_early:
         console.print("early_terminate is for W&B's agents: here each trial goes to its end")
     console.print(f"{count} trials; logs in {folder / 'logs'}")
@@ -134,11 +135,16 @@ def _check_same(file: Path, settings: dict[str, Any]) -> None:
     """Refuse another sweep under the results of one.
 
     Raises:
-        ConfigError: They differ.
+        M3NetError: They differ, or what is kept of the other is damaged.
     """
     if not file.is_file():
         return
-    changes = differences(yaml.safe_load(file.read_text(encoding="utf-8")), settings)
+    remedy = f"restore it, or delete {file.parent}, and run again"
+    with reading(file, remedy, "the sweep.yaml of a sweep"):
+        before = yaml.safe_load(file.read_text(encoding="utf-8"))
+        if not isinstance(before, dict):
+            raise TypeError("no mapping")
+        changes = differences(before, settings)
     if changes:
         raise ConfigError(
             f"{file.parent} has trials of another sweep: {'; '.join(changes.values())}. Restore "

@@ -1,20 +1,24 @@
 """From run folders to scores in long form: a row for each number."""
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import yaml
 
+from m3net.callbacks.page.run_files import read_scores
 from m3net.comparison.plan import PARTS, ranking_folder
+from m3net.runs import read_config, reading
 
 COSTS = ("parameters", "seconds", "images", "steps", "images_per_second")
 """What metrics.json says of a training."""
 COLUMNS = (
     *("system", "seed", "ranking", "own", "split", "protocol", "attribute", "metric", "value"),
 )
+
+_REMEDY = "restore it, or delete it, and its training is done anew"
 
 
 def read_results(
@@ -29,29 +33,54 @@ def read_results(
     Returns:
         `COLUMNS`. "own" says whether the ranking is the configured one; split is "val", "test", or
         "train" for costs, which have "" for attribute and protocol; scores are in [0, 1].
+
+    Raises:
+        CheckpointError: A file of a run is damaged.
     """
     rows: list[dict[str, Any]] = []
     for (system, seed), run in runs.items():
-        config = yaml.safe_load((run / "config.yaml").read_text(encoding="utf-8"))
-        own = config["model"]["ranking"]
+        own = _own_ranking(run / "config.yaml")
         about = {"system": system, "seed": seed}
         for ranking in dict.fromkeys((own, *rankings[system])):
             named = about | {"ranking": ranking, "own": ranking == own}
             for split, part in PARTS.items():
                 folder = run / ranking_folder(ranking, own) / part
                 rows += [named | {"split": split} | row for row in _scores(folder)]
-        costs = json.loads((run / "metrics.json").read_text(encoding="utf-8"))
+        costs = _costs(run / "metrics.json")
         shared = about | {"ranking": own, "own": True, "split": "train"}
         shared |= {"protocol": "", "attribute": ""}
-        rows += [shared | {"metric": name, "value": float(costs[name])} for name in COSTS]
+        rows += [shared | {"metric": name, "value": costs[name]} for name in COSTS]
     return pd.DataFrame(rows, columns=list(COLUMNS))
+
+
+def _own_ranking(file: Path) -> str:
+    """Give the ranking that a training was configured with."""
+    config = read_config(file, _REMEDY)
+    with reading(file, _REMEDY):
+        own = config["model"]["ranking"]
+        if not isinstance(own, str):
+            raise TypeError("no name")
+        return own
+
+
+def _costs(file: Path) -> dict[str, float]:
+    """Give what a training took."""
+    with reading(file, _REMEDY):
+        costs = json.loads(file.read_text(encoding="utf-8"))
+        numbers = {name: float(costs[name]) for name in COSTS}
+        if not all(map(math.isfinite, numbers.values())):
+            raise ValueError("no finite numbers")
+        return numbers
 
 
 def _scores(folder: Path) -> list[dict[str, Any]]:
     """Give a table of scores as one row for each number, without the counts of queries."""
-    table = pd.read_csv(folder / "scores.csv")
-    counts = [name for name in table if str(name).startswith("num_")]
-    long = table.drop(columns=counts).melt(["attribute", "protocol"], var_name="metric")
+    file = folder / "scores.csv"
+    with reading(file, _REMEDY):
+        table = read_scores(file)
+        counts = [name for name in table if str(name).startswith("num_")]
+        long = table.drop(columns=counts).melt(["attribute", "protocol"], var_name="metric")
+        long["value"] = long["value"].astype(float)
     rows: list[dict[str, Any]] = long.to_dict("records")  # type: ignore[assignment]
     return rows
 
@@ -62,5 +91,4 @@ def images_per_second(run: Path) -> float:
     Args:
         run: Its run folder.
     """
-    costs = json.loads((run / "metrics.json").read_text(encoding="utf-8"))
-    return float(costs["images_per_second"])
+    return _costs(run / "metrics.json")["images_per_second"]

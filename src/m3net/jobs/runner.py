@@ -13,8 +13,8 @@ from typing import Any
 
 from m3net.differences import differences
 from m3net.errors import ConfigError
-from m3net.files import write_text
 from m3net.jobs.job import Job
+from m3net.jobs.record import read_record, write_record
 from m3net.jobs.stops import noted_stops
 
 _PAUSE = 0.1
@@ -60,22 +60,23 @@ class Runner:
         """Give the run folder of a job that is done, None where it is not.
 
         Raises:
-            ConfigError: It was done with other settings.
+            M3NetError: It was done with other settings, or its record is damaged.
         """
         file = self._record(job)
         if not file.is_file():
             return None
-        record = json.loads(file.read_text(encoding="utf-8"))
-        run: Path = self.folder / record["run"]
-        if not all((run / name).is_file() for name in record["files"]):
+        record = read_record(file)
+        run = self.folder / record.run
+        # Of a name that is too long for a file, pathlib says so by an exception.
+        if not all(os.path.isfile(run / name) for name in record.files):
             return None
-        changes = differences(record["settings"], _plain(job.settings))
+        changes = differences(record.settings, _plain(job.settings))
         if changes:
             raise ConfigError(
                 f"{file} was made with other settings: {'; '.join(changes.values())}. "
                 "Restore them, choose another name, or delete the file to train anew."
             )
-        return run
+        return run if {*job.files} <= {*record.files} else None
 
     def run(self, jobs: Iterable[Job], limit: int, tell: Callable[[Outcome], None]) -> None:
         """Run jobs, some of them side by side; one that fails stops no other.
@@ -150,15 +151,7 @@ class Runner:
             last = next((line for line in reversed(lines) if line.strip()), "")
             reason = last if code else f"its run folder lacks {', '.join(lost)}"
             return Outcome(job, None, log, seconds, reason)
-        record = {
-            "command": shlex.join(["m3net", *job.words]),
-            "run": str(run.relative_to(self.folder)),
-            "files": job.files,
-            "settings": job.settings,
-        }
-        file = self._record(job)
-        file.parent.mkdir(parents=True, exist_ok=True)
-        write_text(file, json.dumps(record, indent=2) + "\n")
+        write_record(self._record(job), job, str(run.relative_to(self.folder)))
         return Outcome(job, run, log, seconds)
 
     def _log(self, job: Job) -> Path:

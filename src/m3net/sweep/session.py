@@ -1,15 +1,16 @@
 """One sweep at work: what is proposed is kept, what is done is found, and the rest is trained."""
 
 import json
-import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from m3net.files import write_text
 from m3net.jobs.job import Job, Resolve, plan_job
 from m3net.jobs.runner import Outcome, Runner
 from m3net.sweep.file import METRIC, Sweep
 from m3net.sweep.proposals import Tried, propose
+from m3net.sweep.results import best_score, read_proposals
 from m3net.sweep.space import Values, edges
 
 _FILES = ("config.yaml", "metrics.json")
@@ -59,14 +60,15 @@ class Session:
             resolve: Gives the settings of a training.
             tell: Takes each trial that has ended, and the seconds that it took, None where it was
                 done before.
+
+        Raises:
+            CheckpointError: What was proposed before is damaged.
         """
         self.sweep, self.folder, self.seed = sweep, folder, seed
         self.trials: dict[int, Trial] = {}
         self._resolve, self._tell, self._runner = resolve, tell, Runner(folder)
         self._file = folder / "proposals.json"
-        self._proposals: list[Values] = []
-        if self._file.is_file():
-            self._proposals = json.loads(self._file.read_text(encoding="utf-8"))
+        self._proposals = read_proposals(self._file, sweep) if self._file.is_file() else []
 
     def check(self) -> None:
         """See that the training takes each flag of the sweep, before anything is trained.
@@ -115,9 +117,7 @@ class Session:
         ]
         sweep = self.sweep
         self._proposals.append(propose(sweep.method, sweep.space, self.seed, number, tried))
-        part = self._file.with_suffix(".part")
-        part.write_text(json.dumps(self._proposals, indent=2) + "\n", encoding="utf-8")
-        part.replace(self._file)
+        write_text(self._file, json.dumps(self._proposals, indent=2) + "\n")
 
     def _end(self, outcome: Outcome) -> None:
         number = int(outcome.job.name.removeprefix("trial-"))
@@ -136,14 +136,3 @@ class Session:
     def _keep(self, trial: Trial, seconds: float | None) -> None:
         self.trials[trial.number] = trial
         self._tell(trial, seconds)
-
-
-def best_score(run: Path) -> float | None:
-    """Give the score of a training's best weights; None where it was never validated.
-
-    Args:
-        run: Its run folder.
-    """
-    best = json.loads((run / "metrics.json").read_text(encoding="utf-8"))["best"] or {}
-    score = best.get(METRIC)
-    return score if score is not None and math.isfinite(score) else None

@@ -44,6 +44,10 @@ class Choice:
         """Give what optuna draws for a value."""
         return self.values.index(value)
 
+    def allows(self, value: object) -> bool:
+        """Say whether a value is one of these."""
+        return value in self.values
+
 
 @dataclass(frozen=True)
 class Range:
@@ -98,6 +102,18 @@ class Range:
     def drawn(self, value: float) -> float:
         """Give what optuna may have drawn for a value."""
         return min(max(value, self.low), self.high)
+
+    def allows(self, value: object) -> bool:
+        """Say whether a value is a number of the range, but for what rounding adds.
+
+        Example:
+            >>> Range(0, 1).allows(0.5), Range(0, 1).allows(2), Range(0, 1).allows("0.5")
+            (True, False, False)
+        """
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            return False
+        spare = 1e-9 * max(abs(self.low), abs(self.high))
+        return self.low - spare <= value <= self.high + spare
 
     def _multiple(self, place: int, step: float) -> float:
         # Three times 0.1 is not 0.3.

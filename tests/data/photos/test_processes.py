@@ -1,5 +1,7 @@
 import os
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -83,6 +85,39 @@ def test_a_process_that_hangs_ends_with_its_parent_and_not_before(
     finally:
         os.kill(parent, signal.SIGKILL)
         os.waitpid(parent, 0)
+
+
+FORK_SERVER = """
+import multiprocessing, signal
+from m3net.data.photos.processes import map_in_order
+
+if __name__ == "__main__":
+    multiprocessing.set_start_method("forkserver")
+    came = []
+    signal.signal(signal.SIGTERM, lambda signum, _: came.append(signum))
+    print("starts", flush=True)
+    results = list(map_in_order(abs, range(-40, 0), workers=2))
+    print(results == list(range(40, 0, -1)), came == [signal.SIGTERM])
+"""
+
+
+def test_processes_of_a_fork_server_outlive_signals_from_their_start_on(tmp_path: Path) -> None:
+    """Python 3.14 starts them so on Linux; their parent is then another than who awaits them."""
+    file = tmp_path / "own.py"
+    file.write_text(FORK_SERVER, encoding="utf-8")
+    with subprocess.Popen(
+        [sys.executable, str(file)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    ) as own:
+        assert own.stdout is not None
+        assert own.stdout.readline() == "starts\n"
+        time.sleep(1)  # in which they are started, and import what takes longer
+        os.killpg(own.pid, signal.SIGTERM)
+        out, err = own.communicate(timeout=120)
+    assert (own.returncode, out, err) == (0, "True True\n", "")
 
 
 def is_there(pid: int) -> bool:

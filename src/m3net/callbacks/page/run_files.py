@@ -91,4 +91,6 @@ def read_scores(file: Path) -> pd.DataFrame:
     Args:
         file: A scores.csv.
     """
-    return pd.read_csv(file, converters={"attribute": str, "protocol": str})
+    table, names = pd.read_csv(file), ["attribute", "protocol"]
+    table[names] = pd.read_csv(file, usecols=names, dtype=str, keep_default_na=False)[names]
+    return table

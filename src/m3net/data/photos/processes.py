@@ -1,6 +1,8 @@
 """One function over many items in several processes."""
 
+import multiprocessing
 from collections.abc import Callable, Iterator
+from multiprocessing import resource_tracker
 from typing import Any, Generic, Protocol, TypeVar
 
 import cv2
@@ -90,6 +92,10 @@ class Loader(DataLoader[Result]):
 
     def __iter__(self) -> Iterator[Result]:  # type: ignore[override]  # as torch's own users see it
         """Go through all batches; the first time this starts the processes."""
+        if self.num_workers and multiprocessing.get_start_method() != "fork":
+            # Python starts it before the first of them, and lets signals through from then on.
+            with held_signals():
+                resource_tracker.ensure_running()
         with held_signals():
             return super().__iter__()
 

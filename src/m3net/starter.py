@@ -1,0 +1,70 @@
+"""What a process hands down to those that it starts: its run folder, and its end."""
+
+import os
+import shlex
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+RUN_FOLDER = "M3NET_RUN_FOLDER"
+"""Environment variable by which a process names its run folder to those that it starts."""
+_STARTER = "M3NET_STARTER"
+"""Environment variable by which it names itself."""
+_BY_TORCHRUN = "TORCHELASTIC_RUN_ID"
+_PAUSE = 0.5
+_PATIENCE = 2.0
+"""Seconds in which both may end by themselves, as after an error that both have met."""
+
+
+@contextmanager
+def ending_with_starter() -> Iterator[None]:
+    """End this process when the one that started it is gone, and so those that it starts itself.
+
+    It would wait for the other for half an hour, or train on for nobody. The one that started it
+    counts where it is a command of m3net itself, or torchrun: a shell may go long before.
+    """
+    before = os.environ.get(_STARTER)
+    starter = str(os.getppid()) if before is None and _BY_TORCHRUN in os.environ else before
+    if starter is not None:
+        # It speaks also while the main thread waits within an exchange, where no signal is heard.
+        watch = threading.Thread(target=_end_with, args=(int(starter),), daemon=True)
+        watch.start()
+    os.environ[_STARTER] = str(os.getpid())
+    try:
+        yield
+    finally:
+        del os.environ[_STARTER]
+        if before is not None:
+            os.environ[_STARTER] = before
+
+
+def how_to_go_on(run: str) -> str:
+    """Give the sentence that says so.
+
+    Args:
+        run: The run folder.
+    """
+    return f"To go on with a training, type its command again with --resume {shlex.quote(run)}"
+
+
+def _end_with(starter: int) -> None:
+    parent = os.getppid()
+    # Where it was gone before, this process has got another parent already.
+    while os.getppid() == parent and _is_there(starter):
+        time.sleep(_PAUSE)
+    time.sleep(_PATIENCE)
+    go_on = how_to_go_on(os.environ[RUN_FOLDER]) if RUN_FOLDER in os.environ else ""
+    text = f"\nm3net: the process that started this one is gone, so that it ends too. {go_on}"
+    sys.stderr.write(f"{text.rstrip()}\n")
+    sys.stderr.flush()
+    os._exit(1)
+
+
+def _is_there(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    return True

@@ -1,0 +1,88 @@
+"""What is noted of a job that is done: read again as it was, or refused with file and remedy."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from m3net.errors import CheckpointError
+from m3net.jobs.job import Job
+from m3net.jobs.record import write_record
+from m3net.jobs.runner import Runner
+
+JOB = Job("a-seed0", ("train", "--x=1"), {"model": {"lr": 0.1}}, ("config.yaml", "test/scores.csv"))
+
+
+@pytest.fixture
+def done(tmp_path: Path) -> Path:
+    """The record of a job, beside which its run folder lies."""
+    run = tmp_path / "runs" / "a-seed0" / "0"
+    (run / "test").mkdir(parents=True)
+    for name in JOB.files:
+        (run / name).touch()
+    file = tmp_path / "records" / "a-seed0.json"
+    write_record(file, JOB, "runs/a-seed0/0")
+    return file
+
+
+@pytest.mark.usefixtures("done")
+def test_what_was_noted_is_found(tmp_path: Path) -> None:
+    assert Runner(tmp_path).find(JOB) == tmp_path / "runs" / "a-seed0" / "0"
+
+
+@pytest.mark.parametrize("content", [b"", b'{"run": "runs/a-s', b"\xff", b"[1]", b"3", b"[" * 9000])
+def test_what_is_no_record_is_named_with_what_to_do(
+    done: Path, tmp_path: Path, content: bytes
+) -> None:
+    done.write_bytes(content)
+    with pytest.raises(CheckpointError) as refused:
+        Runner(tmp_path).find(JOB)
+    assert str(refused.value).startswith(f"{done} is not the record of a training (")
+    assert str(refused.value).endswith("restore it, or delete it, and its training is done anew.")
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"run": 3},
+        {"run": None},
+        {"run": "runs/b-seed0/0"},
+        {"run": "../../elsewhere/0"},
+        {"run": "runs/a-seed0/.."},
+        {"files": "config.yaml"},
+        {"files": ["config.yaml", 1]},
+        {"files": None},
+        {"settings": []},
+        {"settings": None},
+        {"command": 1},
+        {"spare": 1},
+    ],
+)
+def test_values_of_another_kind_are_refused(
+    done: Path, tmp_path: Path, changes: dict[str, Any]
+) -> None:
+    plain = json.loads(done.read_text(encoding="utf-8"))
+    done.write_text(json.dumps(plain | changes), encoding="utf-8")
+    with pytest.raises(CheckpointError, match=r"a-seed0\.json is not the record of a training"):
+        Runner(tmp_path).find(JOB)
+
+
+@pytest.mark.parametrize("key", ["command", "run", "files", "settings"])
+def test_a_value_that_is_missing_is_refused(done: Path, tmp_path: Path, key: str) -> None:
+    plain = json.loads(done.read_text(encoding="utf-8"))
+    del plain[key]
+    done.write_text(json.dumps(plain), encoding="utf-8")
+    with pytest.raises(CheckpointError, match=r"a-seed0\.json is not the record of a training"):
+        Runner(tmp_path).find(JOB)
+
+
+@pytest.mark.parametrize(
+    "files", [[], ["config.yaml"], ["config.yaml", "lost"], ["config.yaml", 300 * "x"]]
+)
+def test_a_record_of_other_files_is_that_of_nothing(
+    done: Path, tmp_path: Path, files: list[str]
+) -> None:
+    plain = json.loads(done.read_text(encoding="utf-8"))
+    done.write_text(json.dumps(plain | {"files": files}), encoding="utf-8")
+    assert Runner(tmp_path).find(JOB) is None

@@ -1,0 +1,100 @@
+"""Processes that were started end with the one that started them, and with no other."""
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from m3net.starter import RUN_FOLDER
+
+STARTED = """
+import sys, time
+from m3net import starter
+starter._PATIENCE = 0.1
+with starter.ending_with_starter():
+    print("started", flush=True)
+    time.sleep(float(sys.argv[1]))
+print("ended by itself", flush=True)
+"""
+STARTING = """
+import subprocess, sys, time
+from m3net import starter
+with starter.ending_with_starter():
+    subprocess.Popen(sys.argv[1:])
+    time.sleep(1000)
+"""
+BY_HAND = (sys.executable, "-c", STARTED)
+
+
+def start(words: Sequence[str], **environment: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        words,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=os.environ | environment,
+    )
+
+
+def kill_once_started(starter: subprocess.Popen[str]) -> str:
+    """Give what is said by what a process has started, until that is gone as well."""
+    assert starter.stdout is not None
+    assert starter.stdout.readline() == "started\n"
+    starter.kill()
+    # Both ends of the pipe are closed only when nobody is left who could write into it.
+    out, err = starter.communicate(timeout=20)
+    assert out == ""
+    return err
+
+
+def test_a_process_ends_with_the_one_that_started_it() -> None:
+    words = (sys.executable, "-c", STARTING, *BY_HAND, "1000")
+    said = kill_once_started(start(words, **{RUN_FOLDER: "a run/0"}))
+    assert said == (
+        "\nm3net: the process that started this one is gone, so that it ends too. "
+        "To go on with a training, type its command again with --resume 'a run/0'\n"
+    )
+
+
+def test_so_do_those_that_it_has_started_itself() -> None:
+    inner = (sys.executable, "-c", STARTING, *BY_HAND, "1000")
+    said = kill_once_started(start((sys.executable, "-c", STARTING, *inner)))
+    assert said.count("is gone, so that it ends too.\n") == 2
+
+
+def test_a_process_whose_starter_was_gone_before_it_could_look_ends() -> None:
+    gone = subprocess.run(
+        [sys.executable, "-c", "import os; print(os.getpid())"], capture_output=True, text=True
+    )
+    late = start((*BY_HAND, "1000"), M3NET_STARTER=gone.stdout.strip())
+    out, err = late.communicate(timeout=20)
+    assert (late.returncode, out) == (1, "started\n")
+    assert "is gone" in err
+
+
+def test_processes_of_torchrun_end_with_it() -> None:
+    forget = "import subprocess, sys; subprocess.Popen(sys.argv[1:]).wait()"
+    words = (sys.executable, "-c", forget, *BY_HAND, "1000")
+    assert "is gone" in kill_once_started(start(words, TORCHELASTIC_RUN_ID="none"))
+
+
+def test_what_a_shell_starts_outlives_it(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    shell = start(("sh", "-c", f'"$@" > "{log}" & wait', "sh", *BY_HAND, "1.2"))
+    while not log.exists() or not log.read_text():
+        time.sleep(0.01)
+    shell.kill()
+    shell.communicate(timeout=20)
+    end = time.monotonic() + 20
+    while log.read_text() != "started\nended by itself\n":
+        assert time.monotonic() < end
+        time.sleep(0.05)
+
+
+def test_what_a_shell_starts_for_it_is_not_taken_for_left_behind() -> None:
+    words = ("sh", "-c", '"$@"; exit $?', "sh", *BY_HAND, "1.2")
+    between = start(words, M3NET_STARTER=str(os.getpid()))
+    out, err = between.communicate(timeout=20)
+    assert (between.returncode, out, err) == (0, "started\nended by itself\n", "")
