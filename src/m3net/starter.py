@@ -67,4 +67,6 @@ def _is_there(process: int) -> bool:
         os.kill(process, 0)
     except ProcessLookupError:
         return False
+    except PermissionError:  # it has become another user's
+        return True
     return True
