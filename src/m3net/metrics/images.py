@@ -75,7 +75,8 @@ def squared_lengths(embeddings: Tensor) -> Tensor:
     if embeddings.device.type == "cpu":
         # Threads of torch would spin beside those that numpy multiplies with.
         numbers = embeddings.numpy()
-        return torch.from_numpy(np.einsum("nd,nd->n", numbers, numbers))
+        with np.errstate(over="ignore"):
+            return torch.from_numpy(np.vecdot(numbers, numbers))
     # One kernel, where a product of each row with itself starts several.
     length: Tensor = torch.linalg.vector_norm(embeddings, dim=1)
     return length.square()

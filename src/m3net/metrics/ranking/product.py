@@ -74,5 +74,5 @@ class Product(NamedTuple):
 
 def lengths(embeddings: Floats) -> Doubles:
     """Give the length of each: (n, D) -> (n,)."""
-    squares: Floats = np.einsum("nd,nd->n", embeddings, embeddings)
+    squares: Floats = np.vecdot(embeddings, embeddings)
     return np.sqrt(squares.astype(np.float64))
