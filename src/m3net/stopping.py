@@ -4,7 +4,7 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from multiprocessing import parent_process
 from pathlib import Path
@@ -90,19 +90,34 @@ def held_signals() -> Iterator[None]:
     What a signal raises is lost in a process that is being started, and would end the new one too.
     """
     came: list[int] = []
-    before: dict[signal.Signals, Any] = {}
+    before: dict[signal.Signals, Callable[[int, FrameType | None], Any]] = {}
     if threading.current_thread() is threading.main_thread():
-        before = {one: signal.getsignal(one) for one in _HEEDED}
-    mask = signal.pthread_sigmask(signal.SIG_BLOCK, _HEEDED)
+        # Others raise nothing; and one that C has set up, as faulthandler does, would be lost.
+        found = {one: signal.getsignal(one) for one in _HEEDED}
+        before = {one: handler for one, handler in found.items() if callable(handler)}
+    holds = True
+
+    def note(signum: int, frame: FrameType | None) -> None:
+        if holds:
+            came.append(signum)
+        else:  # what another thread took while handlers were put back has left this one behind
+            before[signal.Signals(signum)](signum, frame)
+
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, [])
     try:
+        # What came just before may be raised here, when they are blocked already.
+        signal.pthread_sigmask(signal.SIG_BLOCK, _HEEDED)
         for one in before:
             # Another thread, which does not hold it back, may take a signal for this one.
-            signal.signal(one, lambda signum, _: came.append(signum))
+            signal.signal(one, note)
         yield
     finally:
-        for one, handler in before.items():
-            signal.signal(one, handler)
-        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        try:
+            for one, handler in before.items():
+                signal.signal(one, handler)
+        finally:
+            holds = False
+            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         for signum in came:
             signal.raise_signal(signum)
 
