@@ -11,6 +11,17 @@ import pytest
 
 from m3net.stopping import Stopped, StopRequest, held_signals
 
+LISTENING = """
+import signal
+from m3net.stopping import Stopped, StopRequest
+with StopRequest().listening():
+    signal.raise_signal(signal.SIGINT)
+    print("goes on")
+    try:
+        signal.raise_signal(signal.SIGTERM)
+    except Stopped as stop:
+        print("stopped by", stop.signum)
+"""
 SIGNALLED = """
 import os, random, signal, time
 from m3net.stopping import held_signals
@@ -79,6 +90,13 @@ def test_all_is_as_before_when_no_signal_came() -> None:
         assert signal.SIGTERM in signal.pthread_sigmask(signal.SIG_BLOCK, [])
     after = signal.getsignal(signal.SIGTERM), signal.pthread_sigmask(signal.SIG_BLOCK, [])
     assert after == before
+
+
+def test_what_a_shell_lets_its_background_ignore_stays_ignored() -> None:
+    """Ctrl-C is for what runs in front: a comparison goes on, and so have its trainings to."""
+    words = ["sh", "-c", '"$@" & wait $!', "sh", sys.executable, "-c", LISTENING]
+    done = subprocess.run(words, capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (0, "goes on\nstopped by 15\n"), done.stderr
 
 
 def test_what_comes_where_a_block_begins_or_ends_leaves_no_signal_blocked() -> None:

@@ -49,10 +49,14 @@ class StopRequest:
         self.run: Path | None = None
 
     def listen(self) -> None:
-        """Take over the signals from whoever has them, as Lightning, which kills or requeues."""
+        """Take over the signals from whoever has them, as Lightning, which kills or requeues.
+
+        SIGINT stays ignored where it is, as a shell lets what it runs in the background do.
+        """
         if threading.current_thread() is threading.main_thread():
             for one in _HEEDED:
-                signal.signal(one, self._take)
+                if one != signal.SIGINT or signal.getsignal(one) is not signal.SIG_IGN:
+                    signal.signal(one, self._take)
 
     @contextmanager
     def listening(self) -> Iterator[None]:
