@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from m3net.files import write_text
+from m3net.files import make_folder, write_text
 from m3net.jobs.job import Job
 from m3net.runs import reading
 
@@ -41,7 +41,7 @@ def write_record(file: Path, job: Job, run: str) -> None:
     """
     command = shlex.join(["m3net", *job.words])
     record = Record(command, run, list(job.files), job.settings)
-    file.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(file.parent)
     write_text(file, json.dumps(asdict(record), indent=2) + "\n")
 
 
