@@ -66,7 +66,7 @@ class Runner:
         file = self._record(job)
         if not file.is_file():
             return None
-        record = read_record(file)
+        record = read_record(file, job.name)
         run = self.folder / record.run
         # Of a name that is too long for a file, pathlib says so by an exception.
         if not all(os.path.isfile(run / name) for name in record.files):
