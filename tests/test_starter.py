@@ -104,6 +104,7 @@ def test_what_a_shell_starts_outlives_it(tmp_path: Path) -> None:
     log = tmp_path / "log"
     shell = start(("sh", "-c", f'"$@" > "{log}" & wait', "sh", *BY_HAND, "1.2"))
     while not log.exists() or not log.read_text():
+        assert shell.poll() is None
         time.sleep(0.01)
     shell.kill()
     shell.communicate(timeout=20)
