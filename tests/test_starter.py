@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from m3net.starter import RUN_FOLDER
+from m3net.runs import new_run
+from m3net.starter import RUN_FOLDER, ending_with_starter
 
 STARTED = """
 import sys, time
@@ -92,6 +93,18 @@ def gone() -> str:
     """Give the number of a process that is there no more."""
     words = [sys.executable, "-c", "import os; print(os.getpid())"]
     return subprocess.run(words, capture_output=True, text=True).stdout.strip()
+
+
+def test_nothing_is_handed_down_by_a_process_that_has_run_its_command(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Processes that it starts later, as by torchrun, would write into that run."""
+    monkeypatch.delenv(RUN_FOLDER, raising=False)
+    before = dict(os.environ)
+    with ending_with_starter():
+        run = new_run(tmp_path, "own")
+        assert os.environ[RUN_FOLDER] == str(run)
+    assert dict(os.environ) == before
 
 
 def test_processes_of_torchrun_end_with_it() -> None:

@@ -25,9 +25,12 @@ def ending_with_starter() -> Iterator[None]:
 
     It would wait for the other for half an hour, or train on for nobody. The one that started it
     counts where it is a command of m3net itself, or torchrun: a shell may go long before.
+    After the block nothing is handed down any more.
     """
-    before = os.environ.get(_STARTER)
-    starter = str(os.getppid()) if before is None and _BY_TORCHRUN in os.environ else before
+    before = {name: os.environ.get(name) for name in (_STARTER, RUN_FOLDER)}
+    starter = before[_STARTER]
+    if starter is None and _BY_TORCHRUN in os.environ:
+        starter = str(os.getppid())
     if starter is not None:
         # It speaks also while the main thread waits within an exchange, where no signal is heard.
         watch = threading.Thread(target=_end_with, args=(int(starter),), daemon=True)
@@ -36,9 +39,10 @@ def ending_with_starter() -> Iterator[None]:
     try:
         yield
     finally:
-        del os.environ[_STARTER]
-        if before is not None:
-            os.environ[_STARTER] = before
+        for name, value in before.items():
+            os.environ.pop(name, None)
+            if value is not None:
+                os.environ[name] = value
 
 
 def how_to_go_on(run: str) -> str:
