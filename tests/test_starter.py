@@ -1,13 +1,17 @@
 """Processes that were started end with the one that started them, and with no other."""
 
 import os
+import shlex
 import subprocess
 import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from m3net.starter import RUN_FOLDER
+import pytest
+
+from m3net.runs import new_run
+from m3net.starter import RUN_FOLDER, ending_with_starter
 
 STARTED = """
 import sys, time
@@ -65,13 +69,42 @@ def test_so_do_those_that_it_has_started_itself() -> None:
 
 
 def test_a_process_whose_starter_was_gone_before_it_could_look_ends() -> None:
-    gone = subprocess.run(
-        [sys.executable, "-c", "import os; print(os.getpid())"], capture_output=True, text=True
-    )
-    late = start((*BY_HAND, "1000"), M3NET_STARTER=gone.stdout.strip())
+    late = start((*BY_HAND, "1000"), M3NET_STARTER=gone())
     out, err = late.communicate(timeout=20)
     assert (late.returncode, out) == (1, "started\n")
     assert "is gone" in err
+
+
+@pytest.mark.parametrize("unheard", ["2>&-", "2>&1 >/dev/null | true"])
+def test_a_process_that_nobody_can_hear_ends_as_well(tmp_path: Path, unheard: str) -> None:
+    """Where all of a pipe are killed, who read standard error is gone with the starter."""
+    code = tmp_path / "code"
+    script = f'("$@"; echo $? > {shlex.quote(str(code))}) {unheard}'
+    words = ("sh", "-c", script, "sh", *BY_HAND, "5")
+    subprocess.run(words, env=os.environ | {"M3NET_STARTER": gone()}, check=False)
+    end = time.monotonic() + 20
+    while not code.exists() or not code.read_text():
+        assert time.monotonic() < end
+        time.sleep(0.05)
+    assert code.read_text() == "1\n"
+
+
+def gone() -> str:
+    """Give the number of a process that is there no more."""
+    words = [sys.executable, "-c", "import os; print(os.getpid())"]
+    return subprocess.run(words, capture_output=True, text=True).stdout.strip()
+
+
+def test_nothing_is_handed_down_by_a_process_that_has_run_its_command(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Processes that it starts later, as by torchrun, would write into that run."""
+    monkeypatch.delenv(RUN_FOLDER, raising=False)
+    before = dict(os.environ)
+    with ending_with_starter():
+        run = new_run(tmp_path, "own")
+        assert os.environ[RUN_FOLDER] == str(run)
+    assert dict(os.environ) == before
 
 
 def test_processes_of_torchrun_end_with_it() -> None:
@@ -84,6 +117,7 @@ def test_what_a_shell_starts_outlives_it(tmp_path: Path) -> None:
     log = tmp_path / "log"
     shell = start(("sh", "-c", f'"$@" > "{log}" & wait', "sh", *BY_HAND, "1.2"))
     while not log.exists() or not log.read_text():
+        assert shell.poll() is None
         time.sleep(0.01)
     shell.kill()
     shell.communicate(timeout=20)

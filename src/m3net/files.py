@@ -73,6 +73,19 @@ def write_text(file: Path, text: str) -> None:
         part.write_text(text, encoding="utf-8", newline="")
 
 
+def make_folder(folder: Path) -> None:
+    """Make a folder, and those that it lies in, where they are not there.
+
+    Args:
+        folder: May be there.
+
+    Raises:
+        OutputError: It cannot be made.
+    """
+    with writing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+
+
 def bring_to_disk(path: Path) -> None:
     """Wait until a file, or the names in a folder, would survive a loss of power."""
     handle = os.open(path, os.O_RDONLY)

@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import NoReturn
 
 RUN_FOLDER = "M3NET_RUN_FOLDER"
 """Environment variable by which a process names its run folder to those that it starts."""
@@ -24,9 +25,12 @@ def ending_with_starter() -> Iterator[None]:
 
     It would wait for the other for half an hour, or train on for nobody. The one that started it
     counts where it is a command of m3net itself, or torchrun: a shell may go long before.
+    After the block nothing is handed down any more.
     """
-    before = os.environ.get(_STARTER)
-    starter = str(os.getppid()) if before is None and _BY_TORCHRUN in os.environ else before
+    before = {name: os.environ.get(name) for name in (_STARTER, RUN_FOLDER)}
+    starter = before[_STARTER]
+    if starter is None and _BY_TORCHRUN in os.environ:
+        starter = str(os.getppid())
     if starter is not None:
         # It speaks also while the main thread waits within an exchange, where no signal is heard.
         watch = threading.Thread(target=_end_with, args=(int(starter),), daemon=True)
@@ -35,13 +39,14 @@ def ending_with_starter() -> Iterator[None]:
     try:
         yield
     finally:
-        del os.environ[_STARTER]
-        if before is not None:
-            os.environ[_STARTER] = before
+        for name, value in before.items():
+            os.environ.pop(name, None)
+            if value is not None:
+                os.environ[name] = value
 
 
 def how_to_go_on(run: str) -> str:
-    """Give the sentence that says so.
+    """Give the sentence that says how a training goes on.
 
     Args:
         run: The run folder.
@@ -49,7 +54,21 @@ def how_to_go_on(run: str) -> str:
     return f"To go on with a training, type its command again with --resume {shlex.quote(run)}"
 
 
-def _end_with(starter: int) -> None:
+def end_at_once(text: str) -> NoReturn:
+    """Say why this process ends, and end it, whatever its main thread waits for.
+
+    Args:
+        text: What is said.
+    """
+    try:
+        sys.stderr.write(text)
+        sys.stderr.flush()
+    finally:
+        # Also where nobody can hear it: standard error is closed, or who read it is gone as well.
+        os._exit(1)
+
+
+def _end_with(starter: int) -> NoReturn:
     parent = os.getppid()
     # Where it was gone before, this process has got another parent already.
     while os.getppid() == parent and _is_there(starter):
@@ -57,9 +76,7 @@ def _end_with(starter: int) -> None:
     time.sleep(_PATIENCE)
     go_on = how_to_go_on(os.environ[RUN_FOLDER]) if RUN_FOLDER in os.environ else ""
     text = f"\nm3net: the process that started this one is gone, so that it ends too. {go_on}"
-    sys.stderr.write(f"{text.rstrip()}\n")
-    sys.stderr.flush()
-    os._exit(1)
+    end_at_once(f"{text.rstrip()}\n")
 
 
 def _is_there(process: int) -> bool:

@@ -4,7 +4,7 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from multiprocessing import parent_process
 from pathlib import Path
@@ -49,10 +49,14 @@ class StopRequest:
         self.run: Path | None = None
 
     def listen(self) -> None:
-        """Take over the signals from whoever has them, as Lightning, which kills or requeues."""
+        """Take over the signals from whoever has them, as Lightning, which kills or requeues.
+
+        SIGINT stays ignored where it is, as a shell lets what it runs in the background do.
+        """
         if threading.current_thread() is threading.main_thread():
             for one in _HEEDED:
-                signal.signal(one, self._take)
+                if one != signal.SIGINT or signal.getsignal(one) is not signal.SIG_IGN:
+                    signal.signal(one, self._take)
 
     @contextmanager
     def listening(self) -> Iterator[None]:
@@ -90,19 +94,34 @@ def held_signals() -> Iterator[None]:
     What a signal raises is lost in a process that is being started, and would end the new one too.
     """
     came: list[int] = []
-    before: dict[signal.Signals, Any] = {}
+    before: dict[signal.Signals, Callable[[int, FrameType | None], Any]] = {}
     if threading.current_thread() is threading.main_thread():
-        before = {one: signal.getsignal(one) for one in _HEEDED}
-    mask = signal.pthread_sigmask(signal.SIG_BLOCK, _HEEDED)
+        # Others raise nothing; and one that C has set up, as faulthandler does, would be lost.
+        found = {one: signal.getsignal(one) for one in _HEEDED}
+        before = {one: handler for one, handler in found.items() if callable(handler)}
+    holds = True
+
+    def note(signum: int, frame: FrameType | None) -> None:
+        if holds:
+            came.append(signum)
+        else:  # what another thread took while handlers were put back has left this one behind
+            before[signal.Signals(signum)](signum, frame)
+
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, [])
     try:
+        # What came just before may be raised here, when they are blocked already.
+        signal.pthread_sigmask(signal.SIG_BLOCK, _HEEDED)
         for one in before:
             # Another thread, which does not hold it back, may take a signal for this one.
-            signal.signal(one, lambda signum, _: came.append(signum))
+            signal.signal(one, note)
         yield
     finally:
-        for one, handler in before.items():
-            signal.signal(one, handler)
-        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        try:
+            for one, handler in before.items():
+                signal.signal(one, handler)
+        finally:
+            holds = False
+            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         for signum in came:
             signal.raise_signal(signum)
 

@@ -1,5 +1,6 @@
 """What users get wrong is named in one sentence: the place, the problem and the remedy."""
 
+import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -156,3 +157,34 @@ def test_a_training_without_end(fit: Command, refusal: Refusal) -> None:
     endless = ("--trainer.max_epochs=-1", "--trainer.max_time=00:01:00:00")
     sentence = refusal(fit(*endless))
     assert "--trainer.max_epochs or --trainer.max_steps" in sentence
+
+
+@pytest.mark.parametrize("command", ["compare", "sweep"])
+def test_a_folder_of_results_is_a_file(
+    m3net: Command, refusal: Refusal, settings: Path, tmp_path: Path, command: str
+) -> None:
+    runs, file = tmp_path / "runs", tmp_path / "shop.yaml"
+    runs.touch()
+    train = ["m3net", "fit", "--config", str(settings), "${args}"]
+    contents = {
+        "compare": {"name": "shop", "systems": {"own": {}}, "budget": {"images": 1}},
+        "sweep": {
+            "method": "grid",
+            "metric": {"name": "val/map_all", "goal": "maximize"},
+            "parameters": {"model.metrics.top_k": {"value": 0}},
+            "command": train,
+        },
+    }
+    file.write_text(json.dumps(contents[command]), encoding="utf-8")
+    words = {"compare": ("--config", file), "sweep": ("--local", file)}[command]
+    sentence = refusal(m3net(command, *words, "--runs", runs))
+    assert f"cannot write {runs / command / 'shop'}: Not a directory" in sentence
+    assert "choose another one by --runs" in sentence
+
+
+def test_a_folder_of_an_evaluation_is_a_file(
+    m3net: Command, refusal: Refusal, own_run: Path
+) -> None:
+    (own_run / "test").touch()
+    sentence = refusal(m3net("test", "--ckpt_path", own_run))
+    assert f"cannot write {own_run / 'test'}: File exists." in sentence

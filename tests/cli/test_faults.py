@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import signal
 from collections.abc import Callable
 from pathlib import Path
 from subprocess import CompletedProcess
@@ -110,3 +111,15 @@ def test_an_image_of_too_many_pixels_is_named(fit: Command, refusal: Refusal) ->
     sentence = refusal(fit("--data.loading.max_pixels=2000"))
     assert "48 x 48 are more than 2000 pixels (--data.loading.max_pixels)" in sentence
     assert ".png (" in sentence
+
+
+def test_a_test_that_is_stopped_by_hand_says_so(m3net: Command, own_run: Path) -> None:
+    before = signal.getsignal(signal.SIGINT)
+    try:
+        done = m3net("test", "--ckpt_path", own_run, f"{ADD}Interrupt")
+    finally:
+        # Lightning ignores the next ones.
+        signal.signal(signal.SIGINT, before)
+    assert done.returncode == 130
+    assert done.stderr.splitlines()[-1] == "m3net: stopped"
+    assert "Traceback" not in done.stderr

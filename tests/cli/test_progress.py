@@ -5,16 +5,20 @@ import fcntl
 import os
 import pty
 import re
+import signal
 import struct
 import subprocess
 import sys
 import termios
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from subprocess import CompletedProcess
 
 import pyte
 import pytest
+
+from m3net.checkpoints import load_checkpoint
 
 Command = Callable[..., CompletedProcess[str]]
 
@@ -88,3 +92,21 @@ def test_a_log_has_one_line_for_each_validation(
     assert [int(step) for _, step, _ in lines] == ends
     assert [shown for _, _, shown in lines] == [f"{100 * score:.2f}" for score in scores]
     assert not re.search("^epoch .*━", done.stdout, re.MULTILINE), "no bar"
+
+
+def test_a_training_goes_on_where_nobody_reads_it_any_more(settings: Path, tmp_path: Path) -> None:
+    """Ctrl-C ends `tee` at once, and a training when it has saved."""
+    words = ["fit", "--config", str(settings), SHOWN, "--trainer.max_epochs=300"]
+    words += ["--model.network.backbone=test_resnet", "--runs", str(tmp_path)]
+    last = tmp_path / "shop" / "0" / "checkpoints" / "last.ckpt"
+    with subprocess.Popen(
+        [sys.executable, "-m", "m3net", *words], stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    ) as training:
+        assert training.stdout is not None
+        assert training.stdout.readline().startswith(b"epoch 1/300")
+        training.stdout.close()
+        while not last.exists() or load_checkpoint(last)["epoch"] < 2:
+            assert training.poll() is None
+            time.sleep(0.05)
+        training.send_signal(signal.SIGINT)
+        assert training.wait(timeout=60) == 130

@@ -68,7 +68,7 @@ def test_one_that_is_killed_while_they_start_ends_both(
     words = ["fit", "--config", str(settings), "--runs", str(tmp_path), *TWO]
     command = [sys.executable, "-m", "m3net", *words]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as first:
-        other = wait_for_second(first.pid)
+        other = wait_for_second(first)
         os.kill(first.pid if killed == "first" else other, signal.SIGKILL)
         # Its end is the end of all who could write to it.
         _, said = first.communicate(timeout=30)
@@ -79,18 +79,19 @@ def test_one_that_is_killed_while_they_start_ends_both(
     assert sentence.endswith(f"--resume {tmp_path / 'shop' / '0'}")
 
 
-def wait_for_second(first: int) -> int:
+def wait_for_second(first: subprocess.Popen[str]) -> int:
     """Give the process that the first one has started, once it is one of its own."""
-    children = Path(f"/proc/{first}/task/{first}/children")
+    children = Path(f"/proc/{first.pid}/task/{first.pid}/children")
     if not children.exists():
         pytest.skip("only Linux tells the children of a process")
-    while True:
+    while first.poll() is None:
         for child in children.read_text(encoding="utf-8").split():
             # Libraries ask other programs about the machine, which are gone in a moment.
             with suppress(OSError):
                 if b"LOCAL_RANK=1" in Path(f"/proc/{child}/environ").read_bytes():
                     return int(child)
         time.sleep(0.01)
+    raise AssertionError("the first one has ended before")
 
 
 def test_more_processes_than_images_are_refused(

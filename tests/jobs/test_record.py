@@ -1,6 +1,7 @@
 """What is noted of a job that is done: read again as it was, or refused with file and remedy."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,12 @@ def done(tmp_path: Path) -> Path:
 @pytest.mark.usefixtures("done")
 def test_what_was_noted_is_found(tmp_path: Path) -> None:
     assert Runner(tmp_path).find(JOB) == tmp_path / "runs" / "a-seed0" / "0"
+
+
+def test_a_name_may_lie_in_a_folder(tmp_path: Path) -> None:
+    job = replace(JOB, name="asen/v1.5-seed0", files=())
+    write_record(tmp_path / "records" / f"{job.name}.json", job, f"runs/{job.name}/0")
+    assert Runner(tmp_path).find(job) == tmp_path / "runs" / job.name / "0"
 
 
 @pytest.mark.parametrize("content", [b"", b'{"run": "runs/a-s', b"\xff", b"[1]", b"3", b"[" * 9000])

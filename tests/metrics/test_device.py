@@ -12,7 +12,8 @@ import torch
 
 from m3net.errors import M3NetError
 from m3net.metrics import QueryResults, rank
-from m3net.metrics.ranking.device import is_available
+from m3net.metrics.ranking import device
+from m3net.metrics.ranking.device import DeviceRanking, is_available
 from m3net.metrics.ranking.labels import prepare
 from m3net.metrics.ranking.plain import rank_plainly
 from tests.metrics.interpreted import moved
@@ -47,6 +48,32 @@ def test_embeddings_that_cannot_be_scored_are_named_in_order(value: float) -> No
     for queries, gallery, named in ((fine, bad, "4, 8"), (bad, fine, "8, 4"), (bad, bad, "4, 8")):
         with pytest.raises(M3NetError, match=f"images {named} are not finite"):
             prepare(queries, gallery)
+
+
+class Blocks(DeviceRanking):
+    """Notes the shapes of the blocks, which the kernel would judge."""
+
+    def rank(self, block_size: int) -> QueryResults:
+        self.shapes: list[tuple[int, ...]] = []
+        return super().rank(block_size)
+
+    def _judge(self, scores: torch.Tensor, first: int) -> None:
+        self.shapes.append((first, *scores.shape))
+        self.skewed[:] = 1
+
+
+def test_no_block_has_more_scores_than_the_kernel_can_tell_apart(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Of 8.6 GB of scores it would else write beside them, since places become negative."""
+    monkeypatch.setattr(device, "_PLACES", 3 * 64)
+    queries, gallery = draw(1, 7, 3), draw(2, 40, 3)
+    ranking = Blocks(queries, gallery, "single", (1,), 0)
+    ours = values(ranking.rank(1000))
+    assert ranking.shapes == [(0, 3, 64), (3, 3, 64), (6, 1, 64)]
+    theirs = QueryResults.concatenate(list(rank_plainly(queries, gallery, "single", (1,), 0)))
+    for name, own in values(theirs).items():
+        torch.testing.assert_close(ours[name], own, rtol=0, atol=1e-12, msg=name)
 
 
 def test_scores_in_tf32_are_refused_where_there_is_no_such_product() -> None:

@@ -11,6 +11,7 @@ from m3net.callbacks.attention import draw_query_attention
 from m3net.callbacks.galleries import GalleryMaker
 from m3net.callbacks.page.maker import PAGE, PageMaker
 from m3net.data.dataset import RetrievalDataset
+from m3net.files import make_folder
 from m3net.metrics.retrieval import RetrievalMetrics
 from m3net.reports.details import write_classes, write_queries
 from m3net.reports.tables import render_scores, write_scores
@@ -91,7 +92,7 @@ class EvaluationReport(L.Callback):
             return
         own = task.ranks_as_configured
         folder = report_folder(self.folder, task, name)
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder)
         write_scores(scores, metrics.protocol, folder)
         if self.details:
             records, about = dataset.records, (task.taxonomy, metrics.protocol)

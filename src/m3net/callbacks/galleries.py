@@ -8,6 +8,7 @@ import numpy as np
 
 from m3net.data.dataset import RetrievalDataset
 from m3net.data.taxonomy import Taxonomy
+from m3net.files import make_folder
 from m3net.metrics.results import QueryResults
 from m3net.reports.galleries import GalleryRow, Tile, draw_gallery
 
@@ -33,7 +34,7 @@ class GalleryMaker:
             results: For each attribute what became of its queries.
             folder: Takes gallery.png and galleries/<attribute>.png.
         """
-        (folder / "galleries").mkdir(parents=True, exist_ok=True)
+        make_folder(folder / "galleries")
         typical = []
         for attribute, own in results.items():
             order = own.terms["map_all"].argsort(descending=True, stable=True).tolist()

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from m3net.data.dataset import RetrievalDataset
 from m3net.data.taxonomy import Taxonomy
+from m3net.files import make_folder
 from m3net.task import M3NetTask, Prediction
 
 _SCHEMA = pa.schema(
@@ -53,7 +54,7 @@ class PredictionWriter(BasePredictionWriter):
             pl_module: Knows the taxonomy.
         """
         if isinstance(pl_module, M3NetTask):
-            self.folder.mkdir(parents=True, exist_ok=True)
+            make_folder(self.folder)
             taxonomy = json.dumps(pl_module.taxonomy.to_plain())
             part = self.folder / f"part-{trainer.global_rank}.parquet"
             self._writer = pq.ParquetWriter(part, _SCHEMA.with_metadata({"taxonomy": taxonomy}))

@@ -1,8 +1,6 @@
 """Where one of several processes dies, all end at once, and one of them says why."""
 
-import os
 import signal
-import sys
 import threading
 import time
 from pathlib import Path
@@ -12,7 +10,7 @@ from typing import NoReturn
 import lightning as L
 
 from m3net.errors import M3NetError
-from m3net.starter import how_to_go_on
+from m3net.starter import end_at_once, how_to_go_on
 
 _PAUSE = 0.2
 _PATIENCE = 5.0
@@ -74,6 +72,4 @@ class ProcessWatch(L.Callback):
         for process in others:
             process.kill()
         go_on = how_to_go_on(str(self._folder))
-        sys.stderr.write(f"\nm3net: {why}, so that all others end. {go_on}\n")
-        sys.stderr.flush()
-        os._exit(1)
+        end_at_once(f"\nm3net: {why}, so that all others end. {go_on}\n")

@@ -38,6 +38,7 @@ def run(
 
     Raises:
         M3NetError: Something the user gave cannot be used.
+        KeyboardInterrupt: The user stopped an evaluation.
     """
     command, request = "".join(words[:1]), StopRequest()
     training = command not in EVALUATIONS
@@ -53,6 +54,11 @@ def run(
     except Stopped as stop:
         # Lightning kills a training whose other processes leave in another way than this.
         return say_stopped(stop, command, request.run) if is_first_process() else 0
+    except SystemExit as stop:
+        # By Ctrl-C Lightning ends the program itself, as if a command had failed, and says nothing.
+        if isinstance(stop.__context__, KeyboardInterrupt) and is_first_process():
+            raise KeyboardInterrupt from stop
+        raise
     except UnicodeDecodeError as error:
         raise ConfigError.not_text(error) from error
     except ValueError as error:

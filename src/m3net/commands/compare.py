@@ -12,7 +12,7 @@ from m3net.comparison.results import read_results
 from m3net.comparison.session import Done, Session
 from m3net.comparison.settings import Comparison
 from m3net.errors import ConfigError, own_cause
-from m3net.files import write_text
+from m3net.files import make_folder, write_text
 from m3net.reports.bars import draw_bars
 from m3net.reports.compared import Compared, Outline
 from m3net.reports.comparison import comparison_bars, comparison_sheets
@@ -48,7 +48,7 @@ def run(words: Sequence[str]) -> int:
         raise ConfigError(f"--jobs is {config.jobs}: it must be 1 or more.")
     comparison.check_systems(config.only or [], "--only")
     folder = config.runs / "compare" / comparison.name
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     plain = yaml.safe_load(parser.dump(config))
     write_text(folder / "compare.yaml", yaml.safe_dump(plain, sort_keys=False))
     console = Console(soft_wrap=True, highlight=False, markup=False)

@@ -12,7 +12,7 @@ from rich.console import Console
 from m3net.cli import resolve
 from m3net.differences import differences
 from m3net.errors import ConfigError
-from m3net.files import write_text
+from m3net.files import make_folder, write_text
 from m3net.reports.sheets import Sheet
 from m3net.runs import reading
 from m3net.speech import set_up_speech
@@ -57,7 +57,7 @@ def run(words: Sequence[str]) -> int:
     report = _Report(sweep, folder, console)
     session = Session(sweep, folder, given.seed, resolve, report.note)
     session.check()
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     write_text(folder / "sweep.yaml", yaml.safe_dump(settings, sort_keys=False))
     if sweep.stops_early:
         console.print("early_terminate is for W&B's agents: here each trial goes to its end")

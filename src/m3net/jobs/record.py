@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from m3net.files import write_text
+from m3net.files import make_folder, write_text
 from m3net.jobs.job import Job
 from m3net.runs import reading
 
@@ -41,15 +41,16 @@ def write_record(file: Path, job: Job, run: str) -> None:
     """
     command = shlex.join(["m3net", *job.words])
     record = Record(command, run, list(job.files), job.settings)
-    file.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(file.parent)
     write_text(file, json.dumps(asdict(record), indent=2) + "\n")
 
 
-def read_record(file: Path) -> Record:
+def read_record(file: Path, name: str) -> Record:
     """Read what was noted.
 
     Args:
         file: As it was written.
+        name: Of the job.
 
     Raises:
         CheckpointError: It is damaged.
@@ -62,9 +63,7 @@ def read_record(file: Path) -> Record:
             raise TypeError("no texts")
         if not isinstance(record.settings, dict):
             raise TypeError("no settings")
-        if (
-            Path(record.run).parent != Path("runs", file.stem)
-            or not Path(record.run).name.isdigit()
-        ):
+        run = Path(record.run)
+        if run.parent != Path("runs", name) or not run.name.isdigit():
             raise ValueError("another run")
     return record

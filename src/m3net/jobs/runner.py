@@ -13,6 +13,7 @@ from typing import Any
 
 from m3net.differences import differences
 from m3net.errors import ConfigError
+from m3net.files import make_folder, writing
 from m3net.jobs.job import Job
 from m3net.jobs.record import read_record, write_record
 from m3net.jobs.stops import noted_stops
@@ -65,7 +66,7 @@ class Runner:
         file = self._record(job)
         if not file.is_file():
             return None
-        record = read_record(file)
+        record = read_record(file, job.name)
         run = self.folder / record.run
         # Of a name that is too long for a file, pathlib says so by an exception.
         if not all(os.path.isfile(run / name) for name in record.files):
@@ -128,10 +129,10 @@ class Runner:
         command = [sys.executable, "-m", "m3net", *job.words]
         threads = str(max(1, (os.cpu_count() or 1) // limit))
         log = self._log(job)
-        log.parent.mkdir(parents=True, exist_ok=True)
-        with log.open("w", encoding="utf-8") as stream:
-            stream.write(f"{shlex.join(command)}\n")
-            stream.flush()
+        make_folder(log.parent)
+        with writing(log):
+            log.write_text(f"{shlex.join(command)}\n", encoding="utf-8")
+        with log.open("a", encoding="utf-8") as stream:
             return subprocess.Popen(
                 command,
                 stdout=stream,

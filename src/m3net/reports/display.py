@@ -2,6 +2,7 @@
 
 import math
 import time
+from contextlib import suppress
 
 from rich.console import Console, Group
 from rich.live import Live
@@ -22,7 +23,7 @@ class Display:
 
     def __init__(self) -> None:
         """Show nothing yet."""
-        self.console = Console(soft_wrap=True, highlight=False, markup=False)
+        self.console = _Console(soft_wrap=True, highlight=False, markup=False)
         self.course: Course | None = None
         self.facts: dict[str, str] = {}
         self._live: Live | None = None
@@ -89,6 +90,15 @@ class Display:
         table = [render_validation(course)] if course is not None and course.scores else []
         line = [Text(facts, style="dim", no_wrap=True)] if facts else []
         return Group(*table, self._bar, *line)
+
+
+class _Console(Console):
+    """Falls silent where its reader is gone, as `tee` by the Ctrl-C that a training saves at."""
+
+    def on_broken_pipe(self) -> None:
+        """Let the command go on, which rich would end."""
+        with suppress(SystemExit):
+            super().on_broken_pipe()
 
 
 class Stopwatch:

@@ -3,6 +3,7 @@
 import shlex
 import signal
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 from rich.text import Text
@@ -68,5 +69,6 @@ def say_stopped(stop: Stopped, command: str, folder: Path | None) -> int:
     text = f"m3net: stopped by {name}{saved}"
     if folder is not None:
         text += f": m3net {command} --resume {shlex.quote(str(folder))}"
-    sys.stderr.write(f"\n{text}\n")
+    with suppress(OSError):  # its reader is gone, and the exit code says it too
+        sys.stderr.write(f"\n{text}\n")
     return stop.code

@@ -33,6 +33,8 @@ _RANGES: dict[str, tuple[bool, _Ends]] = {
     "inv_log_uniform": (True, _inverse_powers),
 }
 """Whether logarithms are drawn evenly, and what min and max mean; inverse ones are even as well."""
+_GREATEST, _GREATEST_POWER = 1e300, 700
+"""What floats can hold, with some room."""
 _KNOWN = ("constant", "categorical", *_RANGES)
 
 
@@ -86,7 +88,8 @@ def _usual_kind(given: dict[str, Any]) -> str:
 def _range(kind: str, given: dict[str, Any]) -> Range:
     low, high, step = given["min"], given["max"], given.get("q", 1.0)
     for key, number in (("min", low), ("max", high), ("q", step)):
-        if isinstance(number, bool) or not isinstance(number, int | float):
+        good = isinstance(number, int | float) and not isinstance(number, bool)
+        if not good or not -_GREATEST <= number <= _GREATEST:
             raise ConfigError(f"{key} is {number!r}: it must be a number (1.0e-3, not 1e-3).")
     if kind == "int_uniform" and not _whole(low, high):
         raise ConfigError("min and max of int_uniform must be integers.")
@@ -95,6 +98,11 @@ def _range(kind: str, given: dict[str, Any]) -> Range:
         raise ConfigError(
             f"min {low} and max {high} are no range of {kind}: min is below max, q positive, and "
             "what is logarithmic as well."
+        )
+    if ends is not _same and max(abs(low), abs(high)) > _GREATEST_POWER:
+        raise ConfigError(
+            f"min {low} and max {high} are powers of e with {kind}, at most {_GREATEST_POWER}: for "
+            f"the numbers themselves, the distribution is {kind}_values."
         )
     low, high = ends(low, high)
     if not kind.startswith("q_"):

@@ -30,6 +30,7 @@ _MARGIN = 256  # gallery images in one bin with the last of a list
 _PROGRAMS_EACH = 16  # for each multiprocessor; more than it runs at once, as rows differ in time
 _WARPS = 4
 _ALIGNED = 32
+_PLACES = 2**31  # that a number of the kernel tells apart
 _TILE, _NODES = 1024, 256  # gallery images, and relevant ones, that a program takes at once
 
 
@@ -95,9 +96,14 @@ class DeviceRanking:
         self.top_score = torch.full((num_images, top_k), -torch.inf, device=device)
 
     def rank(self, block_size: int) -> QueryResults:
-        """Rank the gallery for so many images at once, and say what became of all queries."""
-        for first in range(0, len(self.queries), block_size):
-            embeddings = self.queries.embeddings[first : first + block_size]
+        """Rank the gallery for so many images at once, or for as many as the kernel can.
+
+        Returns:
+            What became of all queries.
+        """
+        size = min(block_size, max(_PLACES // len(self.embeddings), 1))
+        for first in range(0, len(self.queries), size):
+            embeddings = self.queries.embeddings[first : first + size]
             self._judge(scores_of(embeddings, self.embeddings, self.scores), first)
         return self._results()
 
