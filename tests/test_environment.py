@@ -46,3 +46,22 @@ def test_garbage_is_looked_for_again_whatever_becomes_of_the_imports(
     with pytest.raises(ImportError):
         fail()
     assert [*states, gc.isenabled()] == [False, True]
+
+
+@pytest.mark.parametrize("closed", ["2>&-", "<&- >&- 2>&-"])
+def test_a_command_with_closed_streams_ends_as_with_open_ones(closed: str) -> None:
+    words = [sys.executable, "-m", "m3net", "nonsense"]
+    done = subprocess.run(["sh", "-c", f'"$@" {closed}', "sh", *words])
+    assert done.returncode == 2
+
+
+def test_files_do_not_take_the_place_of_closed_streams(tmp_path: Path) -> None:
+    code = (
+        "import os, sys; from m3net.environment import open_missing_streams as opened; opened(); "
+        "file = open(sys.argv[1], 'w'); os.write(1, b'said'); os.write(2, b'said'); "
+        "print('said'); print('said', file=sys.stderr); sys.exit(file.fileno() < 3)"
+    )
+    words = [sys.executable, "-c", code, str(tmp_path / "file")]
+    done = subprocess.run(["sh", "-c", '"$@" <&- >&- 2>&-', "sh", *words])
+    assert done.returncode == 0
+    assert (tmp_path / "file").read_text() == ""

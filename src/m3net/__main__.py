@@ -5,7 +5,12 @@ import sys
 from collections.abc import Sequence
 
 import m3net
-from m3net.environment import check_installation, fast_imports, no_pickles
+from m3net.environment import (
+    check_installation,
+    fast_imports,
+    no_pickles,
+    open_missing_streams,
+)
 from m3net.errors import ConfigError, M3NetError
 from m3net.starter import ending_with_starter
 
@@ -45,6 +50,7 @@ def main(args: Sequence[str] | None = None) -> int:
         another number to say that it was not able to do all.
     """
     words = list(sys.argv[1:] if args is None else args)
+    open_missing_streams()
     try:
         with no_pickles(), ending_with_starter():
             return _run(words)

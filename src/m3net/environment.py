@@ -47,6 +47,24 @@ def fast_imports() -> Iterator[None]:
         gc.enable()
 
 
+def open_missing_streams() -> None:
+    """Put the null device where standard streams are closed, as some daemons start commands.
+
+    Else what is said to them ends the command, and the next file that is opened takes the number of
+    such a stream: what libraries in C say would be written into it.
+    """
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            # It takes the lowest number that is free.
+            os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)
+    for name, number, mode in (("stdin", 0, "r"), ("stdout", 1, "w"), ("stderr", 2, "w")):
+        if getattr(sys, name) is None:
+            stream = open(number, mode, encoding="utf-8", closefd=False)  # noqa: SIM115 - for ever
+            setattr(sys, name, stream)
+
+
 @contextmanager
 def no_pickles() -> Iterator[None]:
     """Let torch refuse files that would run code, whichever library asks it to load them.
