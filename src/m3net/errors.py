@@ -107,19 +107,21 @@ class EmbeddingError(M3NetError):
 
 
 class OutputError(M3NetError):
-    """A file of a run cannot be written."""
+    """A file of a run cannot be written, or another one that a command writes."""
 
     @classmethod
-    def at(cls, file: str | Path, error: OSError) -> Self:
+    def at(cls, file: str | Path, error: OSError, instead: str | None = None) -> Self:
         """Name the file, what the system says and the remedy.
 
         Args:
             file: The file or folder.
             error: What writing it has met.
+            instead: Which other folder to choose, "another one by --out"; None for a run's.
         """
-        remedy = "Make its folder writable, or choose another one by --runs"
+        remedy = f"Make its folder writable, or choose {instead or 'another one by --runs'}"
         if error.errno in _FULL:
-            remedy = "Free some space; what lay there before is whole, and --resume goes on from it"
+            whole = "; what lay there before is whole, and --resume goes on from it"
+            remedy = "Free some space" + (f", or choose {instead}" if instead else whole)
         problem = os.strerror(error.errno) if error.errno else str(error)
         return cls(f"cannot write {file}: {problem}. {remedy}.")
 

@@ -44,11 +44,12 @@ def replacing(file: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def writing(file: Path) -> Iterator[None]:
+def writing(file: Path, instead: str | None = None) -> Iterator[None]:
     """Say in words why a file cannot be written.
 
     Args:
         file: What is written within the block.
+        instead: Which other folder to choose, "another one by --out"; None for a run's.
 
     Raises:
         OutputError: The system refused to.
@@ -56,7 +57,7 @@ def writing(file: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise OutputError.at(file, error) from error
+        raise OutputError.at(file, error, instead) from error
 
 
 def write_text(file: Path, text: str) -> None:

@@ -188,3 +188,24 @@ def test_a_folder_of_an_evaluation_is_a_file(
     (own_run / "test").touch()
     sentence = refusal(m3net("test", "--ckpt_path", own_run))
     assert f"cannot write {own_run / 'test'}: File exists." in sentence
+
+
+@pytest.mark.parametrize(
+    ("words", "named"),
+    [
+        ("data verify catalogue --file {table} --out {place}", "choose another one by --out"),
+        ("data stats catalogue --file {table} --out {place}", "choose another one by --out"),
+        ("data prepare {photos} {place}", "choose another TARGET"),
+        ("synthesize {place} --num_images 2", "choose another FOLDER"),
+    ],
+)
+def test_a_folder_of_a_data_command_is_in_a_file(
+    m3net: Command, catalogue: Path, tmp_path: Path, words: str, named: str
+) -> None:
+    (tmp_path / "file").touch()
+    places = {"table": catalogue, "photos": catalogue.parent, "place": tmp_path / "file" / "out"}
+    done = m3net(*(word.format_map(places) for word in words.split()))
+    assert done.returncode == 2
+    [sentence] = done.stderr.splitlines()
+    assert sentence.startswith(f"m3net: cannot write {tmp_path / 'file' / 'out'}: ")
+    assert named in sentence

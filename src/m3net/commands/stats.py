@@ -9,6 +9,7 @@ from m3net.commands.datasets import as_typed, parse_dataset
 from m3net.data.annotations.findings import Findings
 from m3net.data.records import SplitName
 from m3net.data.statistics import AttributeCounts, count_attributes
+from m3net.files import writing
 from m3net.reports.statistics import (
     StatisticsRow,
     draw_statistics,
@@ -32,7 +33,8 @@ def run(words: Sequence[str]) -> int:
         words: What stands after `m3net data stats`.
 
     Raises:
-        M3NetError: The settings contradict one another, or nothing can be read.
+        M3NetError: The settings contradict one another, nothing can be read, or the table cannot be
+            written.
     """
     name, module, config = parse_dataset("stats", ABOUT, words)
     folder: Path = config["out"]
@@ -57,9 +59,10 @@ def run(words: Sequence[str]) -> int:
         words = f"m3net: {as_typed(sentence)}"
         console.print(words, highlight=False, markup=False, soft_wrap=True)
     if rows:
-        folder.mkdir(parents=True, exist_ok=True)
-        write_statistics(rows, module.protocol, folder / "stats.csv")
-        draw_statistics(splits, folder / "stats.png")
+        with writing(folder, instead="another one by --out"):
+            folder.mkdir(parents=True, exist_ok=True)
+            write_statistics(rows, module.protocol, folder / "stats.csv")
+            draw_statistics(splits, folder / "stats.png")
         written = f"table and picture: {folder / 'stats.csv'}, {folder / 'stats.png'}"
         console.print(written, highlight=False, markup=False, soft_wrap=True)
     return 1 if findings.problems else 0

@@ -18,7 +18,7 @@ def synthesize(folder: Path, num_images: int = 1000, size: int = 224, seed: int 
         seed: Equal seeds give equal garments.
 
     Raises:
-        ConfigError: The folder holds something.
+        M3NetError: The folder holds something, or cannot be written.
     """
     file = write_catalogue(folder, num_images, size, seed)
     command = "--config configs/data/catalogue.yaml --config configs/model/m3net.yaml"

@@ -21,6 +21,7 @@ from m3net.data.photos.reader import FileReader, images_below
 from m3net.data.records import Records
 from m3net.data.statistics import count_attributes
 from m3net.errors import M3NetError
+from m3net.files import writing
 from m3net.protocol import Protocol
 from m3net.reports.verification import FileState, SplitState, Verification, print_verification
 
@@ -29,6 +30,7 @@ ABOUT = (
     "All problems are reported at once. Images found good are remembered in FOLDER/verify.journal, "
     "so that a check that was interrupted goes on. Exit code 1 says that there are problems."
 )
+_INSTEAD = "another one by --out"
 
 
 def run(words: Sequence[str]) -> int:
@@ -38,18 +40,20 @@ def run(words: Sequence[str]) -> int:
         words: What stands after `m3net data verify`.
 
     Raises:
-        M3NetError: The settings contradict one another.
+        M3NetError: The settings contradict one another, or the report cannot be written.
     """
     name, module, config = parse_dataset("verify", ABOUT, words, _add_options)
     folder: Path = config["out"]
-    folder.mkdir(parents=True, exist_ok=True)
     journal = folder / "verify.journal"
-    if config["afresh"]:
-        journal.unlink(missing_ok=True)
+    with writing(folder, _INSTEAD):
+        folder.mkdir(parents=True, exist_ok=True)
+        if config["afresh"]:
+            journal.unlink(missing_ok=True)
     state = _verify(name, module, config["images"], config["workers"], journal)
     report = folder / "verify.json"
     text = json.dumps(state.to_plain(), indent=2, ensure_ascii=False)
-    report.write_text(text + "\n", encoding="utf-8")
+    with writing(report, _INSTEAD):
+        report.write_text(text + "\n", encoding="utf-8")
     if config["json"]:
         print(text)  # noqa: T201 - what was asked for
     else:

@@ -135,7 +135,10 @@ class _Copy:
 
 def _open_target(target: Path, settings: str) -> None:
     """Make or clear the folder so that nothing in it is believed that `settings` did not give."""
-    target.mkdir(parents=True, exist_ok=True)
+    try:
+        target.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise _cannot_write(target, error) from error
     for folder, _, names in os.walk(target):
         for name in names:
             if name.endswith(_TEMPORARY):

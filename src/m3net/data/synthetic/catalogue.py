@@ -14,6 +14,7 @@ from m3net.data.synthetic.attributes import TAXONOMY
 from m3net.data.synthetic.drawing import draw
 from m3net.data.synthetic.sampling import sample_garment
 from m3net.errors import ConfigError
+from m3net.files import writing
 
 
 def synthetic_records(num_images: int, seed: int) -> Records:
@@ -85,19 +86,21 @@ def write_catalogue(folder: Path, num_images: int, size: int, seed: int) -> Path
 
     Raises:
         ConfigError: There is something in the folder already.
+        OutputError: It cannot be written.
     """
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise ConfigError(
             f"cannot write a catalogue to {folder.absolute()}: there is something already. "
             "Delete it or choose another folder."
         )
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent) as temporary:
-        made = Path(temporary) / folder.name
-        _write(made, num_images, size, seed)
-        if folder.exists():
-            folder.rmdir()
-        made.rename(folder)
+    with writing(folder, instead="another FOLDER"):
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent) as temporary:
+            made = Path(temporary) / folder.name
+            _write(made, num_images, size, seed)
+            if folder.exists():
+                folder.rmdir()
+            made.rename(folder)
     return folder / "catalogue.csv"
 
 
