@@ -132,3 +132,9 @@ def test_what_a_shell_starts_for_it_is_not_taken_for_left_behind() -> None:
     between = start(words, M3NET_STARTER=str(os.getpid()))
     out, err = between.communicate(timeout=20)
     assert (between.returncode, out, err) == (0, "started\nended by itself\n", "")
+
+
+def test_a_process_of_another_user_is_there() -> None:
+    look = "import os; os.getuid() or os.setuid(65534); raise SystemExit(not _is_there(1))"
+    code = f"from m3net.starter import _is_there; {look}"
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0

@@ -84,6 +84,6 @@ def _is_there(process: int) -> bool:
         os.kill(process, 0)
     except ProcessLookupError:
         return False
-    except PermissionError:  # it has become another user's
+    except PermissionError:  # it is there, as another user's
         return True
     return True

@@ -89,15 +89,15 @@ def main() -> None:
     usual = device.BINS, device.LONGEST, device._TILE, device._NODES, device._MARGIN
     device.BINS, device.LONGEST, device._TILE, device._NODES, device._MARGIN = 64, 20, 64, 32, 16
     for name, left in drawn_cases():
-        print(name, left)  # noqa: T201
+        print(name, left)  # noqa: T201 - the test reads it
     asked: tuple[tuple[Protocol, int], ...] = (("single", 4), ("multi", 1), ("multi", 6))
     for protocol, block_size in asked:
         name = f"others {protocol} by {block_size}"
-        print(name, left_to_plain(*others(), protocol, 7, block_size))  # noqa: T201
+        print(name, left_to_plain(*others(), protocol, 7, block_size))  # noqa: T201 - the test reads it
     device.BINS, device.LONGEST, device._TILE, device._NODES, device._MARGIN = usual
     images = draw(9, 1100, 3, step=0.1)
     asking = images.select(torch.arange(2))
-    print("usual sizes", left_to_plain(asking, images, "multi", 5, 2))  # noqa: T201
+    print("usual sizes", left_to_plain(asking, images, "multi", 5, 2))  # noqa: T201 - the test reads it
 
 
 if __name__ == "__main__":
