@@ -37,6 +37,8 @@ def normalised(images: Tensor, name: str) -> Tensor:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_map_is_that_of_the_whole_network_at_the_stride(name: str, images: Tensor) -> None:
+    # Of weights drawn anew each time, some make maps so large that their rounding is seen.
+    torch.manual_seed(0)
     backbone = Backbone(name, stride=16).eval()
     found = backbone(images)
     assert found.shape == (2, backbone.channels, 4, 6)
