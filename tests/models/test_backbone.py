@@ -37,17 +37,16 @@ def normalised(images: Tensor, name: str) -> Tensor:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_map_is_that_of_the_whole_network_at_the_stride(name: str, images: Tensor) -> None:
-    # Of weights drawn anew each time, some make maps so large that their rounding is seen.
-    torch.manual_seed(0)
-    backbone = Backbone(name, stride=16).eval()
+    # In float32 some weights make maps so large that their rounding is seen.
+    backbone = Backbone(name, stride=16).eval().double()
     found = backbone(images)
     assert found.shape == (2, backbone.channels, 4, 6)
-    whole: Any = timm.create_model(name, features_only=True).eval()
+    whole: Any = timm.create_model(name, features_only=True).eval().double()
     # timm names equal parts alike; the whole network has more.
     missing = whole.load_state_dict(backbone.net.state_dict(), strict=False)
     assert not missing.unexpected_keys
     deepest = [i for i, by in enumerate(whole.feature_info.reduction()) if by == 16][-1]
-    expected = whole(normalised(images, name))[deepest]
+    expected = whole(normalised(images, name).double())[deepest]
     if name == "test_mambaout":
         expected = expected.permute(0, 3, 1, 2)
     torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-4)
