@@ -4,7 +4,8 @@ A key is a number of 32 bits that a sort puts into the order of a ranking. A sco
 bits. The lower ones, finer than a float32 product is precise, say whether the gallery image is
 relevant to each of a few queries and in which block of columns it stands. So the sort moves half as
 many bytes as one of scores and columns, relevance needs no look-up after it, and the column of a
-rank is found again by a look at one block.
+rank is found again by a look at one block. The sort leaves them alone, and keys of equal scores in
+the order of their columns.
 
 Where a product leaves an order open on which a metric or the list of the best depends, the scores
 are computed as they are defined. The loops hold no lock of the interpreter, so that threads run
@@ -127,34 +128,44 @@ def _find_columns(ordered: Keys, keys: Keys, start: int, end: int, columns: Inte
     Args:
         ordered: (G,) int32, its keys from the best on.
         keys: (G,) int32, its keys in the order of the gallery.
-        start: The first rank; the one before has another key.
-        end: The last rank; the next one has another key.
-        columns: Takes end - start + 1 columns, those of equal keys ascending.
+        start: The first rank; the score of the one before differs.
+        end: The last rank; the score of the next one differs.
+        columns: Takes end - start + 1 columns, those of equal scores ascending.
     """
     width = _width(len(keys))
-    rank = start
-    while rank <= end:
+    for rank in range(start, end + 1):
         key = ordered[rank]
         first = ((key & LOW) >> AT_ONCE) * width
-        block = keys[first : first + width]
-        if rank < end and ordered[rank + 1] == key:
-            found = rank
-            for column in range(len(block)):
-                if block[column] == key and rank <= end:
-                    columns[rank - start] = first + column
-                    rank += 1
-            if rank == found:
-                return False
-            continue
-        # A sum without a branch compares many keys at once.
-        place = np.int32(0)
-        for column in range(len(block)):
-            place += np.int32(block[column] == key) * np.int32(column + 1)
-        if place == 0:
+        begin = first
+        if rank > start and _are_neighbors(ordered[rank - 1], key):
+            begin = columns[rank - 1 - start] + 1
+        is_last = rank == end or not _are_neighbors(ordered[rank + 1], key)
+        place = _find(keys[begin : first + width], key, is_last)
+        if place < 0:
             return False
-        columns[rank - start] = first + place - 1
-        rank += 1
+        columns[rank - start] = begin + place
     return True
+
+
+@compiled()
+def _are_neighbors(key: np.int32, other: np.int32) -> bool:
+    """Say whether two keys are of equal scores in one block of columns."""
+    return bool((key ^ other) >> AT_ONCE == 0)
+
+
+@compiled()
+def _find(block: Keys, key: np.int32, is_only_one: bool) -> int:
+    """Give the first place of a key, which may stand at one place only, or -1."""
+    if is_only_one:
+        # A sum without a branch compares many keys at once.
+        total = np.int32(0)
+        for place in range(len(block)):
+            total += np.int32(block[place] == key) * np.int32(place + 1)
+        return int(total) - 1
+    for place in range(len(block)):
+        if block[place] == key:
+            return place
+    return -1
 
 
 @compiled()
