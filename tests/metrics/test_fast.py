@@ -175,7 +175,7 @@ def test_a_product_less_precise_than_thought_is_noticed() -> None:
     product = Product.of(queries.embeddings.numpy(), theirs, longest)
     noise = np.random.default_rng(0).standard_normal(product.negated.shape, dtype=np.float32)
     imprecise = product._replace(negated=product.negated * (1 + 1e-4 * noise))
-    found = QueryResults.concatenate(ranking._rank_part(queries, imprecise))
+    found = QueryResults.concatenate(ranking._rank(queries, imprecise))
     plain = QueryResults.concatenate(list(rank_plainly(queries, gallery, "multi", CUTOFFS, 5)))
     for name, own in values(found).items():
         assert torch.equal(own, values(plain)[name])

@@ -6,7 +6,7 @@ it can be off; all others, and those that are shown, are computed in float64.
 
 from collections.abc import Sequence
 from functools import cached_property
-from math import ceil
+from itertools import pairwise
 
 import numpy as np
 import torch
@@ -21,9 +21,8 @@ from m3net.metrics.ranking.terms import terms_of
 from m3net.metrics.results import QueryResults
 from m3net.protocol import Protocol
 
-# A product is fastest over many images, a sort over so few that their scores stay in the cache; of
-# fewer, what is done once for each part would cost too much.
-SCORES_AT_ONCE = 2**20
+# So many that keys and orders stay in the cache while they are written, sorted and judged.
+SCORES_AT_ONCE = 2**16
 
 
 class FastRanking:
@@ -65,27 +64,38 @@ class FastRanking:
             What became of the queries, some at a time.
         """
         product = Product.of(images.embeddings.numpy(), self._embeddings, self._longest)
-        parts = max(min(ceil(product.negated.size / SCORES_AT_ONCE), len(images)), 1)
-        split = zip(images.split(parts), product.split(parts), strict=True)
-        return [results for own in split for results in self._rank_part(*own)]
+        return self._rank(images, product)
 
-    def _rank_part(self, images: Images, product: Product) -> list[QueryResults]:
-        """Order the gallery for some images and judge their queries."""
-        parts = []
+    def _rank(self, images: Images, product: Product) -> list[QueryResults]:
+        """Order the gallery for a block of images by these scores and judge their queries."""
+        group, index = images.group.numpy(), images.index.numpy()
+        results = []
         for asked in queries_of(images.targets.numpy(), self.protocol):
-            own = self._own(images.group.numpy()[asked.rows])
-            num_queries, num_gallery = len(asked.rows), len(self._index)
-            keys = np.empty((np.count_nonzero(asked.bit == 0), num_gallery), dtype=np.int32)
-            write_keys(product.negated, asked, self._carriers, keys)
-            keys[asked.order[own[0]], own[1]] = LAST
-            ordered = sort_rows(keys)
-            num_ranked = num_gallery - np.bincount(own[0], minlength=num_queries)
-            judged = Judged.empty(num_queries, len(self.cutoffs), self.top_k)
-            cutoffs = np.array(self.cutoffs, dtype=np.int64)
-            if not judge(product, asked, keys, ordered, num_ranked, cutoffs, judged):
+            judged = self._judge(product, asked, group[asked.rows])
+            if judged is None:
                 return self._rank_plainly(images)
-            parts.append(self._results(images.index.numpy(), asked, judged))
-        return parts
+            results.append(self._results(index, asked, judged))
+        return results
+
+    def _judge(self, product: Product, asked: Asked, group: Integers) -> Judged | None:
+        """Order the gallery for some queries of these groups and judge them; None: it cannot be."""
+        num_queries, num_gallery = len(asked.rows), len(self._index)
+        own_query, own_column = self._own(group)
+        num_ranked = num_gallery - np.bincount(own_query, minlength=num_queries)
+        cutoffs = np.array(self.cutoffs, dtype=np.int64)
+        judged = Judged.empty(num_queries, len(cutoffs), self.top_k)
+        starts = np.flatnonzero(asked.bit == 0)[:: max(SCORES_AT_ONCE // num_gallery, 1)]
+        for first, last in pairwise([*starts.tolist(), num_queries]):
+            part = asked.part(first, last)
+            keys = np.empty((part.order[-1] + 1, num_gallery), dtype=np.int32)
+            write_keys(product.negated, part, self._carriers, keys)
+            own = slice(*np.searchsorted(own_query, (first, last)))
+            keys[part.order[own_query[own] - first], own_column[own]] = LAST
+            done = judged.part(first, last)
+            ordered = sort_rows(keys)
+            if not judge(product, part, keys, ordered, num_ranked[first:last], cutoffs, done):
+                return None
+        return judged
 
     def _results(self, index: Integers, asked: Asked, judged: Judged) -> QueryResults:
         """Name what was found."""

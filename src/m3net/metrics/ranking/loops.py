@@ -58,6 +58,17 @@ class Asked(NamedTuple):
     bounds: Integers
     classes: Integers
 
+    def part(self, first: int, last: int) -> "Asked":
+        """Give the queries from one up to another, whose orderings are counted from 0 again."""
+        own = slice(first, last)
+        return Asked(
+            self.rows[own],
+            self.order[own] - self.order[first],
+            self.bit[own],
+            self.bounds[first : last + 1],
+            self.classes,
+        )
+
 
 class Judged(NamedTuple):
     """What became of n queries, with C cutoffs.
@@ -81,6 +92,10 @@ class Judged(NamedTuple):
     top_column: Integers
     top_score: Floats
     top_relevant: Bools
+
+    def part(self, first: int, last: int) -> "Judged":
+        """Give those of the queries from one up to another, to be written."""
+        return Judged._make(column[first:last] for column in self)
 
     @classmethod
     def empty(cls, num_queries: int, num_cutoffs: int, top_k: int) -> "Judged":

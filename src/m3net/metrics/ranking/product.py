@@ -62,15 +62,6 @@ class Product(NamedTuple):
         per_score = _AGREEING * _UNIT * min(queries.shape[1], _CHAIN) ** 0.5
         return cls(queries, gallery, negated, scale, cancelled, per_score)
 
-    def split(self, parts: int) -> list["Product"]:
-        """Give the scores of parts of the queries, which share their memory."""
-        columns = (self.queries, self.negated, self.scale, self.cancelled)
-        split = zip(*(np.array_split(column, parts) for column in columns), strict=True)
-        return [
-            self._replace(queries=queries, negated=negated, scale=scale, cancelled=cancelled)
-            for queries, negated, scale, cancelled in split
-        ]
-
 
 def lengths(embeddings: Floats) -> Doubles:
     """Give the length of each: (n, D) -> (n,)."""
