@@ -96,3 +96,38 @@ def test_norms_and_biases_do_not_decay() -> None:
 def test_numbers_out_of_range_are_refused(wrong: dict[str, float]) -> None:
     with pytest.raises(ConfigError, match=next(iter(wrong))):
         OptimizerConfig(**wrong)  # type: ignore[arg-type]  # words are not given
+
+
+def test_muon_moves_layers_by_the_nearest_orthogonal_matrix_and_the_rest_as_adam() -> None:
+    torch.manual_seed(0)
+    module = nn.Sequential(nn.Conv2d(3, 8, 3), nn.Linear(32, 8), nn.BatchNorm2d(8))
+    module.register_parameter("alone", nn.Parameter(torch.randn(5, 4)))
+    weights = dict(module.named_parameters())
+    before = {name: weight.detach().clone() for name, weight in weights.items()}
+    gradients = {name: torch.randn_like(weight) for name, weight in before.items()}
+    for name, weight in weights.items():
+        weight.grad = gradients[name].clone()
+    config = OptimizerConfig(algorithm="muon", lr=0.01, weight_decay=0.0)
+    build_optimizer(module, config).step()
+    for name, gradient in gradients.items():
+        step = before[name] - weights[name].detach()
+        if name in ("0.weight", "1.weight"):
+            left, _, right = torch.linalg.svd(gradient.flatten(1), full_matrices=False)
+            nearest, step = left @ right, step.flatten(1)
+            assert torch.cosine_similarity(step.flatten(), nearest.flatten(), dim=0) > 0.98, name
+            # Numbers of AdamW's steps are about 0.2 of the rate in size; these are as large.
+            assert step.square().mean().sqrt().item() == pytest.approx(0.2 * 0.01, rel=0.1), name
+        else:
+            assert torch.equal(step.sign(), gradient.sign()), name
+            assert step.abs().min() > 0.9 * step.abs().max(), name
+
+
+def test_muon_spares_what_adamw_spares_from_decay() -> None:
+    module = nn.Sequential(nn.Conv2d(3, 4, 1), nn.BatchNorm2d(4), nn.Embedding(2, 3))
+    found = []
+    for name in ("adamw", "muon"):
+        config = OptimizerConfig(algorithm=name, weight_decay=0.3)
+        groups = build_optimizer(module, config).param_groups
+        found.append({p: group["weight_decay"] for group in groups for p in group["params"]})
+    assert found[0] == found[1]
+    assert set(found[0].values()) == {0.0, 0.3}

@@ -1,11 +1,12 @@
-"""Adam with either kind of weight decay, and the learning rate over a training."""
+"""Adam with either kind of weight decay, Muon, and the learning rate over a training."""
 
 import math
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from timm.optim.muon import Muon
 from torch import nn
-from torch.optim import Adam, AdamW
+from torch.optim import Adam, AdamW, Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 
 from m3net.errors import ConfigError
@@ -16,7 +17,9 @@ class OptimizerConfig:
     """How weights are moved.
 
     Attributes:
-        algorithm: adamw takes the decay from the weights, adam adds it to their gradients.
+        algorithm: adamw takes the decay from the weights, adam adds it to their gradients; muon
+            moves the weights of convolutions and linear layers by the orthogonal matrix that is
+            nearest to their momentum, and all others as adamw does (with Nesterov's momentum).
         lr: Peak learning rate.
         weight_decay: Decay of matrices and kernels; norms, biases and attribute
             embeddings are spared.
@@ -27,7 +30,7 @@ class OptimizerConfig:
         step_factor: What a step multiplies the rate by, above 0 and at most 1.
     """
 
-    algorithm: Literal["adamw", "adam"] = "adamw"
+    algorithm: Literal["adamw", "adam", "muon"] = "adamw"
     lr: float = 1e-3
     weight_decay: float = 0.05
     schedule: Literal["cosine", "constant", "step"] = "cosine"
@@ -51,18 +54,35 @@ class OptimizerConfig:
             )
 
 
-def build_optimizer(module: nn.Module, config: OptimizerConfig) -> Adam:
-    """Give the optimizer of a module's parameters."""
+def build_optimizer(module: nn.Module, config: OptimizerConfig) -> Optimizer:
+    """Give the optimizer of a module's parameters.
+
+    Muon: Jordan et al., "Muon: An optimizer for hidden layers in neural networks", 2024. Its steps
+    are scaled to the size of AdamW's (Liu et al., arXiv:2502.16982), so that both take the same
+    rates and decays.
+    """
     embeddings = {m.weight for m in module.modules() if isinstance(m, nn.Embedding)}
     spared = [p for p in module.parameters() if p.ndim < 2 or p in embeddings]
     decayed = [p for p in module.parameters() if p.ndim >= 2 and p not in embeddings]
-    groups: list[dict[str, Any]] = [{"params": decayed}, {"params": spared, "weight_decay": 0.0}]
-    algorithm = AdamW if config.algorithm == "adamw" else Adam
-    return algorithm(groups, lr=config.lr, weight_decay=config.weight_decay)
+    if config.algorithm != "muon":
+        groups: list[dict[str, Any]] = [
+            {"params": decayed},
+            {"params": spared, "weight_decay": 0.0},
+        ]
+        algorithm = AdamW if config.algorithm == "adamw" else Adam
+        return algorithm(groups, lr=config.lr, weight_decay=config.weight_decay)
+    layers = (nn.Linear, nn.Conv2d)
+    matrices = {m.weight for m in module.modules() if isinstance(m, layers)}
+    groups = [
+        {"params": [p for p in decayed if p in matrices]},
+        {"params": [p for p in decayed if p not in matrices], "use_fallback": True},
+        {"params": spared, "weight_decay": 0.0, "use_fallback": True},
+    ]
+    return Muon(groups, lr=config.lr, weight_decay=config.weight_decay, nesterov=True)
 
 
 def build_schedule(
-    optimizer: Adam, config: OptimizerConfig, num_steps: int, steps_per_epoch: int
+    optimizer: Optimizer, config: OptimizerConfig, num_steps: int, steps_per_epoch: int
 ) -> LambdaLR:
     """Give the schedule over a training of `num_steps` steps; it is to be stepped at each.
 
