@@ -1,5 +1,7 @@
 """The classification losses against one call of torch's cross-entropy per image and attribute."""
 
+from typing import Literal
+
 import pytest
 import torch
 import torch.nn.functional as F
@@ -21,27 +23,36 @@ def draw(annotated_share: float) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     return logits, targets, annotated, torch.rand(9, generator=generator) * 3 + 0.2
 
 
-def loop(logits: Tensor, targets: Tensor, annotated: Tensor, weight: Tensor) -> Tensor:
-    """Mean over annotated pairs of an image and an attribute, each the mean over its classes."""
+def loop(
+    logits: Tensor, targets: Tensor, annotated: Tensor, weight: Tensor, over_classes: str
+) -> Tensor:
+    """Mean over annotated pairs of image and attribute, each the mean or sum of its classes."""
     pairs = []
     for image, attribute in annotated.nonzero().tolist():
         classes = attribute == ATTRIBUTE_OF_CLASS
         pairs.append(
             F.binary_cross_entropy_with_logits(
-                logits[image, classes], targets[image, classes].float(), pos_weight=weight[classes]
+                logits[image, classes],
+                targets[image, classes].float(),
+                pos_weight=weight[classes],
+                reduction=over_classes,
             )
         )
     return torch.stack(pairs).mean()
 
 
-def test_equals_a_loop_over_annotated_pairs_in_value_and_gradient() -> None:
-    for share in (1.0, 0.5):
-        logits, targets, annotated, weight = draw(share)
-        value = AttributeClassificationLoss(ATTRIBUTE_OF_CLASS, weight)(logits, targets, annotated)
-        expected = loop(logits, targets, annotated, weight)
-        torch.testing.assert_close(value, expected)
-        gradients = [torch.autograd.grad(loss, logits)[0] for loss in (value, expected)]
-        torch.testing.assert_close(*gradients)
+@pytest.mark.parametrize("over_classes", ["mean", "sum"])
+@pytest.mark.parametrize("share", [1.0, 0.5])
+def test_equals_a_loop_over_annotated_pairs_in_value_and_gradient(
+    share: float, over_classes: Literal["mean", "sum"]
+) -> None:
+    logits, targets, annotated, weight = draw(share)
+    loss = AttributeClassificationLoss(ATTRIBUTE_OF_CLASS, weight, over_classes)
+    value = loss(logits, targets, annotated)
+    expected = loop(logits, targets, annotated, weight, over_classes)
+    torch.testing.assert_close(value, expected)
+    gradients = [torch.autograd.grad(loss, logits)[0] for loss in (value, expected)]
+    torch.testing.assert_close(*gradients)
 
 
 def test_hand_worked_formula() -> None:

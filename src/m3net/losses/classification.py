@@ -1,6 +1,7 @@
 """Attribute level: is this class of the attribute on the image?"""
 
 from collections.abc import Sequence
+from typing import Literal
 
 import torch
 import torch.nn.functional as F
@@ -90,22 +91,31 @@ class AttributeClassificationLoss(nn.Module):
     L_M(I, A_n) is the mean over the classes m of attribute n of
     -[w_m y_m log x_m + (1 - y_m) log(1 - x_m)], x_m the predicted probability and w_m the weight
     of the positive term. The loss is the mean of L_M over the pairs of an image and an attribute
-    that the image is annotated for, so an attribute of many classes counts as much as one of few.
+    that the image is annotated for, so an attribute of many classes counts as much as one of few;
+    or the mean of L_M times the number of classes, so that each class counts as much as any other.
     """
 
     attribute_of_class: Tensor
     class_share: Tensor
     positive_weight: Tensor
 
-    def __init__(self, attribute_of_class: Tensor, positive_weight: Tensor) -> None:
+    def __init__(
+        self,
+        attribute_of_class: Tensor,
+        positive_weight: Tensor,
+        over_classes: Literal["mean", "sum"] = "mean",
+    ) -> None:
         """Fix the classes.
 
         Args:
             attribute_of_class: (M,) int64, the attribute id of each class.
             positive_weight: (M,) float32, as from `positive_weights`.
+            over_classes: What the terms of an attribute's classes count by.
         """
         super().__init__()
         share = 1 / attribute_of_class.bincount()[attribute_of_class]
+        if over_classes == "sum":
+            share = torch.ones_like(share)
         self.register_buffer("attribute_of_class", attribute_of_class, persistent=False)
         self.register_buffer("class_share", share, persistent=False)
         self.register_buffer("positive_weight", positive_weight.float())

@@ -79,7 +79,9 @@ class CombinedLoss(nn.Module):
             sizes = attribute_of_class.bincount().tolist()
             self.classification = SoftmaxClassificationLoss(sizes, multi_label, weight)
         else:
-            self.classification = AttributeClassificationLoss(attribute_of_class, weight)
+            self.classification = AttributeClassificationLoss(
+                attribute_of_class, weight, config.over_classes
+            )
         self.instance = ClassTripletLoss(config.margin)
         self.center = CenterTripletLoss(config.margin)
         # A learnable centre outside the loss would be a weight without a gradient, which

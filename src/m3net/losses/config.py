@@ -24,6 +24,9 @@ class LossConfig:
         center_momentum: Share of the old centre that each step keeps, 0 to below 1; "ema" only.
         classification: The classification loss: a binary one for each class, as in the paper, or
             one softmax over the classes of an attribute, where an image carries one of them.
+        over_classes: The binary terms of an attribute's classes count by their "mean", so that
+            attributes count equally, or by their "sum", so that classes do: an attribute of fifty
+            classes then counts ten times as much as one of five. "binary" only.
         balance_power: How strongly rare classes are raised in the classification loss: a
             positive weighs (negatives / positives) ** balance_power. 0 does not balance, 1 does
             so fully; with "softmax" only where an image may carry several classes.
@@ -44,6 +47,7 @@ class LossConfig:
     center: Literal["ema", "learnable"] = "ema"
     center_momentum: float = 0.9
     classification: Literal["binary", "softmax"] = "binary"
+    over_classes: Literal["mean", "sum"] = "mean"
     balance_power: float = 0.5
     balance_maximum: float = 10.0
     gather: bool = False
@@ -61,6 +65,7 @@ class LossConfig:
         self._check_range("center", self.center in ("ema", "learnable"), "ema or learnable")
         kinds = ("binary", "softmax")
         self._check_range("classification", self.classification in kinds, "binary or softmax")
+        self._check_range("over_classes", self.over_classes in ("mean", "sum"), "mean or sum")
         self._check_range("center_momentum", 0 <= self.center_momentum < 1, "from 0 to below 1")
         self._check_range("balance_power", 0 <= self.balance_power < math.inf, "0 or more")
         self._check_range("balance_maximum", 1 <= self.balance_maximum < math.inf, "1 or more")
