@@ -1,4 +1,4 @@
-"""`m3net train` with m3net_plus: averaged weights are kept, tested and gone on from."""
+"""`m3net train` with m3net_plus and Muon: averaged weights are kept, tested and gone on from."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -10,7 +10,11 @@ import torch
 
 Command = Callable[..., CompletedProcess[str]]
 
-PLUS = Path(__file__).parents[2] / "configs" / "model" / "m3net_plus.yaml"
+CONFIGS = Path(__file__).parents[2] / "configs"
+PLUS = (
+    *("--config", CONFIGS / "model" / "m3net_plus.yaml"),
+    *("--config", CONFIGS / "setting" / "scratch.yaml"),
+)
 SMALL = ("--model.network.backbone=test_resnet", "--model.metrics.top_k=0")
 
 
@@ -20,7 +24,7 @@ def done(
 ) -> tuple[CompletedProcess[str], Path]:
     """What a training said, and its run folder."""
     runs = tmp_path_factory.mktemp("plus")
-    words = ("--config", settings, "--config", PLUS, "--runs", runs, *SMALL)
+    words = ("--config", settings, *PLUS, "--runs", runs, *SMALL)
     rankings = "--rankings=[posterior,class]"
     return process("train", *words, rankings, cwd=empty_folder), runs / "shop" / "0"
 
@@ -73,7 +77,7 @@ def test_a_validation_of_the_run_gives_the_scores_of_its_rankings(
 def test_averages_of_a_training_that_goes_on_count_all_steps(
     m3net: Command, settings: Path, done: tuple[CompletedProcess[str], Path], tmp_path: Path
 ) -> None:
-    words = ("--config", settings, "--config", PLUS, "--runs", tmp_path, *SMALL)
+    words = ("--config", settings, *PLUS, "--runs", tmp_path, *SMALL)
     again = m3net("fit", *words, "--trainer.max_epochs=2", "--ckpt_path", done[1])
     assert again.returncode == 0, again.stderr
     before = torch.load(done[1] / "checkpoints" / "last.ckpt")
@@ -86,7 +90,7 @@ def test_averages_are_those_of_the_weights_after_each_step(
     m3net: Command, settings: Path, tmp_path: Path
 ) -> None:
     each = ("every_n_train_steps=1", "save_top_k=-1", "monitor=null", "filename={step}")
-    words = ("--config", settings, "--config", PLUS, "--runs", tmp_path, *SMALL)
+    words = ("--config", settings, *PLUS, "--runs", tmp_path, *SMALL)
     run = m3net("fit", *words, *(f"--checkpoint.{word}" for word in each))
     assert run.returncode == 0, run.stderr
     found: list[dict[str, Any]] = [

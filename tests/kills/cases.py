@@ -52,6 +52,7 @@ TWO = "two"
 """The case of two processes, one of which is killed, from the start of the second on."""
 _WORKERS = "--data.init_args.loading.num_workers=2"
 _PLUS = ("model/m3net_plus.yaml", "small")
+_SCRATCH = ("model/m3net_plus.yaml", "setting/scratch.yaml", "small")
 CASES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     **{name: ((f"model/{name}.yaml", "small"), ()) for name in MODELS},
     "faithful": (("model/asen.yaml", "setting/faithful.yaml", "small"), ()),
@@ -73,7 +74,8 @@ CASES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
         ("--data.init_args.loading.augmentation=strong", "--trainer.accumulate_grad_batches=2"),
     ),
     STARTING: (_PLUS, (_WORKERS, WITHIN, "--trainer.callbacks+=tests.faults.SlowLoaders")),
-    TWO: (_PLUS, (_WORKERS, WITHIN, "--trainer.strategy=ddp", "--trainer.devices=2")),
+    "muon": (_SCRATCH, (WITHIN,)),
+    TWO: (_SCRATCH, (_WORKERS, WITHIN, "--trainer.strategy=ddp", "--trainer.devices=2")),
 }
 """For each name the config files and further words."""
 
