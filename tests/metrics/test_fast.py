@@ -14,6 +14,7 @@ from torch import Tensor
 
 from m3net.metrics import CUTOFFS, Images, QueryResults, metric_names, rank
 from m3net.metrics.functional import average_precision, hit_rate, precision, r_precision, recall
+from m3net.metrics.ranking import fast
 from m3net.metrics.ranking.blocks import _threads_and_block
 from m3net.metrics.ranking.fast import SCORES_AT_ONCE, FastRanking
 from m3net.metrics.ranking.loops import LONGEST
@@ -140,6 +141,9 @@ def test_near_ties_stand_in_the_order_of_exactly_summed_scores(spread: float) ->
     results = rank(query, gallery, top_k=60)
     assert results.top_index[0].tolist() == expected
     assert results.top_score[0].tolist() == [float(scores[image]) for image in expected]
+    ranked = gallery.targets[expected].T
+    unlisted = rank(query, gallery).terms["map_all"]
+    torch.testing.assert_close(unlisted, average_precision(ranked, ranked.sum(dim=1)))
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)
@@ -155,6 +159,25 @@ def test_as_many_equal_images_as_are_settled_and_one_more(same: int) -> None:
     images = draw(5, 200, 16)
     images.embeddings[50 : 50 + same] = images.embeddings[50]
     assert_plain(images, images, "multi", top_k=3)
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+def test_equal_images_are_settled_without_the_plain_ranking(
+    protocol: Protocol, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    images = draw(5, 200, 16)
+    images.embeddings[50 : 50 + LONGEST] = images.embeddings[50]
+    monkeypatch.delattr(FastRanking, "_rank_plainly")
+    assert_plain(images, images, protocol, top_k=3)
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+def test_a_few_orderings_at_a_time_agree_with_the_plain_ranking(
+    protocol: Protocol, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fast, "SCORES_AT_ONCE", 150)
+    queries, gallery = draw(20, 25, 8, products=30), draw(21, 60, 8, step=0.5, products=12)
+    assert_plain(queries, gallery, protocol)
 
 
 def test_scores_of_any_size_are_told_apart() -> None:
