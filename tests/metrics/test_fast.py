@@ -17,7 +17,7 @@ from m3net.metrics.functional import average_precision, hit_rate, precision, r_p
 from m3net.metrics.ranking import fast
 from m3net.metrics.ranking.blocks import _threads_and_block
 from m3net.metrics.ranking.fast import SCORES_AT_ONCE, FastRanking
-from m3net.metrics.ranking.loops import LONGEST
+from m3net.metrics.ranking.loops import LONGEST, LOST, _apart, _is_open
 from m3net.metrics.ranking.plain import rank_plainly
 from m3net.metrics.ranking.product import Product, lengths
 from m3net.protocol import Protocol
@@ -127,7 +127,7 @@ def nearly_equal(spread: float) -> tuple[Images, Images]:
     return query, Images(base * (1 + spread * noise), relevant, torch.arange(60))
 
 
-@pytest.mark.parametrize("spread", [1e-7, 1e-6, 1e-5])
+@pytest.mark.parametrize("spread", [1e-7, 1e-6, 1e-5, 3e-5])
 def test_near_ties_stand_in_the_order_of_exactly_summed_scores(spread: float) -> None:
     query, gallery = nearly_equal(spread)
     asked = query.embeddings[0].tolist()
@@ -144,6 +144,19 @@ def test_near_ties_stand_in_the_order_of_exactly_summed_scores(spread: float) ->
     ranked = gallery.targets[expected].T
     unlisted = rank(query, gallery).terms["map_all"]
     torch.testing.assert_close(unlisted, average_precision(ranked, ranked.sum(dim=1)))
+
+
+@pytest.mark.parametrize("spread", [1e-4, 1e-3, 1e-2])
+def test_keys_of_an_open_order_are_never_too_far_apart_to_ask(spread: float) -> None:
+    query, gallery = nearly_equal(spread)
+    theirs = gallery.embeddings.numpy()
+    product = Product.of(query.embeddings.numpy(), theirs, float(lengths(theirs).max()))
+    order = np.sort(product.negated[0].astype(np.int32))
+    apart = _apart(product, 0, order, len(order))
+    steps = np.diff(order.astype(np.int64))
+    is_open = np.array([_is_open(product, 0, order, rank) for rank in range(len(steps))])
+    assert (steps[is_open] <= apart).all()
+    assert (steps[is_open] > LOST).any(), "the product's own error must be among them"
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)
@@ -177,7 +190,7 @@ def test_a_few_orderings_at_a_time_agree_with_the_plain_ranking(
 ) -> None:
     monkeypatch.setattr(fast, "SCORES_AT_ONCE", 150)
     queries, gallery = draw(20, 25, 8, products=30), draw(21, 60, 8, step=0.5, products=12)
-    assert_plain(queries, gallery, protocol)
+    assert_plain(queries, gallery, protocol, top_k=60)
 
 
 def test_scores_of_any_size_are_told_apart() -> None:
