@@ -92,8 +92,13 @@ FAULTS = [
         "ranking",
         (
             "an image ranks itself",
-            "keys[asked.order[own[0]], own[1]] = LAST",
-            "keys[asked.order[own[0]], own[1]] &= -1",
+            "keys[part.order[own_query[own] - first], own_column[own]] = LAST",
+            "keys[part.order[own_query[own] - first], own_column[own]] &= -1",
+        ),
+        (
+            "queries of a later part end where those of the first do",
+            "num_ranked[first:last]",
+            "num_ranked",
         ),
         (
             "one image of the own product is left out, not all",
@@ -106,8 +111,8 @@ FAULTS = [
         "ranking fast",
         (
             "ranks count from 2",
-            "for hit in range(len(hits)):\n        total += (hit + 1) / (hits[hit] + 1)",
-            "for hit in range(len(hits)):\n        total += (hit + 1) / (hits[hit] + 2)",
+            "total += float(hit + 1) / float(hits[hit] + 1)",
+            "total += float(hit + 1) / float(hits[hit] + 2)",
         ),
         (
             "one rank too many counts",
@@ -131,13 +136,23 @@ FAULTS = [
         ),
         (
             "an image of another kind before a hit is not looked at",
-            "after_other = rank > first and",
-            "after_other = rank > first + len(hits) and",
+            "rank > first and key",
+            "rank > first + len(hits) and key",
         ),
         (
             "an imprecise product is not noticed",
             "if (scaled + product.negated[row, column]) ** 2 > error:",
             "if (scaled + product.negated[row, column]) ** 2 > error * 1e30:",
+        ),
+        (
+            "of several equal keys each is taken for the only one",
+            "is_last = rank == end or not _are_neighbors(ordered[rank + 1], key)",
+            "is_last = True",
+        ),
+        (
+            "the error of the product is left out of the quick question",
+            "return int(LOST + np.sqrt(2 * error)) + 1",
+            "return int(LOST)",
         ),
         ("the lower bits move no key", "LOST = float(2 * (LOW + 1))", "LOST = 0.0"),
         (
@@ -152,9 +167,15 @@ FAULTS = [
         ),
         (
             "the second of two equal keys has the column of the first",
-            "columns[rank - start] = first + column",
-            "columns[rank - start] = first + column - rank + found",
+            "begin = columns[rank - 1 - start] + 1",
+            "begin = columns[rank - 1 - start]",
         ),
+    ),
+    *_in(
+        "ranking/sorting.py",
+        "sorting",
+        ("a digit is not sorted by", "_PASSES = 3", "_PASSES = 1"),
+        ("bits of columns are sorted by", "UNSORTED = 5", "UNSORTED = 4"),
     ),
     *_in(
         "ranking/terms.py",
