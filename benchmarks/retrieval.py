@@ -4,7 +4,8 @@ Of torchmetrics, MAP and Recall@100 of scores that are already there are timed, 
 its product and beside what `rank` takes after it. It takes images with scores of 0 and less for
 irrelevant, so that all scores are raised. pytorch-metric-learning gives MAP, and in a second call
 MAP@100; its neighbours are found by a product and a sort of torch. Lists are of 10 gallery images,
-as pictures show them.
+as pictures show them. All of them run in one thread, so that none waits for another; `all_threads`
+is both product and ranking in as many as there are.
 """
 
 import resource
@@ -13,12 +14,14 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 
 import torch
 from pytorch_metric_learning.distances import DotProductSimilarity
 from pytorch_metric_learning.utils.accuracy_calculator import AccuracyCalculator
 from pytorch_metric_learning.utils.inference import CustomKNN
+from threadpoolctl import threadpool_limits
 from torch import Tensor
 from torchmetrics.retrieval import RetrievalMAP, RetrievalRecall
 
@@ -42,18 +45,16 @@ def measure() -> Iterator[Figure]:
         command = [sys.executable, "-m", "benchmarks.retrieval", name]
         said = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
         yield Figure(f"retrieval.{name}_extra_memory_mib", float(said), target)
-    yield from _measure_fashionai()
-    yield from _measure_deepfashion()
+    with _threads(1):
+        yield from _measure_fashionai()
+        yield from _measure_deepfashion()
+    yield from _measure_all_threads()
 
 
 def _measure_fashionai() -> Iterator[Figure]:
     pairs = [task.draw() for task in fashionai_tasks()]
-    steps: dict[str, Callable[[], object]] = {
-        "product": lambda: [_multiply(*pair) for pair in pairs],
-        "rank": lambda: [rank(*pair) for pair in pairs],
-        "lists": lambda: [rank(*pair, top_k=LISTED) for pair in pairs],
-    }
-    times = _times(steps)
+    lists = {"lists": lambda: [rank(*pair, top_k=LISTED) for pair in pairs]}
+    times = _times({**_fashionai_steps(pairs), **lists})
     for name, target in (("rank", "<=1.5"), ("lists", "-")):
         yield Figure(f"retrieval.fashionai_{name}_over_product", _ratio(times, name), target)
     own = statistics.median(times["rank"])
@@ -70,14 +71,46 @@ def _measure_fashionai() -> Iterator[Figure]:
 
 
 def _measure_deepfashion() -> Iterator[Figure]:
-    product = own = lists = 0.0
-    for task in deepfashion_tasks():
-        pair = task.draw()
-        product += _seconds(partial(_multiply, *pair))
-        own += _seconds(partial(rank, *pair, protocol="multi"))
-        lists += _seconds(partial(rank, *pair, protocol="multi", top_k=LISTED))
+    product, own, lists = _deepfashion_seconds(0, LISTED)
     yield Figure("retrieval.deepfashion_rank_over_product", own / product, "<=1.6")
     yield Figure("retrieval.deepfashion_lists_over_product", lists / product)
+
+
+def _measure_all_threads() -> Iterator[Figure]:
+    times = _times(_fashionai_steps([task.draw() for task in fashionai_tasks()]))
+    ratio = _ratio(times, "rank")
+    yield Figure("retrieval.fashionai_rank_over_product_all_threads", ratio)
+    product, own = _deepfashion_seconds(0)
+    yield Figure("retrieval.deepfashion_rank_over_product_all_threads", own / product)
+
+
+def _fashionai_steps(pairs: list[Pair]) -> dict[str, Callable[[], object]]:
+    """Give what is timed of all attributes: the product alone, and all metrics."""
+    return {
+        "product": lambda: [_multiply(*pair) for pair in pairs],
+        "rank": lambda: [rank(*pair) for pair in pairs],
+    }
+
+
+def _deepfashion_seconds(*listed: int) -> list[float]:
+    """Time the product of all attributes alone, then all metrics, with lists of some lengths."""
+    seconds = [0.0] * (1 + len(listed))
+    for task in deepfashion_tasks():
+        pair = task.draw()
+        seconds[0] += _seconds(partial(_multiply, *pair))
+        for place, top_k in enumerate(listed, start=1):
+            seconds[place] += _seconds(partial(rank, *pair, protocol="multi", top_k=top_k))
+    return seconds
+
+
+@contextmanager
+def _threads(count: int) -> Iterator[None]:
+    """Limit the threads of torch and numpy, and of the ranking, which asks torch."""
+    usual = torch.get_num_threads()
+    torch.set_num_threads(count)
+    with threadpool_limits(count, user_api="blas"):
+        yield
+    torch.set_num_threads(usual)
 
 
 def _times(steps: dict[str, Callable[[], object]]) -> dict[str, list[float]]:
