@@ -108,9 +108,11 @@ def _threads(count: int) -> Iterator[None]:
     """Limit the threads of torch and numpy, and of the ranking, which asks torch."""
     usual = torch.get_num_threads()
     torch.set_num_threads(count)
-    with threadpool_limits(count, user_api="blas"):
-        yield
-    torch.set_num_threads(usual)
+    try:
+        with threadpool_limits(count, user_api="blas"):
+            yield
+    finally:
+        torch.set_num_threads(usual)
 
 
 def _times(steps: dict[str, Callable[[], object]]) -> dict[str, list[float]]:
