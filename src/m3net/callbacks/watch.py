@@ -12,7 +12,8 @@ import lightning as L
 from m3net.errors import M3NetError
 from m3net.starter import end_at_once, how_to_go_on
 
-_PAUSE = 0.2
+_PAUSE = 0.02
+"""Seconds between two looks: few, since Lightning looks every five and kills all without a word."""
 _PATIENCE = 5.0
 """Seconds in which a failed exchange proves to be the death of another process."""
 
