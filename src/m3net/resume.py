@@ -24,9 +24,10 @@ _NAMES = ("last", "previous", "best")
 _LIMITS = ("max_epochs", "max_steps", "max_time")
 SURVIVAL = ("resume", "last_every_n_steps")
 """Settings that say how a training is gone on with."""
-_PLACES = ("resume", "ckpt_path", "weights_only", "runs", "experiment")
+PLACES = ("resume", "ckpt_path", "weights_only", "runs", "experiment")
+"""Settings that say where a training starts and where it writes."""
 _FREE = (
-    *(*_PLACES, "details", "report", "rankings", "last_every_n_steps", "checkpoint.dirpath"),
+    *(*PLACES, "details", "report", "rankings", "last_every_n_steps", "checkpoint.dirpath"),
     *("trainer.default_root_dir", "trainer.logger", "trainer.enable_", "trainer.log_every_n_steps"),
     *("trainer.profiler", "trainer.max_time", "data.init_args.file", "data.init_args.root"),
     *(f"data.init_args.loading.{name}" for name in ("num_workers", "timeout", "max_pixels")),
@@ -85,7 +86,7 @@ def settings_of(run: Path) -> dict[str, Any]:
             "before it began. Start it anew without --resume."
         )
     settings = read_config(file, "restore it, or start a new run")
-    return {name: value for name, value in settings.items() if name not in _PLACES}
+    return {name: value for name, value in settings.items() if name not in PLACES}
 
 
 def latest_run(root: Path, experiment: str) -> Path | None:

@@ -23,8 +23,9 @@ from m3net.speech import set_up_speech
 ABOUT = (
     "Train and test systems on one data set, with several seeds, under one budget, each in a "
     "process of its own; then write tables (Markdown, CSV) and a bar chart. What is done is not "
-    "done again, so that the command can be stopped and repeated. Exit code 1 says that a system "
-    "failed; the others are done. docs/compare.md describes it."
+    "done again, and what was interrupted goes on, so that the command can be stopped and "
+    "repeated. Exit code 1 says that a system failed; the others are done. docs/compare.md "
+    "describes it."
 )
 
 

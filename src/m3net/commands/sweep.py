@@ -23,8 +23,9 @@ from m3net.sweep.session import Session, Trial
 ABOUT = (
     "Search hyper-parameters by a sweep file of Weights & Biases. Without --local, say how its "
     "agents do so. With --local, train the trials here, without any account, and rank them by "
-    "their best validation scores. What is done is not done again, so that the command can be "
-    "stopped and repeated. Exit code 1 says that a trial failed. docs/sweeps.md describes it."
+    "their best validation scores. What is done is not done again, and what was interrupted goes "
+    "on, so that the command can be stopped and repeated. Exit code 1 says that a trial failed. "
+    "docs/sweeps.md describes it."
 )
 
 

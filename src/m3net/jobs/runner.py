@@ -14,6 +14,7 @@ from typing import Any
 from m3net.differences import differences
 from m3net.errors import ConfigError
 from m3net.files import make_folder, writing
+from m3net.jobs.begun import has_begun
 from m3net.jobs.job import Job
 from m3net.jobs.record import read_record, write_record
 from m3net.jobs.stops import noted_stops
@@ -49,7 +50,7 @@ class Runner:
     """Runs jobs and knows which are done.
 
     A job is done when its record is there, which is written last, and with it all files that it
-    names. One that was stopped is done again from its start, in a new run folder.
+    names. One that was interrupted goes on in its run folder, where its settings are the same.
 
     Attributes:
         folder: Takes runs/, logs/ and records/.
@@ -126,12 +127,14 @@ class Runner:
             time.sleep(_PAUSE)
 
     def _start(self, job: Job, limit: int) -> subprocess.Popen[bytes]:
-        command = [sys.executable, "-m", "m3net", *job.words]
+        begun = has_begun(self.folder / "runs", job.name, _plain(job.settings))
+        command = [sys.executable, "-m", "m3net", *job.words, *(("--resume=auto",) * begun)]
         threads = str(max(1, (os.cpu_count() or 1) // limit))
         log = self._log(job)
         make_folder(log.parent)
-        with writing(log):
-            log.write_text(f"{shlex.join(command)}\n", encoding="utf-8")
+        # What was said before an interruption stays.
+        with writing(log), log.open("a" if begun else "w", encoding="utf-8") as stream:
+            stream.write(f"{shlex.join(command)}\n")
         with log.open("a", encoding="utf-8") as stream:
             return subprocess.Popen(
                 command,

@@ -1,0 +1,60 @@
+"""An interrupted job goes on where it is the same training, and starts anew where it is not."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from m3net.cli import resolve
+from m3net.errors import CheckpointError
+from m3net.jobs.begun import has_begun
+from m3net.trainer import best_precision
+
+WORDS = ("fit", "--data=SyntheticDataModule", "--model.optimizer.lr=0.25")
+
+
+@pytest.fixture(scope="module")
+def settings() -> dict[str, Any]:
+    return resolve(WORDS)
+
+
+@pytest.fixture
+def run(tmp_path: Path, settings: dict[str, Any]) -> Path:
+    """A run folder as a training leaves it in which a signal came."""
+    run = tmp_path / "a-seed0" / "0"
+    run.mkdir(parents=True)
+    own = json.loads(json.dumps(settings)) | {"ckpt_path": None, "experiment": "a-seed0"}
+    own["checkpoint"]["dirpath"] = str(run / "checkpoints")
+    own["trainer"] |= {"precision": best_precision(), "default_root_dir": str(run)}
+    own["trainer"]["logger"] = {"class_path": "RunCSVLogger", "init_args": {"save_dir": str(run)}}
+    (run / "config.yaml").write_text(yaml.safe_dump(own), encoding="utf-8")
+    return run
+
+
+@pytest.mark.usefixtures("run")
+def test_the_same_training_goes_on(tmp_path: Path, settings: dict[str, Any]) -> None:
+    assert has_begun(tmp_path, "a-seed0", settings)
+    assert not has_begun(tmp_path, "a-seed1", settings)
+
+
+@pytest.mark.usefixtures("run")
+@pytest.mark.parametrize(
+    "word", ["--model.optimizer.lr=0.5", "--trainer.precision=64", "--rankings=[class]"]
+)
+def test_another_training_does_not(tmp_path: Path, word: str) -> None:
+    assert not has_begun(tmp_path, "a-seed0", resolve((*WORDS, word)))
+
+
+def test_what_has_ended_does_not(run: Path, tmp_path: Path, settings: dict[str, Any]) -> None:
+    (run / "finished.json").touch()
+    assert not has_begun(tmp_path, "a-seed0", settings)
+
+
+def test_settings_that_cannot_be_read_are_named(
+    run: Path, tmp_path: Path, settings: dict[str, Any]
+) -> None:
+    (run / "config.yaml").write_text("[", encoding="utf-8")
+    with pytest.raises(CheckpointError, match=r"a-seed0/0/config\.yaml is not the config\.yaml"):
+        has_begun(tmp_path, "a-seed0", settings)
