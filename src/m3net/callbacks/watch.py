@@ -5,17 +5,20 @@ import threading
 import time
 from pathlib import Path
 from subprocess import Popen
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import lightning as L
 
 from m3net.errors import M3NetError
 from m3net.starter import end_at_once, how_to_go_on
 
-_PAUSE = 0.02
-"""Seconds between two looks: few, since Lightning looks every five and kills all without a word."""
+_PAUSE = 0.1
 _PATIENCE = 5.0
-"""Seconds in which a failed exchange proves to be the death of another process."""
+"""Seconds in which a failed exchange proves to be the end of another process."""
+_GRACE = 4.0
+"""Seconds in which the first process may end by itself, as after an error that all have met."""
+_OBSERVER = "child-process-observer"
+"""Lightning's thread that watches as well, and kills all without a word."""
 
 
 class ProcessWatch(L.Callback):
@@ -59,18 +62,33 @@ class ProcessWatch(L.Callback):
             time.sleep(_PATIENCE)
 
     def _watch(self, launcher: object) -> None:
+        others = _take_over(launcher)
         while True:
             time.sleep(_PAUSE)
-            found = getattr(launcher, "procs", [])
-            others: list[Popen[bytes]] = [own for own in found if isinstance(own, Popen)]
             for rank, process in enumerate(others, start=1):
                 code = process.poll()
-                if code is not None and code < 0:
-                    name = signal.Signals(-code).name
-                    self._end(f"process {rank} of {len(others) + 1} was ended by {name}", others)
+                if not code:
+                    continue
+                if code > 0:
+                    how = f"has failed, exit code {code}"
+                    time.sleep(_GRACE)
+                else:
+                    how = f"was ended by {signal.Signals(-code).name}"
+                self._end(f"process {rank} of {len(others) + 1} {how}", others)
 
     def _end(self, why: str, others: list[Popen[bytes]]) -> NoReturn:
         for process in others:
             process.kill()
         go_on = how_to_go_on(str(self._folder))
         end_at_once(f"\nm3net: {why}, so that all others end. {go_on}\n")
+
+
+def _take_over(launcher: Any) -> list[Popen[bytes]]:  # noqa: ANN401 - any of Lightning's
+    """Give the processes that a launcher has started, once it has, and let Lightning not watch."""
+    while not any(thread.name == _OBSERVER for thread in threading.enumerate()):
+        time.sleep(_PAUSE)
+    watched: list[Popen[bytes]] = launcher.procs
+    others = launcher.procs = [*watched]
+    # With none left Lightning's thread ends.
+    watched.clear()
+    return others
