@@ -22,4 +22,4 @@ class RunConfig(SaveConfigCallback):
         del pl_module
         if stage == "fit":
             with replacing(Path(trainer.default_root_dir) / "config.yaml") as part:
-                self.parser.save(self.config, str(part), skip_none=False, overwrite=True)
+                self.parser.save(self.config, str(part), skip_unset=False, overwrite=True)

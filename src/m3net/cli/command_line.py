@@ -148,7 +148,7 @@ class M3NetCLI(LightningCLI):
 
     def settings(self) -> dict[str, Any]:
         """Give all settings of the command as its config.yaml has them."""
-        text = self._parser(self.subcommand).dump(self._own_config, skip_none=False)
+        text = self._parser(self.subcommand).dump(self._own_config, skip_unset=False)
         settings: dict[str, Any] = yaml.safe_load(text)
         return settings
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from jsonargparse import Namespace, dict_to_namespace
+from jsonargparse import Namespace
 
 from m3net.checkpoints import evaluation_defaults, find_checkpoint, load_checkpoint, run_of
 from m3net.csv_logger import RunCSVLogger
@@ -153,6 +153,5 @@ def write_into(run: Path, command: str, config: Namespace) -> None:
 
 def _csv_logger(folder: Path) -> Namespace:
     path = f"{RunCSVLogger.__module__}.{RunCSVLogger.__name__}"
-    arguments = {"save_dir": str(folder)}
-    logger: Namespace = dict_to_namespace({"class_path": path, "init_args": arguments})
-    return logger
+    arguments = Namespace(save_dir=str(folder))  # type: ignore[no-untyped-call]
+    return Namespace(class_path=path, init_args=arguments)  # type: ignore[no-untyped-call]

@@ -83,7 +83,7 @@ def _parser() -> ArgumentParser:
 def _comparison(parser: ArgumentParser, config: Namespace) -> Comparison:
     """Build the settings; what they refuse is said in their own words."""
     try:
-        given = parser.instantiate_classes(config)
+        given = parser.instantiate(config)
         return Comparison(**{name: given[name] for name in Comparison.__annotations__})
     except ValueError as error:
         raise (own_cause(error) or error) from None

@@ -53,7 +53,7 @@ def parse_dataset(
             "--out", type=Path, default=Path("runs", "data", name), help="Folder to write to."
         )
         parsers.add_subcommand(name, own, help=(kind.__doc__ or "").partition("\n")[0])
-    config = parser.instantiate_classes(parser.parse_args(list(words)))
+    config = parser.instantiate(parser.parse_args(list(words)))
     name = config["dataset"]
     own_config: Namespace = config[name]
     given = {key: own_config[key] for key in settings[name]}
