@@ -60,6 +60,19 @@ def test_two_processes_share_the_steps_of_an_epoch(trained_by_two: Path) -> None
     assert len(losses) == 2, "half of the four batches that one process takes"
 
 
+def test_torchrun_trains_as_processes_do_that_lightning_starts(
+    settings: Path, trained_by_two: Path, tmp_path: Path
+) -> None:
+    words = ["-m", "m3net", "train", "--config", str(settings), *TWO]
+    start = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node=2"]
+    done = subprocess.run([*start, *words], cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("overall (by queries)") == 1, "only the first process speaks"
+    [run] = (tmp_path / "runs" / "shop").iterdir()
+    for name in ("test/scores.csv", "test/scores.json"):
+        assert (run / name).read_bytes() == (trained_by_two / name).read_bytes()
+
+
 @pytest.mark.parametrize("killed", ["first", "second"])
 def test_one_that_is_killed_while_they_start_ends_both(
     settings: Path, tmp_path: Path, killed: str
