@@ -1,3 +1,5 @@
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -47,6 +49,18 @@ def test_each_full_batch_reaches_the_file(tmp_path: Path) -> None:
             journal.add(str(number), ())
         assert len(file.read_bytes().splitlines()) == 1 + 2 * Journal.BATCH
     assert len(kept(file)) == 2 * Journal.BATCH + 5
+
+
+def test_two_processes_do_not_write_at_a_time(tmp_path: Path) -> None:
+    file = tmp_path / "journal"
+    code = "import sys; from m3net.data.photos.journal import *; Journal(Path(sys.argv[1]), 'test')"
+    words = [sys.executable, "-c", code, str(file)]
+    with Journal(file, "test") as journal:
+        journal.add("a.jpg", (1,))
+        done = subprocess.run(words, capture_output=True, text=True)
+    assert f"ConfigError: another process writes {file}: wait until it ends" in done.stderr
+    assert kept(file) == {"a.jpg": (1,)}
+    assert subprocess.run(words).returncode == 0
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ from types import TracebackType
 from typing import Self
 
 from m3net.errors import ConfigError
+from m3net.lock import hold
 
 
 def stamp_of(file: str | Path) -> tuple[int, int] | None:
@@ -48,7 +49,8 @@ class Journal:
             subject: What the keys and numbers mean; stands in the first line.
 
         Raises:
-            ConfigError: The file is no journal of this subject, is damaged or cannot be written.
+            ConfigError: The file is no journal of this subject, is damaged, cannot be written or is
+                written by another process.
         """
         header = json.dumps({"journal": subject}).encode() + b"\n"
         try:
@@ -58,6 +60,8 @@ class Journal:
             raise ConfigError(
                 f"cannot open the journal {file}: {error.strerror}. Choose another place for it."
             ) from error
+        # What another process is about to write would be cut off, and lines be mixed.
+        hold(self._file, f"writes {file}")
         self._file.seek(0)
         content = self._file.read()
         whole = content[: content.rfind(b"\n") + 1]
