@@ -256,9 +256,9 @@ def test_what_is_stopped_leaves_no_training_behind(config: Path, tmp_path: Path)
 def test_a_training_that_was_interrupted_goes_on_to_the_same_scores(
     process: Command, config: Path, folder: Path, tmp_path: Path, empty_folder: Path
 ) -> None:
-    words = ("compare", "--config", config, "--runs", tmp_path, "--only=[m3net]", "--seeds=[1]")
+    words = ("compare", "--config", config, "--runs", tmp_path, "--only=[m3net]", "--seeds=[0]")
     own = tmp_path / "compare" / "shop"
-    run = own / "runs" / "m3net-seed1" / "0"
+    run = own / "runs" / "m3net-seed0" / "0"
     command = [sys.executable, "-m", "m3net", *map(str, words)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as stopped:
         while stopped.poll() is None and not (run / "checkpoints" / "last.ckpt").exists():
@@ -269,12 +269,10 @@ def test_a_training_that_was_interrupted_goes_on_to_the_same_scores(
     done = process(*words, cwd=empty_folder)
     assert done.returncode == 0, done.stderr
     assert [place.name for place in run.parent.iterdir()] == ["0"]
-    said = (own / "logs" / "m3net-seed1.txt").read_text(encoding="utf-8").splitlines()
-    starts = [line for line in said if "--experiment=m3net-seed1" in line]
+    said = (own / "logs" / "m3net-seed0.txt").read_text(encoding="utf-8").splitlines()
+    starts = [line for line in said if "--experiment=m3net-seed0" in line]
     assert [line.endswith("--resume=auto") for line in starts] == [False, True]
-    rows = [row.split(",")[1] for row in (run / "metrics.csv").read_text("utf-8").splitlines()]
-    assert len(rows) > 1
-    alone = run_of(folder, "m3net", 1)
+    alone = run_of(folder, "m3net", 0)
     for name in ("validate/scores.csv", "test/scores.csv", "rankings/attribute/test/scores.csv"):
         assert (run / name).read_bytes() == (alone / name).read_bytes()
     steps = json.loads((run / "metrics.json").read_text("utf-8"))["steps"]
