@@ -31,4 +31,4 @@ def has_begun(root: Path, name: str, settings: Settings) -> bool:
     trainer = settings["trainer"]
     chosen = trainer | {"precision": trainer["precision"] or best_precision()}
     found = differences(settings_of(run), settings | {"trainer": chosen})
-    return all(name.startswith(_OWN) for name in found)
+    return all(changed.startswith(_OWN) for changed in found)
