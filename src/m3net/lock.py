@@ -7,8 +7,6 @@ from typing import IO, Any
 from m3net.errors import ConfigError
 from m3net.files import writing
 
-_REMEDY = "wait until it ends, or stop it first."
-
 
 def hold(file: IO[Any], does: str) -> None:
     """Keep an open file to this process until it is closed; one that is held by another is closed.
@@ -25,7 +23,9 @@ def hold(file: IO[Any], does: str) -> None:
         fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except (BlockingIOError, PermissionError) as error:  # either is a system's right
         file.close()
-        raise ConfigError(f"another process {does}: {_REMEDY}") from error
+        raise ConfigError(
+            f"another process {does}: wait until it ends, or stop it first."
+        ) from error
     except OSError:
         # Some network file systems have no locks.
         return

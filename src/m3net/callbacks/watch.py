@@ -5,7 +5,7 @@ import threading
 import time
 from pathlib import Path
 from subprocess import Popen
-from typing import Any, NoReturn
+from typing import NoReturn, Protocol
 
 import lightning as L
 
@@ -19,6 +19,12 @@ _GRACE = 4.0
 """Seconds in which the first process may end by itself, as after an error that all have met."""
 _OBSERVER = "child-process-observer"
 """Lightning's thread that watches as well, and kills all without a word."""
+
+
+class _Launcher(Protocol):
+    """What of Lightning's launchers is used here."""
+
+    procs: list[Popen[bytes]]
 
 
 class ProcessWatch(L.Callback):
@@ -61,7 +67,7 @@ class ProcessWatch(L.Callback):
         if trainer.world_size > 1 and unexpected:
             time.sleep(_PATIENCE)
 
-    def _watch(self, launcher: object) -> None:
+    def _watch(self, launcher: _Launcher) -> None:
         others = _take_over(launcher)
         while True:
             time.sleep(_PAUSE)
@@ -83,11 +89,11 @@ class ProcessWatch(L.Callback):
         end_at_once(f"\nm3net: {why}, so that all others end. {go_on}\n")
 
 
-def _take_over(launcher: Any) -> list[Popen[bytes]]:  # noqa: ANN401 - any of Lightning's
+def _take_over(launcher: _Launcher) -> list[Popen[bytes]]:
     """Give the processes that a launcher has started, once it has, and let Lightning not watch."""
     while not any(thread.name == _OBSERVER for thread in threading.enumerate()):
         time.sleep(_PAUSE)
-    watched: list[Popen[bytes]] = launcher.procs
+    watched = launcher.procs
     others = launcher.procs = [*watched]
     # With none left Lightning's thread ends.
     watched.clear()

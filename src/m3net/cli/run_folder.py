@@ -153,5 +153,5 @@ def write_into(run: Path, command: str, config: Namespace) -> None:
 
 def _csv_logger(folder: Path) -> Namespace:
     path = f"{RunCSVLogger.__module__}.{RunCSVLogger.__name__}"
-    arguments = Namespace(save_dir=str(folder))  # type: ignore[no-untyped-call]
-    return Namespace(class_path=path, init_args=arguments)  # type: ignore[no-untyped-call]
+    settings = {"class_path": path, "init_args.save_dir": str(folder)}
+    return Namespace(settings)  # type: ignore[no-untyped-call]

@@ -128,7 +128,8 @@ class Runner:
 
     def _start(self, job: Job, limit: int) -> subprocess.Popen[bytes]:
         begun = has_begun(self.folder / "runs", job.name, _plain(job.settings))
-        command = [sys.executable, "-m", "m3net", *job.words, *(("--resume=auto",) * begun)]
+        resume = ["--resume=auto"] if begun else []
+        command = [sys.executable, "-m", "m3net", *job.words, *resume]
         threads = str(max(1, (os.cpu_count() or 1) // limit))
         log = self._log(job)
         make_folder(log.parent)
