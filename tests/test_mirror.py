@@ -25,8 +25,7 @@ def data() -> SyntheticDataModule:
 def new_task(data: SyntheticDataModule, ranking: Ranking, mirror: bool) -> M3NetTask:
     """A task whose classes are told apart, in evaluation."""
     torch.manual_seed(0)
-    labels = data.class_statistics()
-    task = M3NetTask(labels, NETWORK, ranking=ranking, mirror=mirror)
+    task = M3NetTask(data.class_counts(), NETWORK, ranking=ranking, mirror=mirror)
     torch.nn.init.normal_(task.network.get_parameter("classifier"))
     return task.eval()
 

@@ -1,7 +1,7 @@
 """The LightningModule: wires network, losses and metrics; each does its work elsewhere."""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any, TypedDict
 
@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.nn.parallel import DistributedDataParallel
 
 from m3net.data.batch import Batch
-from m3net.data.taxonomy import Taxonomy
+from m3net.data.class_counts import ClassCounts
 from m3net.errors import CheckpointError, ConfigError
 from m3net.losses.combined import CombinedLoss
 from m3net.losses.config import LossConfig
@@ -24,6 +24,7 @@ from m3net.models.outputs import Outputs
 from m3net.models.representations import Ranking, check_ranking, posteriors, represent
 from m3net.optimization import OptimizerConfig, build_optimizer, build_schedule
 from m3net.protocol import Protocol
+from m3net.untrusted.typed import Mismatch, arguments_of, read_as
 
 
 class Prediction(TypedDict):
@@ -52,7 +53,7 @@ class M3NetTask(L.LightningModule):
 
     def __init__(
         self,
-        labels: dict[str, Any],
+        class_counts: ClassCounts,
         network: NetworkConfig = NetworkConfig(),
         loss: LossConfig = LossConfig(),
         optimizer: OptimizerConfig = OptimizerConfig(),
@@ -64,8 +65,7 @@ class M3NetTask(L.LightningModule):
         """Build the network with random weights.
 
         Args:
-            labels: What the data set knows of its classes: "taxonomy", "positives", "annotated";
-                see `BaseDataModule.class_statistics`. Filled in from the data.
+            class_counts: Taxonomy, and how often each class occurs. Filled in from the data.
             network: Shape of the network.
             loss: Weights and margins of the losses.
             optimizer: How weights are moved.
@@ -81,7 +81,7 @@ class M3NetTask(L.LightningModule):
         check_ranking(ranking, network)
         self.save_hyperparameters(
             {
-                "labels": labels,
+                "labels": class_counts.to_plain(),
                 "network": network.to_plain(),
                 "loss": asdict(loss),
                 "optimizer": asdict(optimizer),
@@ -93,15 +93,15 @@ class M3NetTask(L.LightningModule):
         )
         self.latest_terms: dict[str, Tensor] = {}
         self.latest_index = torch.empty(0, dtype=torch.int64)
-        self.taxonomy = Taxonomy.from_plain(labels["taxonomy"])
+        self.taxonomy = class_counts.taxonomy
         self.ranking, self.optimizer_config, self.mirror = ranking, optimizer, mirror
         sizes = self.taxonomy.sizes
         self.network = build_network(network, sizes).to(memory_format=torch.channels_last)
         self.loss = CombinedLoss(
             loss,
             attribute_of_class=torch.from_numpy(self.taxonomy.attribute_of_class),
-            positives=torch.tensor(labels["positives"]),
-            annotated=torch.tensor(labels["annotated"]),
+            positives=torch.tensor(class_counts.positives),
+            annotated=torch.tensor(class_counts.annotated),
             dim=self.network.vector_dim,
             multi_label=[attribute.multi_label for attribute in self.taxonomy],
         )
@@ -297,24 +297,21 @@ def build_task(hyper_parameters: Mapping[str, Any]) -> M3NetTask:
     Settings that a checkpoint of an older version lacks are the defaults, which do as it did.
 
     Raises:
-        CheckpointError: It has settings that this version does not know.
+        CheckpointError: They are damaged, or there are some that this version does not know.
+        ConfigError: They describe no network.
     """
-    readers: dict[str, Callable[[Any], Any]] = {
-        "network": NetworkConfig.from_plain,
-        "loss": lambda plain: LossConfig(**plain),
-        "optimizer": lambda plain: OptimizerConfig(**plain),
-        "metrics": MetricsConfig.from_plain,
-        **dict.fromkeys(("ranking", "mirror", "protocol"), lambda plain: plain),
-    }
+    plain = {name: own for name, own in hyper_parameters.items() if name != "labels"}
     try:
-        given = {
-            name: read(hyper_parameters[name])
-            for name, read in readers.items()
-            if name in hyper_parameters
-        }
-    except TypeError as error:  # the dataclass names the setting
+        counts = ClassCounts.from_plain(hyper_parameters["labels"])
+        settings = read_as(_HyperParameters, plain)
+    except Mismatch as error:
+        whose = "was written by another version of m3net" if error.unknown else "is damaged"
         raise CheckpointError(
-            f"the checkpoint was written by another version of m3net ({error}): use that version, "
-            "or train again."
+            f"the checkpoint {whose} ({error}): use that version, or train again."
         ) from error
-    return M3NetTask(labels=hyper_parameters["labels"], **given)
+    except (ValueError, TypeError, LookupError) as error:
+        raise CheckpointError(f"the classes of the checkpoint are damaged: {error}.") from error
+    return M3NetTask(counts, **dict(settings))
+
+
+_HyperParameters = arguments_of(M3NetTask, skip=frozenset({"class_counts"}))

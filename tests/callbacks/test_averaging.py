@@ -165,7 +165,7 @@ def test_an_interrupted_training_ends_as_one_without_a_break(tmp_path: Path) -> 
 
     def train(name: str, epochs: int, seed: int, start: Path | None = None) -> States:
         torch.manual_seed(seed)
-        task = M3NetTask(data.class_statistics(), network, optimizer=steady)
+        task = M3NetTask(data.class_counts(), network, optimizer=steady)
         witness = States()
         keep = ModelCheckpoint(tmp_path, filename=name)
         own = trainer(tmp_path, epochs, WeightAverage(), witness, keep)

@@ -57,7 +57,7 @@ def fit(
         limit_val_batches=0,
         **more,
     )
-    trainer.fit(M3NetTask(data.class_statistics(), TINY), datamodule=data)
+    trainer.fit(M3NetTask(data.class_counts(), TINY), datamodule=data)
     return trainer
 
 

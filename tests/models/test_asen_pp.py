@@ -12,6 +12,7 @@ from m3net.errors import ConfigError, WeightsError
 from m3net.losses import CombinedLoss, LossConfig
 from m3net.models.asen_pp import AsenPP
 from m3net.models.config import LocalConfig, NetworkConfig
+from m3net.untrusted.typed import read_as
 from tests.models.pictures import images
 
 SIZES = (2, 3)
@@ -203,8 +204,8 @@ def test_vectors_too_long_for_a_vector_engine_are_refused() -> None:
 def test_settings_are_rebuilt_from_plain_values_old_ones_too() -> None:
     plain: dict[str, Any] = {"head": "asen_pp", "local": {"start": 0.25}}
     expected = NetworkConfig("asen_pp", local=LocalConfig(start=0.25))
-    assert NetworkConfig.from_plain(plain) == expected
-    assert NetworkConfig.from_plain({"stride": 32}) == NetworkConfig(stride=32)
+    assert read_as(NetworkConfig, plain) == expected
+    assert read_as(NetworkConfig, {"stride": 32}) == NetworkConfig(stride=32)
 
 
 def test_both_backbones_start_from_weights_of_their_own(tmp_path: Any) -> None:  # noqa: ANN401

@@ -15,6 +15,7 @@ from torchvision.transforms.v2 import functional as tv
 from m3net.errors import ConfigError, WeightsError
 from m3net.models.backbone import Backbone
 from m3net.models.config import LocalConfig, NetworkConfig
+from m3net.untrusted.typed import read_as
 
 # A plain network, a transformer, one whose maps end with the channels, one with a stage before
 # those that timm gives by default.
@@ -141,9 +142,9 @@ def test_a_stride_beside_is_positive(beside: tuple[int, ...]) -> None:
 
 def test_settings_of_a_network_survive_being_plain() -> None:
     config = NetworkConfig(beside=(32, 8), local=LocalConfig(size=64))
-    assert NetworkConfig.from_plain(json.loads(json.dumps(config.to_plain()))) == config
+    assert read_as(NetworkConfig, json.loads(json.dumps(config.to_plain()))) == config
     older = {name: own for name, own in config.to_plain().items() if name != "beside"}
-    assert NetworkConfig.from_plain(older).beside == ()
+    assert read_as(NetworkConfig, older).beside == ()
 
 
 @pytest.mark.parametrize("name", ["test_resnet", "test_vit", "resnet50"])

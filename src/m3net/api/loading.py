@@ -6,7 +6,7 @@ from pathlib import Path
 import torch
 
 from m3net.api.model import Model, Precision
-from m3net.checkpoints import find_checkpoint, load_checkpoint
+from m3net.checkpoints import find_checkpoint, load_checkpoint, loading_of
 from m3net.data.transforms import Transform
 from m3net.errors import CheckpointError, ConfigError
 from m3net.models.representations import Ranking, check_ranking
@@ -39,13 +39,8 @@ def load(
     """
     file = find_checkpoint(Path(checkpoint))
     contents = load_checkpoint(file)
-    prepared = contents.get("datamodule_hyper_parameters", {}).get("loading")
-    if prepared is None:
-        raise CheckpointError(
-            f"{file} does not say how photos are prepared: train with 'm3net fit', or give "
-            "Lightning's trainer a datamodule."
-        )
     try:
+        prepared = loading_of(contents)
         task = build_task(contents["hyper_parameters"])
         task.load_state_dict(contents["state_dict"])
     except CheckpointError as error:

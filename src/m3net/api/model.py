@@ -31,10 +31,12 @@ class Model:
 
     Example:
         >>> from m3net.models.config import NetworkConfig
-        >>> collar = {"name": "collar", "classes": ["shirt", "polo"], "multi_label": False}
-        >>> labels = {"taxonomy": [collar], "positives": [5, 5], "annotated": [10, 10]}
+        >>> from m3net.data.class_counts import ClassCounts
+        >>> from m3net.data.taxonomy import Attribute
+        >>> taxonomy = Taxonomy((Attribute("collar", ("shirt", "polo")),))
+        >>> counts = ClassCounts(taxonomy, positives=(5, 5), annotated=(10, 10))
         >>> network = NetworkConfig(backbone="test_resnet", class_dim=4, pretrained=False)
-        >>> model = Model(M3NetTask(labels, network), Transform(32, "letterbox"))
+        >>> model = Model(M3NetTask(counts, network), Transform(32, "letterbox"))
         >>> photo = np.zeros((60, 40, 3), np.uint8)
         >>> model.embed([photo, photo], attribute="collar").shape
         (2, 8)

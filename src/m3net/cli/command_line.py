@@ -6,7 +6,7 @@ from typing import Any
 
 import lightning as L
 import yaml
-from jsonargparse import Namespace
+from jsonargparse import Namespace, set_parsing_settings
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 
 from m3net.callbacks.config import RunConfig
@@ -18,6 +18,7 @@ from m3net.checkpoints import check_same_classes
 from m3net.cli.callbacks import common_callbacks, training_callbacks
 from m3net.cli.flags import add_flags
 from m3net.cli.run_folder import EVALUATIONS, RunFolder, write_into
+from m3net.data.class_counts import ClassCounts
 from m3net.data.datamodules import BaseDataModule
 from m3net.errors import ConfigError
 from m3net.failures import failure, loaders_of
@@ -25,6 +26,9 @@ from m3net.models.representations import check_ranking
 from m3net.stopping import StopRequest
 from m3net.task import M3NetTask
 from m3net.trainer import M3NetTrainer, best_precision, take_over_checkpoints
+
+# Else the link that fills it in would have to fill in each of its fields.
+set_parsing_settings(subclasses_enabled=[ClassCounts])
 
 
 class M3NetCLI(LightningCLI):
@@ -89,23 +93,23 @@ class M3NetCLI(LightningCLI):
         """
         add_flags(parser)
         parser.link_arguments(
-            "data", "model.labels", compute_fn=self._labels, apply_on="instantiate"
+            "data", "model.class_counts", compute_fn=self._class_counts, apply_on="instantiate"
         )
         parser.link_arguments(
             "data", "model.protocol", compute_fn=lambda data: data.protocol, apply_on="instantiate"
         )
 
-    def _labels(self, data: BaseDataModule) -> dict[str, Any]:
+    def _class_counts(self, data: BaseDataModule) -> ClassCounts:
         """Give the network its classes: the data's, or those it was trained with."""
-        own = data.class_statistics()
+        own = data.class_counts()
         checkpoint = self.folder.checkpoint
         if checkpoint is None:
             if own is None:
                 raise ConfigError("images without labels cannot be trained on; see m3net predict.")
             return own
-        trained: dict[str, Any] = checkpoint["hyper_parameters"]["labels"]
+        trained = ClassCounts.from_plain(checkpoint["hyper_parameters"]["labels"])
         if own is not None:
-            check_same_classes(trained["taxonomy"], own["taxonomy"])
+            check_same_classes(trained.taxonomy, own.taxonomy)
         return trained
 
     def parse_arguments(self, parser: LightningArgumentParser, args: object) -> None:

@@ -1,6 +1,5 @@
 """Settings of the networks."""
 
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
@@ -8,8 +7,11 @@ from m3net.errors import ConfigError
 
 Head = Literal["m3net", "asen", "asen_v2", "asen_pp"]
 
+MAX_SIDE = 4096
+"""Pixels of one side of what a network sees: beyond, a batch would not fit into any memory."""
 MAX_VECTOR = 4096
 """Floats in the longest ranking vector: what common vector engines index."""
+_MAX_DIM = 16_384
 
 
 @dataclass(frozen=True)
@@ -42,10 +44,10 @@ class LocalConfig:
             ConfigError: A number is out of range.
         """
         shares = 0 <= self.share <= 1 and 0 <= self.threshold < 1 and 0 <= self.start <= 1
-        if self.size < 1 or not shares:
+        if not 1 <= self.size <= MAX_SIDE or not shares:
             raise ConfigError(
-                "model.network.local: size must be positive, share and start from 0 to 1, "
-                "threshold from 0 to below 1."
+                f"model.network.local: size must be from 1 to {MAX_SIDE}, share and start from 0 "
+                "to 1, threshold from 0 to below 1."
             )
 
 
@@ -105,8 +107,10 @@ class NetworkConfig:
         if not 0 <= self.dropout < 1:
             raise ConfigError("model.network.dropout must be from 0 to below 1.")
         sizes = (self.attention_dim, self.class_width, self.class_dim, self.embedding_dim)
-        if min(self.stride, *self.beside, *sizes) < 1:
-            raise ConfigError("sizes and strides of model.network must be positive.")
+        if min(self.stride, *self.beside, *sizes) < 1 or max(sizes) > _MAX_DIM:
+            raise ConfigError(
+                f"sizes and strides of model.network must be positive, sizes at most {_MAX_DIM}."
+            )
         if len({self.stride, *self.beside}) <= len(self.beside):
             raise ConfigError(
                 f"model.network.beside is {list(self.beside)}: it must name strides other than "
@@ -126,21 +130,10 @@ class NetworkConfig:
         return self.head == "m3net"
 
     def to_plain(self) -> dict[str, Any]:
-        """Give the settings as plain values, as a checkpoint holds them."""
-        return asdict(self) | {"beside": list(self.beside)}
-
-    @classmethod
-    def from_plain(cls, plain: Mapping[str, Any]) -> "NetworkConfig":
-        """Rebuild from what `to_plain` gave; settings that it lacks are the defaults.
+        """Return plain values, as a checkpoint holds them.
 
         Example:
-            >>> NetworkConfig.from_plain(NetworkConfig(beside=(8, 32)).to_plain()).beside
-            (8, 32)
+            >>> NetworkConfig(beside=(8, 32)).to_plain()["beside"]
+            [8, 32]
         """
-        return cls(
-            **{
-                **plain,
-                "beside": tuple(plain.get("beside", ())),
-                "local": LocalConfig(**plain.get("local", {})),
-            }
-        )
+        return asdict(self) | {"beside": list(self.beside)}

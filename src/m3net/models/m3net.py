@@ -45,7 +45,9 @@ class M3Net(Network):
         """
         super().__init__()
         self.config = config
-        attribute_of_class = torch.repeat_interleave(torch.tensor(sizes))
+        # Not by a tensor of sizes, which a network without memory ("meta") could not read.
+        owners = [attribute for attribute, size in enumerate(sizes) for _ in range(size)]
+        attribute_of_class = torch.tensor(owners)
         self.register_buffer("attribute_of_class", attribute_of_class, persistent=False)
         self.backbone = Backbone(config.backbone, config.stride, config.beside)
         channels, dim, width = self.backbone.channels, config.attention_dim, config.class_width

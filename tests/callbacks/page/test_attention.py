@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from m3net.callbacks.page.attention import collect_looks
+from m3net.data.class_counts import ClassCounts
 from m3net.models.config import LocalConfig, NetworkConfig
 from m3net.task import M3NetTask
 from tests.callbacks.page.shop import TAXONOMY, thumbnails
@@ -20,6 +21,7 @@ SMALL = NetworkConfig(
     embedding_dim=4,
     local=LocalConfig("test_resnet", size=32),
 )
+COUNTS = ClassCounts(TAXONOMY, positives=(5,) * 5, annotated=(10,) * 5)
 # Whether there is a map of the attribute, and whether of each class.
 NETWORKS = {
     "m3net": (SMALL, True, True),
@@ -34,9 +36,8 @@ NETWORKS = {
 @pytest.mark.parametrize("name", NETWORKS)
 def test_maps_are_those_that_the_network_has(name: str) -> None:
     network, of_attribute, of_class = NETWORKS[name]
-    plain = {"taxonomy": TAXONOMY.to_plain(), "positives": [5] * 5, "annotated": [10] * 5}
     torch.manual_seed(0)
-    task = M3NetTask(plain, network, ranking="posterior")
+    task = M3NetTask(COUNTS, network, ranking="posterior")
     photos = thumbnails(20)
     looks = collect_looks(task, photos, [0, 1, 3, 4], most=3)
     assert [look.photo.name for look in looks] == ["0<x>.png", "1<x>.png", "4<x>.png"]
@@ -60,6 +61,5 @@ def test_maps_are_those_that_the_network_has(name: str) -> None:
 
 
 def test_without_a_query_there_is_nothing_to_look_at() -> None:
-    plain = {"taxonomy": TAXONOMY.to_plain(), "positives": [5] * 5, "annotated": [10] * 5}
-    task = M3NetTask(plain, SMALL)
+    task = M3NetTask(COUNTS, SMALL)
     assert collect_looks(task, thumbnails(20), [], most=3) == ()

@@ -15,7 +15,6 @@ from PIL import Image
 from m3net.data.annotations.catalogue import CatalogueColumns
 from m3net.data.datamodules import CatalogueDataModule, LoadingConfig
 from m3net.data.division import check_splits
-from m3net.data.taxonomy import Taxonomy
 from m3net.errors import AnnotationError, ConfigError, DatasetNotFoundError
 from m3net.protocol import Protocol
 
@@ -67,16 +66,16 @@ def test_splits_share_no_image_and_leave_none_out(
     assert sorted(sum(parts[1:], parts[0])) == sorted(table)
 
 
-def test_class_statistics_equal_a_count_over_the_table(
+def test_class_counts_equal_a_count_over_the_table(
     module: CatalogueDataModule, table: dict[str, dict[str, list[str]]]
 ) -> None:
-    found = module.class_statistics()
-    taxonomy = Taxonomy.from_plain(found["taxonomy"])
+    found = module.class_counts()
+    taxonomy = found.taxonomy
     assert taxonomy.names == COLUMNS.attributes
     train = [table[path] for path in module.contents.splits.train.paths.tolist()]
     pairs = [(attribute.name, c) for attribute in taxonomy for c in attribute.classes]
-    assert found["positives"] == [sum(c in row[name] for row in train) for name, c in pairs]
-    assert found["annotated"] == [sum(bool(row[name]) for row in train) for name, _ in pairs]
+    assert list(found.positives) == [sum(c in row[name] for row in train) for name, c in pairs]
+    assert list(found.annotated) == [sum(bool(row[name]) for row in train) for name, _ in pairs]
 
 
 @pytest.mark.parametrize("name", ["train", "val", "test"])
@@ -103,7 +102,7 @@ def test_batches_hold_what_files_and_table_say(
 def test_the_table_is_read_once(catalogue: Path, tmp_path: Path) -> None:
     copy = Path(shutil.copy(catalogue, tmp_path))
     module = open_shop(copy, catalogue.parent)
-    module.class_statistics()
+    module.class_counts()
     copy.unlink()
     module.setup("fit")
     assert len(next(iter(module.val_dataloader()))["index"]) > 1
@@ -112,7 +111,7 @@ def test_the_table_is_read_once(catalogue: Path, tmp_path: Path) -> None:
 def test_nothing_is_read_before_it_is_asked_for(tmp_path: Path) -> None:
     module = open_shop(tmp_path / "absent.csv")
     with pytest.raises(DatasetNotFoundError, match=r"absent\.csv"):
-        module.class_statistics()
+        module.class_counts()
 
 
 def test_images_are_looked_for_beside_the_table_or_in_the_root(

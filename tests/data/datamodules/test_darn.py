@@ -64,14 +64,14 @@ def test_batches_hold_what_was_written(
             assert batch["roles"][place].tolist() == expected
 
 
-def test_class_statistics_count_the_training_labels(
+def test_class_counts_count_the_training_labels(
     tmp_path: Path, written: dict[str, list[Photo]]
 ) -> None:
-    found = opened(tmp_path).class_statistics()
+    found = opened(tmp_path).class_counts()
     every = [(a, value) for a, size in enumerate(CLASSES.values()) for value in range(size)]
     labels = [photo.labels for photo in written["train"]]
-    assert found["positives"] == [sum(pair in own for own in labels) for pair in every]
-    assert found["annotated"] == [sum(a in dict(own) for own in labels) for a, _ in every]
+    assert list(found.positives) == [sum(pair in own for own in labels) for pair in every]
+    assert list(found.annotated) == [sum(a in dict(own) for own in labels) for a, _ in every]
 
 
 def test_missing_images_are_an_error_with_count_and_remedy(

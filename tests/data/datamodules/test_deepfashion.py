@@ -222,12 +222,12 @@ def test_the_raw_files_have_no_protocol_by_image() -> None:
 
 
 def test_statistics_count_the_training_labels(root: Path, fake: Fake) -> None:
-    found = opened(root).class_statistics()
+    found = opened(root).class_counts()
     counts = np.zeros(1000, dtype=int)
     for photo in fake.of("train"):
         for row in photo.rows:
             counts[class_id(fake, row)] += 1
-    assert found["positives"] == counts.tolist()
+    assert list(found.positives) == counts.tolist()
     kinds = [{fake.types[row] for row in photo.rows} for photo in fake.of("train")]
     images = [sum(kind in own for own in kinds) for kind in range(5)]
-    assert found["annotated"] == np.repeat(images, list(TYPES.values())).tolist()
+    assert list(found.annotated) == np.repeat(images, list(TYPES.values())).tolist()

@@ -80,7 +80,7 @@ def test_batches_know_of_no_label(folder: Path) -> None:
     assert batch["image"].dtype == torch.uint8
     for name in ("targets", "annotated", "roles"):
         assert batch[name].shape == (2, 0)
-    assert module.class_statistics() is None
+    assert module.class_counts() is None
 
 
 def test_a_missing_place_is_named_at_once(tmp_path: Path) -> None:

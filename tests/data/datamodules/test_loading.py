@@ -205,4 +205,4 @@ def test_checkpoints_keep_how_images_were_prepared() -> None:
 
 
 def test_images_without_labels_have_no_statistics() -> None:
-    assert BaseDataModule(LOADING).class_statistics() is None
+    assert BaseDataModule(LOADING).class_counts() is None

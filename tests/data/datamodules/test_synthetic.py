@@ -9,7 +9,6 @@ import torch
 from m3net.data.datamodules import LoadingConfig, SyntheticDataModule
 from m3net.data.records import Role
 from m3net.data.synthetic import TAXONOMY, draw, sample_garment
-from m3net.data.taxonomy import Taxonomy
 
 LOADING = LoadingConfig(image_size=32, batch_size=8, num_workers=0, augmentation="none")
 
@@ -55,7 +54,7 @@ def test_batches_hold_pixels_and_labels_of_the_garments(
             assert carried == [c in labels.get(attribute.name, ()) for c in attribute.classes]
 
 
-def test_class_statistics_equal_a_count_over_the_training_garments(
+def test_class_counts_equal_a_count_over_the_training_garments(
     module: SyntheticDataModule,
 ) -> None:
     positives: Counter[tuple[str, str]] = Counter()
@@ -64,11 +63,11 @@ def test_class_statistics_equal_a_count_over_the_training_garments(
         for attribute, classes in sample_garment(4, number).labels().items():
             annotated[attribute] += 1
             positives.update((attribute, c) for c in classes)
-    found = module.class_statistics()
-    assert Taxonomy.from_plain(found["taxonomy"]) == TAXONOMY
+    found = module.class_counts()
+    assert found.taxonomy == TAXONOMY
     pairs = [(a.name, c) for a in TAXONOMY for c in a.classes]
-    assert found["positives"] == [positives[pair] for pair in pairs]
-    assert found["annotated"] == [annotated[attribute] for attribute, _ in pairs]
+    assert list(found.positives) == [positives[pair] for pair in pairs]
+    assert list(found.annotated) == [annotated[attribute] for attribute, _ in pairs]
 
 
 def test_equal_seeds_give_equal_catalogues_and_others_do_not(module: SyntheticDataModule) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import torch
@@ -14,6 +14,7 @@ from torch.utils.data import DataLoader, Sampler
 
 from m3net.data.annotations.findings import Findings
 from m3net.data.batch import Batch
+from m3net.data.class_counts import ClassCounts
 from m3net.data.datamodules.loading import BaseDataModule, TrainLoader, check_size
 from m3net.data.dataset import Reader, RetrievalDataset
 from m3net.data.division import check_splits
@@ -99,15 +100,12 @@ class RetrievalDataModule(BaseDataModule, ABC):
             _log.info(sentence)
         return contents
 
-    def class_statistics(self) -> dict[str, Any]:
-        """Give what a network has to know of its classes; see `BaseDataModule`."""
+    def class_counts(self) -> ClassCounts:
+        """Count the training images of each class."""
         train, taxonomy = self.contents.splits.train, self.contents.taxonomy
         annotated = train.annotated.sum(axis=0)[taxonomy.attribute_of_class]
-        return {
-            "taxonomy": taxonomy.to_plain(),
-            "positives": train.images_per_class().tolist(),
-            "annotated": annotated.tolist(),
-        }
+        positives = train.images_per_class()
+        return ClassCounts(taxonomy, tuple(positives.tolist()), tuple(annotated.tolist()))
 
     def setup(self, stage: str) -> None:
         """Check that each process gets images, before the first batch is asked for.

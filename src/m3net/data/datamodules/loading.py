@@ -11,6 +11,7 @@ from lightning.pytorch.overrides.distributed import UnrepeatedDistributedSampler
 from torch.utils.data import DataLoader, DistributedSampler, Sampler
 
 from m3net.data.batch import Batch
+from m3net.data.class_counts import ClassCounts
 from m3net.data.dataset import Reader, RetrievalDataset
 from m3net.data.photos.content import MAX_PIXELS, check_max_pixels
 from m3net.data.photos.processes import Loader, set_up_process
@@ -20,6 +21,16 @@ from m3net.data.samplers import Sampling
 from m3net.data.transforms import Augmentation, Resize, Transform
 from m3net.errors import ConfigError
 from m3net.protocol import Protocol
+
+_MOST = {
+    "image_size": 4096,
+    "batch_size": 65_536,
+    "num_workers": 512,
+    "timeout": 10**6,
+    "images_per_class": 65_536,
+    "triplets_per_epoch": 10**8,
+}
+"""Beyond these a number is a slip or an attack: no machine has the memory or the processes."""
 
 
 @dataclass(frozen=True)
@@ -67,6 +78,11 @@ class LoadingConfig:
                 "data.loading: image_size, batch_size, images_per_class and triplets_per_epoch "
                 "must be positive, num_workers and timeout must not be negative."
             )
+        for name, most in _MOST.items():
+            if getattr(self, name) > most:
+                raise ConfigError(
+                    f"data.loading.{name} is {getattr(self, name)}: it must not exceed {most}."
+                )
         check_max_pixels(self.max_pixels)
 
 
@@ -105,14 +121,8 @@ class BaseDataModule(L.LightningDataModule):
         """How the data is evaluated; a data set whose published numbers ask by label says so."""
         return "single"
 
-    def class_statistics(self) -> dict[str, Any] | None:
-        """Give what a network has to know of its classes, as plain lists and dicts.
-
-        Returns:
-            "taxonomy" as `Taxonomy.to_plain` gives it; "positives" and "annotated": for each of
-            the M classes, how many training images carry it and how many are annotated for its
-            attribute. None where images have no labels.
-        """
+    def class_counts(self) -> ClassCounts | None:
+        """Return what a network has to know of its classes; None where images have no labels."""
         return None
 
     def rank(self) -> tuple[int, int]:

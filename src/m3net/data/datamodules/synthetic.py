@@ -8,6 +8,10 @@ from m3net.data.datamodules.base import Contents, RetrievalDataModule
 from m3net.data.datamodules.loading import LoadingConfig
 from m3net.data.division import divide
 from m3net.data.synthetic import TAXONOMY, SyntheticReader, synthetic_records
+from m3net.errors import ConfigError
+
+_MOST_IMAGES = 1_000_000
+_MOST_SIDE = 4096
 
 
 class SyntheticDataModule(RetrievalDataModule):
@@ -33,8 +37,15 @@ class SyntheticDataModule(RetrievalDataModule):
             query_fraction: Share of queries in val and test; the others are the gallery.
             split_seed: Another seed gives another division.
             loading: How images become batches.
+
+        Raises:
+            ConfigError: A number is out of range.
         """
         super().__init__(loading)
+        if not 1 <= num_images <= _MOST_IMAGES or not 1 <= drawn_size <= _MOST_SIDE:
+            raise ConfigError(
+                f"num_images must be from 1 to {_MOST_IMAGES}, drawn_size to {_MOST_SIDE}."
+            )
         self.num_images, self.drawn_size, self.seed = num_images, drawn_size, seed
         self.fractions, self.query_fraction, self.split_seed = fractions, query_fraction, split_seed
 

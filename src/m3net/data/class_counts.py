@@ -1,0 +1,81 @@
+"""What a network has to know of the classes that it is trained on."""
+
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from pydantic import BaseModel, Field
+
+from m3net.data.taxonomy import Taxonomy
+from m3net.untrusted.typed import read_as
+
+_MOST_ATTRIBUTES = 1000
+_MOST_CLASSES = 100_000
+_MOST_LETTERS = 1000
+
+_Name = Annotated[str, Field(max_length=_MOST_LETTERS)]
+_Counts = Annotated[list[Annotated[int, Field(lt=2**53)]], Field(max_length=_MOST_CLASSES)]
+
+
+class _PlainAttribute(BaseModel):
+    name: _Name
+    classes: Annotated[list[_Name], Field(max_length=_MOST_CLASSES)]
+    multi_label: bool
+
+
+class _PlainCounts(BaseModel):
+    taxonomy: Annotated[list[_PlainAttribute], Field(max_length=_MOST_ATTRIBUTES)]
+    positives: _Counts
+    annotated: _Counts
+
+
+@dataclass(frozen=True)
+class ClassCounts:
+    """A taxonomy of M classes and how often each occurs among the training images.
+
+    Attributes:
+        taxonomy: Attributes and classes.
+        positives: For each of the M classes the number of images that carry it.
+        annotated: For each of the M classes the number of images annotated for its attribute.
+
+    Example:
+        >>> plain = {"taxonomy": [{"name": "zip", "classes": ["no", "yes"], "multi_label": False}],
+        ...          "positives": [3, 2], "annotated": [5, 5]}
+        >>> ClassCounts.from_plain(plain).to_plain() == plain
+        True
+    """
+
+    taxonomy: Taxonomy
+    positives: tuple[int, ...]
+    annotated: tuple[int, ...]
+
+    def __post_init__(self) -> None:
+        """Refuse counts that are not one for each class.
+
+        Raises:
+            ValueError: They are not, or a class has more images than were annotated.
+        """
+        lengths = {len(self.positives), len(self.annotated)}
+        if lengths != {self.taxonomy.num_classes}:
+            raise ValueError(f"{self.taxonomy.num_classes} classes need as many counts")
+        pairs = zip(self.positives, self.annotated, strict=True)
+        if not all(0 <= positive <= annotated for positive, annotated in pairs):
+            raise ValueError("a class must have 0 images or more, and at most those annotated")
+
+    def to_plain(self) -> dict[str, Any]:
+        """Return lists, dicts and strings, for a checkpoint."""
+        return {
+            "taxonomy": self.taxonomy.to_plain(),
+            "positives": list(self.positives),
+            "annotated": list(self.annotated),
+        }
+
+    @classmethod
+    def from_plain(cls, plain: object) -> "ClassCounts":
+        """Rebuild the counts from what `to_plain` returned.
+
+        Raises:
+            ValueError: It is something else.
+        """
+        found = read_as(_PlainCounts, plain)
+        taxonomy = Taxonomy.from_plain([own.model_dump() for own in found.taxonomy])
+        return cls(taxonomy, tuple(found.positives), tuple(found.annotated))
