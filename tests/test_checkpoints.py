@@ -9,8 +9,10 @@ from typing import Any
 import pytest
 import torch
 
-from m3net.checkpoints import evaluation_defaults, find_checkpoint, load_checkpoint, run_of
+from m3net.checkpoints import find_checkpoint, load_checkpoint, run_of
 from m3net.errors import CheckpointError
+from m3net.run_settings import evaluation_defaults
+from tests.checkpoint_files import contents
 
 
 def write(file: Path, content: bytes = b"") -> Path:
@@ -65,23 +67,24 @@ def test_a_file_of_another_kind_is_refused(tmp_path: Path, content: bytes) -> No
 
 
 @pytest.mark.parametrize(
-    "contents",
+    "given",
     [[1], torch.zeros(2), {}, {"state_dict": {}}]
     + [{"hyper_parameters": about} for about in ({"lr": 1}, None, 3)],
 )
-def test_a_checkpoint_of_another_program_is_refused(tmp_path: Path, contents: object) -> None:
+def test_a_checkpoint_of_another_program_is_refused(tmp_path: Path, given: object) -> None:
     file = tmp_path / "a.ckpt"
-    torch.save(contents, file)
+    torch.save(given, file)
     with pytest.raises(CheckpointError, match="is not a checkpoint of m3net"):
         load_checkpoint(file)
 
 
 def test_a_damaged_checkpoint_is_refused(tmp_path: Path) -> None:
     whole = tmp_path / "whole.ckpt"
-    torch.save({"hyper_parameters": {"labels": {}}, "weights": torch.rand(1000)}, whole)
-    assert load_checkpoint(whole)["hyper_parameters"] == {"labels": {}}
+    torch.save(contents(), whole)
+    assert load_checkpoint(whole)["hyper_parameters"] == contents()["hyper_parameters"]
+    content = whole.read_bytes()
     for share in (0.1, 0.5, 0.99):
-        part = write(tmp_path / "part.ckpt", whole.read_bytes()[: int(share * 4000)])
+        part = write(tmp_path / "part.ckpt", content[: int(share * len(content))])
         with pytest.raises(CheckpointError, match=r"part\.ckpt cannot be read"):
             load_checkpoint(part)
 

@@ -7,15 +7,18 @@ import re
 import resource
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 
-from m3net.callbacks.last import PROGRESS, relocate
+from m3net.callbacks.last import PROGRESS
 from m3net.checkpoint_io import WholeCheckpointIO
-from m3net.csv_logger import RunCSVLogger, read_rows
+from m3net.checkpoints import read_checkpoint
+from m3net.csv_logger import RunCSVLogger, open_rows
 from m3net.errors import CheckpointError, ConfigError, OutputError
 from m3net.files import replacing, write_text
 from m3net.lock import Lock
@@ -29,6 +32,7 @@ from m3net.resume import (
     latest_run,
     prepare,
 )
+from tests.checkpoint_files import contents
 
 SETTINGS: dict[str, Any] = {
     "model": {"network": {"head": "m3net"}, "optimizer": {"lr": 0.1}},
@@ -39,10 +43,15 @@ SETTINGS: dict[str, Any] = {
 
 def write(run: Path, name: str, step: int, **more: object) -> Path:
     """A checkpoint that only says where it is."""
-    contents = {"global_step": step, PROGRESS: {"batches": 0}, "hyper_parameters": {"labels": {}}}
     file = run / "checkpoints" / f"{name}.ckpt"
-    WholeCheckpointIO().save_checkpoint(contents | more, file)
+    known = contents(step, **{PROGRESS: {"batches": 0}})
+    WholeCheckpointIO().save_checkpoint(known | more, file)
     return file
+
+
+def read_rows(file: Path) -> tuple[list[str], list[dict[str, Any]]]:
+    with open_rows(file) as (columns, rows):
+        return columns, list(rows)
 
 
 def test_the_last_checkpoint_is_taken_without_a_word(tmp_path: Path) -> None:
@@ -74,9 +83,10 @@ def test_a_damaged_checkpoint_is_passed_over_with_its_reason(
     last.write_bytes(spoil(last.read_bytes()))
     start = find_start(tmp_path)
     assert start.steps == 2
-    assert re.search(r"previous.ckpt, step 2, since last.ckpt is damaged \(.+\)", start.remark)
+    why = r"previous.ckpt, step 2, since .*last.ckpt cannot be read as a checkpoint \(.+\)"
+    assert re.search(why, start.remark)
     (tmp_path / "checkpoints" / "previous.ckpt").unlink()
-    with pytest.raises(CheckpointError, match=r"last.ckpt is damaged .*--ckpt_path"):
+    with pytest.raises(CheckpointError, match=r"last.ckpt cannot be read .*--ckpt_path"):
         find_start(tmp_path)
 
 
@@ -169,7 +179,7 @@ def test_other_settings_are_told_or_refused_or_free() -> None:
 
 
 def test_a_moved_run_keeps_its_best_checkpoints(tmp_path: Path) -> None:
-    old, new = "/old/checkpoints", str(tmp_path.resolve())
+    old, new = "/old/checkpoints", str((tmp_path / "checkpoints").resolve())
     state = {
         "dirpath": old,
         "best_k_models": {f"{old}/best.ckpt": 1.0},
@@ -177,8 +187,10 @@ def test_a_moved_run_keeps_its_best_checkpoints(tmp_path: Path) -> None:
         "kth_best_model_path": f"{old}/best.ckpt",
         "last_model_path": "",
     }
-    relocate({"callbacks": {"keeper": state, "other": {"a": 1}}}, tmp_path)
-    assert state == {
+    file = write(tmp_path, "last", 3, callbacks={"keeper": state, "other": {"a": 1}})
+    found = read_checkpoint(file)["callbacks"]
+    assert found["other"] == {"a": 1}
+    assert found["keeper"] == {
         "dirpath": new,
         "best_k_models": {f"{new}/best.ckpt": 1.0},
         "best_model_path": f"{new}/best.ckpt",
@@ -213,15 +225,50 @@ def test_a_file_is_replaced_when_it_is_whole(tmp_path: Path) -> None:
     assert file.read_text() == "old"
 
 
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
+@contextmanager
+def room_for(size: int) -> Iterator[None]:
+    """Let no file grow beyond so many bytes, as on a full disk."""
+    unlimited = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, unlimited[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, unlimited)
+
+
 def test_a_full_disk_is_told_in_words(tmp_path: Path) -> None:
     logger = RunCSVLogger(str(tmp_path))
-    (tmp_path / "metrics.csv").write_text("loss,step\n")
-    (tmp_path / "metrics.csv").unlink()
-    (tmp_path / ".metrics.csv.part").symlink_to("/dev/full")
     logger.log_metrics({"loss": 1.0}, 0)
-    with pytest.raises(OutputError, match=r"cannot write .*metrics.csv: No space left.*--resume"):
+    with (
+        room_for(2),
+        pytest.raises(OutputError, match=r"cannot write .*metrics.csv: File too large.*--resume"),
+    ):
         logger.save()
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("name", ["a.txt", ".a.txt.part"])
+def test_links_are_replaced_and_never_followed(tmp_path: Path, name: str) -> None:
+    elsewhere = tmp_path / "elsewhere.txt"
+    elsewhere.write_text("kept")
+    (tmp_path / name).symlink_to(elsewhere)
+    write_text(tmp_path / "a.txt", "new")
+    assert (tmp_path / "a.txt").read_text() == "new"
+    assert elsewhere.read_text() == "kept"
+
+
+@pytest.mark.parametrize("link", [Path.symlink_to, Path.hardlink_to])
+def test_rows_are_added_to_a_file_that_has_no_other_name(
+    tmp_path: Path, link: Callable[[Path, Path], None]
+) -> None:
+    elsewhere = tmp_path / "elsewhere.csv"
+    elsewhere.write_text("loss,step\n0.25,0\n")
+    link(tmp_path / "metrics.csv", elsewhere)
+    logger = RunCSVLogger(str(tmp_path))
+    logger.log_metrics({"loss": 0.5}, 1)
+    logger.save()
+    assert [row["loss"] for row in read_rows(tmp_path / "metrics.csv")[1]] == ["0.25", "0.5"]
+    assert elsewhere.read_text() == "loss,step\n0.25,0\n"
 
 
 def test_rows_for_which_there_is_no_room_leave_nothing_behind(tmp_path: Path) -> None:
@@ -230,14 +277,12 @@ def test_rows_for_which_there_is_no_room_leave_nothing_behind(tmp_path: Path) ->
     logger.save()
     before = (tmp_path / "metrics.csv").read_bytes()
     logger.log_metrics({"loss": 0.5}, 1)
-    unlimited = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (len(before) + 2, unlimited[1]))
-    try:
-        with pytest.raises(OutputError, match=r"metrics.csv: File too large. Free some space"):
-            logger.save()
-        assert (tmp_path / "metrics.csv").read_bytes() == before
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, unlimited)
+    with (
+        room_for(len(before) + 2),
+        pytest.raises(OutputError, match=r"metrics.csv: File too large. Free some space"),
+    ):
+        logger.save()
+    assert (tmp_path / "metrics.csv").read_bytes() == before
     logger.save()
     assert [row["loss"] for row in read_rows(tmp_path / "metrics.csv")[1]] == ["0.25", "0.5"]
 

@@ -1,6 +1,7 @@
-"""Checkpoints that are whole or not there."""
+"""Checkpoints that are whole or not there, and nothing but checkpoints."""
 
 import io
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -8,11 +9,22 @@ import torch
 from lightning.fabric.plugins.io.torch_io import TorchCheckpointIO
 from lightning.fabric.utilities.types import _PATH
 
+from m3net.checkpoints import read_checkpoint
+from m3net.errors import CheckpointError
 from m3net.files import replacing, writing
 
 
 class WholeCheckpointIO(TorchCheckpointIO):
-    """Lightning's way to read and write checkpoints, but none is ever seen half written."""
+    """Lightning's way to read and write checkpoints, but none is ever seen half written.
+
+    Lightning deletes, folders recursively, whatever the state in a checkpoint calls an old one;
+    here only checkpoints that lie in its own folders are.
+    """
+
+    def __init__(self, folders: Collection[Path] = ()) -> None:
+        """Take the folders that old checkpoints are deleted from."""
+        super().__init__()
+        self._folders = {folder.resolve() for folder in folders}
 
     def save_checkpoint(
         self,
@@ -38,3 +50,23 @@ class WholeCheckpointIO(TorchCheckpointIO):
             file.parent.mkdir(parents=True, exist_ok=True)
         with replacing(file) as part:
             part.write_bytes(buffer.getbuffer())
+
+    def load_checkpoint(self, path: _PATH, *_: object, **__: object) -> dict[str, Any]:
+        """Read a checkpoint, whatever Lightning was told about code in it.
+
+        Raises:
+            CheckpointError: It is damaged or not a checkpoint of this package.
+        """
+        return read_checkpoint(Path(path))
+
+    def remove_checkpoint(self, path: _PATH) -> None:
+        """Delete a checkpoint that a better one replaces; one that is gone already is none.
+
+        Raises:
+            CheckpointError: It lies elsewhere, or is something else.
+        """
+        file = Path(path)
+        if file.suffix != ".ckpt" or file.parent.resolve() not in self._folders or file.is_dir():
+            raise CheckpointError(f"{file} is no checkpoint of this training: it is not deleted.")
+        with writing(file):
+            file.unlink(missing_ok=True)

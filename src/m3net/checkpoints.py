@@ -1,15 +1,22 @@
 """Checkpoints: how one is found, read, and made the starting point of an evaluation."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
-from m3net.data.datamodules import ImagesDataModule
+from m3net.data.datamodules import LoadingConfig
 from m3net.data.taxonomy import Taxonomy
-from m3net.errors import CheckpointError
-from m3net.runs import read_config, reading
+from m3net.errors import CheckpointError, M3NetError
+from m3net.task import build_task
+from m3net.untrusted.archive import read_archive
+from m3net.untrusted.typed import Mismatch, read_as
+
+_BEST_FILES = ("best_model_path", "kth_best_model_path", "last_model_path")
+_MOST_STEPS = 2**53
 
 
 def find_checkpoint(place: Path, names: Sequence[str] = ("best", "last")) -> Path:
@@ -43,72 +50,125 @@ def run_of(checkpoint: Path) -> Path | None:
 
 
 def load_checkpoint(file: Path) -> dict[str, Any]:
-    """Load a checkpoint's contents to the CPU; no code in it is run.
+    """Read a checkpoint whose network is as large as its weights.
+
+    Args:
+        file: Written by a training of this package.
+
+    Returns:
+        Its contents, tensors on the CPU; nothing that it names was imported, run or opened.
 
     Raises:
-        CheckpointError: It is not a checkpoint of this package.
+        CheckpointError: It is damaged, not a checkpoint of this package, or its settings describe
+            another network than its weights.
+    """
+    contents = read_checkpoint(file)
+    try:
+        # Of settings alone a network could be of any size: here it takes no memory.
+        with torch.device("meta"):
+            expected = build_task(contents["hyper_parameters"]).state_dict()
+    except M3NetError as error:
+        raise CheckpointError(f"{file}: {error}") from error
+    weights = contents["state_dict"]
+    for name, weight in expected.items():
+        if name not in weights or weights[name].shape != weight.shape:
+            raise CheckpointError(
+                f"{file} has no weights {name} of the shape {tuple(weight.shape)}, which its own "
+                "settings describe: it is damaged, or of another version of m3net."
+            )
+    return contents
+
+
+def read_checkpoint(file: Path) -> dict[str, Any]:
+    """Read a checkpoint's contents; paths in it are those of the folder that it lies in.
+
+    Raises:
+        CheckpointError: It is damaged or not a checkpoint of this package.
     """
     try:
-        contents: dict[str, Any] = torch.load(file, weights_only=True, map_location="cpu")
-    except Exception as error:  # bytes of another kind make the unpickler stumble over anything
+        contents: dict[str, Any] = read_archive(file)
+    except Exception as error:  # bytes of another kind make readers stumble over anything
         raise CheckpointError(
-            f"{file} cannot be read as a checkpoint ({type(error).__name__}): it is another file, "
-            "a damaged one, or holds code, which is never run."
+            f"{file} cannot be read as a checkpoint ({type(error).__name__}: {error}): it is "
+            "another file, a damaged one, or holds code, which is never run."
         ) from error
     about = contents.get("hyper_parameters") if isinstance(contents, dict) else None
     if not isinstance(about, dict) or "labels" not in about:
         raise CheckpointError(f"{file} is not a checkpoint of m3net.")
+    weights, steps = contents.get("state_dict"), contents.get("global_step")
+    named = isinstance(weights, dict) and all(isinstance(own, Tensor) for own in weights.values())
+    if not named or type(steps) is not int or not 0 <= steps < _MOST_STEPS:
+        raise CheckpointError(f"{file} holds no weights, or not the number of steps behind them.")
+    _relocate(file, contents)
     return contents
 
 
-def evaluation_defaults(
-    command: str, checkpoint: dict[str, Any], run: Path | None
-) -> dict[str, Any]:
-    """Give what an evaluation takes from the training where nothing else is said.
+def _relocate(file: Path, contents: dict[str, Any]) -> None:
+    """Let the state of the best checkpoints follow a run folder that was moved, and never leave it.
+
+    Lightning deletes, recursively, what this state names and a better checkpoint replaces.
+    """
+    callbacks = contents.get("callbacks", {})
+    if not isinstance(callbacks, dict):
+        raise CheckpointError(f"{file}: the state of its callbacks is no mapping.")
+    for state in callbacks.values():
+        if isinstance(state, dict) and ("best_k_models" in state or "dirpath" in state):
+            try:
+                _move_into(state, file.resolve().parent)
+            except (ValueError, TypeError, LookupError, AttributeError) as error:
+                raise CheckpointError(
+                    f"{file} names a best checkpoint that does not lie beside it ({error}): it is "
+                    "damaged, or was made to have other files deleted."
+                ) from error
+
+
+def _move_into(state: dict[str, Any], folder: Path) -> None:
+    before = state["dirpath"]
+
+    def moved(path: str) -> str:
+        name = path.removeprefix(before).removeprefix("/")
+        if not path.startswith(before) or Path(name).name != name or not name.endswith(".ckpt"):
+            raise ValueError(f"{path!r} is no checkpoint of {before!r}")
+        return str(folder / name)
+
+    for key in _BEST_FILES:
+        state[key] = moved(state[key]) if state[key] else ""
+    state["best_k_models"] = {moved(path): score for path, score in state["best_k_models"].items()}
+    state["dirpath"] = str(folder)
+
+
+def loading_of(contents: Mapping[str, Any]) -> dict[str, Any]:
+    """Return how the photos of a training were prepared, as settings of `LoadingConfig`.
 
     Args:
-        command: "validate", "test" or "predict".
-        checkpoint: Contents of a checkpoint.
-        run: The run folder it lies in, which knows the data; None if it lies outside of any.
-
-    Returns:
-        Settings of "model", and of "data" and the precision where they are known.
+        contents: Of a checkpoint.
 
     Raises:
-        CheckpointError: The run's config.yaml is damaged.
+        CheckpointError: It does not say so, or says something else.
     """
-    # Classes and protocol are the data's to say.
-    given = checkpoint["hyper_parameters"].items()
-    model = {key: value for key, value in given if key not in ("labels", "protocol")}
-    # Weights come from the checkpoint, so that pretrained ones are never fetched.
-    model["network"] |= {"pretrained": False, "weights_file": None}
-    defaults: dict[str, Any] = {"model": model}
-    if run is not None:
-        file = run / "config.yaml"
-        remedy = "restore it, or name the checkpoint file outside of the run folder, and its data"
-        config = read_config(file, remedy)
-        with reading(file, remedy):
-            # Another precision gives other scores than the training's own test.
-            precision = config["trainer"]["precision"]
-            defaults |= {"data": config["data"], "trainer": {"precision": precision}}
-    if command == "predict":
-        loading = checkpoint["datamodule_hyper_parameters"]["loading"]
-        path = f"{ImagesDataModule.__module__}.{ImagesDataModule.__name__}"
-        defaults["data"] = {"class_path": path, "init_args": {"loading": loading}}
-    return defaults
+    data = contents.get("datamodule_hyper_parameters")
+    if not isinstance(data, dict) or "loading" not in data:
+        raise CheckpointError(
+            "the checkpoint does not say how photos are prepared: train with 'm3net fit', or give "
+            "Lightning's trainer a datamodule."
+        )
+    try:
+        return asdict(read_as(LoadingConfig, data["loading"]))
+    except Mismatch as error:
+        raise CheckpointError(f"how photos are prepared is damaged: {error}.") from error
 
 
-def check_same_classes(trained: list[dict[str, Any]], given: list[dict[str, Any]]) -> None:
+def check_same_classes(trained: Taxonomy, given: Taxonomy) -> None:
     """Refuse data whose classes are not those that the network was trained with.
 
     Args:
-        trained: The network's taxonomy, as `Taxonomy.to_plain` gives it.
+        trained: The network's classes.
         given: The data's.
 
     Raises:
         CheckpointError: They differ; the text says in what.
     """
-    differences = Taxonomy.from_plain(trained).differences(Taxonomy.from_plain(given))
+    differences = trained.differences(given)
     if differences:
         raise CheckpointError(
             "the checkpoint was trained with other attributes or classes than the data has: "

@@ -2,16 +2,19 @@
 
 import csv
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from lightning.pytorch.loggers.logger import Logger
 from lightning.pytorch.utilities import rank_zero_only
 from torch import Tensor
 
-from m3net.files import bring_to_disk, replacing, writing
+from m3net.files import bring_to_disk, detach, replacing, writing
 from m3net.runs import reading
+from m3net.untrusted.content import MIB, Excess
 
 
 class RunCSVLogger(Logger):
@@ -81,11 +84,12 @@ class RunCSVLogger(Logger):
         """
         if not self._rows:
             return
-        columns, old = read_rows(self.file)
-        new = set().union(*self._rows) - set(columns)
-        if new:
-            write_rows(self.file, sorted({*columns, *new}), old + self._rows)
-        else:
+        with open_rows(self.file) as (columns, old):
+            new = set().union(*self._rows) - set(columns)
+            if new:
+                write_rows(self.file, sorted({*columns, *new}), chain(old, self._rows))
+        if not new:
+            detach(self.file)
             with writing(self.file):
                 _append(self.file, columns, self._rows)
         self._rows = []
@@ -101,21 +105,34 @@ class RunCSVLogger(Logger):
         self.save()
 
 
-def read_rows(file: Path) -> tuple[list[str], list[dict[str, Any]]]:
-    """Give columns and rows; a last line that was cut off by a kill is left out.
+@contextmanager
+def open_rows(file: Path) -> Iterator[tuple[list[str], Iterator[dict[str, Any]]]]:
+    """Give columns, and rows one by one; a last line that was cut off by a kill is left out.
 
     Args:
         file: One that is missing has neither.
+
+    Raises:
+        ValueError: A row is longer than any that was written.
+        csv.Error: It is not CSV.
     """
     if not file.is_file():
-        return [], []
-    lines = file.read_text(encoding="utf-8").splitlines(keepends=True)
-    whole = [line for line in lines if line.endswith("\n")]
-    reader = csv.DictReader(whole)
-    return list(reader.fieldnames or []), list(reader)
+        yield [], iter(())
+        return
+    with file.open(encoding="utf-8", newline="") as stream:
+        reader = csv.DictReader(_whole_lines(stream))
+        yield list(reader.fieldnames or []), reader
 
 
-def write_rows(file: Path, columns: list[str], rows: list[dict[str, Any]]) -> None:
+def _whole_lines(stream: TextIO) -> Iterator[str]:
+    while line := stream.readline(MIB):
+        if line.endswith("\n"):
+            yield line
+        elif len(line) == MIB:
+            raise Excess(f"a row has {MIB:,} letters or more")
+
+
+def write_rows(file: Path, columns: list[str], rows: Iterable[dict[str, Any]]) -> None:
     """Write a file as a whole.
 
     Raises:
@@ -146,7 +163,7 @@ def forget_rows(file: Path, steps: int) -> None:
         file: metrics.csv of a run that goes on.
         steps: How many of its steps are kept.
     """
-    with reading(file, "delete it, and the curves begin where the training goes on"):
-        columns, rows = read_rows(file)
+    remedy = "delete it, and the curves begin where the training goes on"
+    with reading(file, remedy), open_rows(file) as (columns, rows):
         if columns:
-            write_rows(file, columns, [row for row in rows if int(row["step"]) < steps])
+            write_rows(file, columns, (row for row in rows if int(row["step"]) < steps))

@@ -5,6 +5,7 @@ is killed meanwhile leaves what was there before, and a file `.<name>.part` that
 """
 
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -32,6 +33,9 @@ def replacing(file: Path) -> Iterator[Path]:
     """
     part = file.with_name(f".{file.name}.part")
     with writing(file):
+        # What lies there may be a link, which writing would follow.
+        part.unlink(missing_ok=True)
+        os.close(os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
         try:
             yield part
             bring_to_disk(part)
@@ -72,6 +76,19 @@ def write_text(file: Path, text: str) -> None:
     """
     with replacing(file) as part:
         part.write_text(text, encoding="utf-8", newline="")
+
+
+def detach(file: Path) -> None:
+    """Give a file that is a link, or has other names, a copy of its own before it is added to.
+
+    Raises:
+        OutputError: It cannot be written.
+    """
+    with writing(file):
+        shared = file.is_symlink() or (file.is_file() and file.stat().st_nlink > 1)
+    if shared and file.is_file():
+        with replacing(file) as part:
+            shutil.copyfile(file, part)
 
 
 def make_folder(folder: Path) -> None:

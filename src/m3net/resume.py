@@ -2,7 +2,6 @@
 
 import json
 import logging
-import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +13,9 @@ from m3net.csv_logger import forget_rows
 from m3net.differences import differences
 from m3net.errors import CheckpointError, ConfigError
 from m3net.files import remove_parts, write_text, writing
-from m3net.runs import is_first_process, read_config, reading
+from m3net.run_settings import PLACES, settings_of
+from m3net.runs import is_first_process, reading
+from m3net.untrusted.plain import read_json
 
 _log = logging.getLogger(__name__)
 
@@ -22,10 +23,8 @@ AUTO = "auto"
 _FINISHED = "finished.json"
 _NAMES = ("last", "previous", "best")
 _LIMITS = ("max_epochs", "max_steps", "max_time")
-SURVIVAL = ("resume", "last_every_n_steps")
+SURVIVAL = ("resume", "trust", "last_every_n_steps")
 """Settings that say how a training is gone on with."""
-PLACES = ("resume", "ckpt_path", "weights_only", "runs", "experiment")
-"""Settings that say where a training starts and where it writes."""
 _FREE = (
     *(*PLACES, "details", "report", "rankings", "last_every_n_steps", "checkpoint.dirpath"),
     *("trainer.default_root_dir", "trainer.logger", "trainer.enable_", "trainer.log_every_n_steps"),
@@ -68,25 +67,6 @@ class Start:
     def within_epoch(self) -> bool:
         """Whether an epoch has begun."""
         return self.contents is not None and self.contents[PROGRESS]["batches"] > 0
-
-
-def settings_of(run: Path) -> dict[str, Any]:
-    """Give the settings of a run, without those that said where it started.
-
-    Args:
-        run: The run folder.
-
-    Raises:
-        CheckpointError: It is none.
-    """
-    file = run / "config.yaml"
-    if not file.is_file():
-        raise CheckpointError(
-            f"{run} holds no config.yaml: it is not a run folder, or its training was stopped "
-            "before it began. Start it anew without --resume."
-        )
-    settings = read_config(file, "restore it, or start a new run")
-    return {name: value for name, value in settings.items() if name not in PLACES}
 
 
 def latest_run(root: Path, experiment: str) -> Path | None:
@@ -205,7 +185,7 @@ def check_unfinished(run: Path, command: str, settings: Mapping[str, Any]) -> No
         return
     limits = json.loads(json.dumps({n: settings["trainer"][n] for n in _LIMITS}, default=str))
     with reading(file, "delete it, and the run goes on"):
-        done = json.loads(file.read_text(encoding="utf-8"))
+        done = read_json(file)
         if done["command"] in (command, "train") and done["limits"] == limits:
             raise Finished(
                 f"{run} is finished, {done['steps']:,} steps: there is nothing to go on with. "
@@ -237,19 +217,13 @@ def changes(before: Mapping[str, Any], now: Mapping[str, Any], start: Start) -> 
 
 
 def _whole(file: Path) -> dict[str, Any]:
-    """Load a checkpoint, of which each byte must be as it was written.
+    """Load a checkpoint that was made to be gone on from.
 
     Raises:
-        CheckpointError: It is damaged, or was not made to be gone on from.
+        CheckpointError: It is damaged, or was not.
     """
-    try:
-        with zipfile.ZipFile(file) as archive:
-            damaged = archive.testzip()
-    except Exception as error:  # a damaged archive makes zipfile stumble over anything
-        raise CheckpointError(f"{file.name} is damaged ({error}).") from error
-    if damaged is not None:
-        raise CheckpointError(f"{file.name} is damaged (in {damaged}).")
     contents = load_checkpoint(file)
-    if PROGRESS not in contents:
+    progress = contents.get(PROGRESS)
+    if not isinstance(progress, dict) or type(progress.get("batches")) is not int:
         raise CheckpointError(f"{file.name} was not made where a training can go on.")
     return contents

@@ -8,7 +8,6 @@ runs/<experiment>/<n>/
 """
 
 import csv
-import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,6 +20,9 @@ from lightning.pytorch.utilities import rank_zero_only
 from m3net.errors import CheckpointError
 from m3net.files import writing
 from m3net.starter import RUN_FOLDER
+from m3net.untrusted.content import Excess
+from m3net.untrusted.plain import read_yaml
+from m3net.untrusted.typed import Mismatch
 
 _DAMAGE = (
     *(ValueError, TypeError, LookupError, OverflowError, RecursionError),
@@ -101,7 +103,8 @@ def reading(file: Path, remedy: str, what: str | None = None) -> Iterator[None]:
         yield
     except _DAMAGE as error:
         own = f"the {file.name} of a run" if what is None else what
-        raise CheckpointError(f"{file} is not {own} ({type(error).__name__}): {remedy}.") from error
+        why = str(error) if isinstance(error, (Excess, Mismatch)) else type(error).__name__
+        raise CheckpointError(f"{file} is not {own} ({why}): {remedy}.") from error
 
 
 def read_config(file: Path, remedy: str) -> dict[str, Any]:
@@ -115,9 +118,7 @@ def read_config(file: Path, remedy: str) -> dict[str, Any]:
         CheckpointError: It is none.
     """
     with reading(file, remedy):
-        settings = yaml.safe_load(file.read_text(encoding="utf-8"))
-        # YAML knows dates, bytes and sets, which no setting is.
-        plain: dict[str, Any] = json.loads(json.dumps(settings))
+        plain = read_yaml(file)
         if not isinstance(plain, dict):
             raise TypeError("no mapping")
         return plain

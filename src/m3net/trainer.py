@@ -44,12 +44,13 @@ def take_over_checkpoints(trainer: L.Trainer) -> None:
     Args:
         trainer: Is changed.
     """
-    for callback in trainer.checkpoint_callbacks:
-        if isinstance(callback, ModelCheckpoint):
-            # It would be written only where there are new best weights.
-            callback.save_last = False
+    keepers = [own for own in trainer.checkpoint_callbacks if isinstance(own, ModelCheckpoint)]
+    for keeper in keepers:
+        # It would be written only where there are new best weights.
+        keeper.save_last = False
     if type(trainer.strategy.checkpoint_io) is TorchCheckpointIO:
-        trainer.strategy.checkpoint_io = WholeCheckpointIO()
+        folders = [Path(keeper.dirpath) for keeper in keepers if keeper.dirpath is not None]
+        trainer.strategy.checkpoint_io = WholeCheckpointIO(folders)
 
 
 def best_precision() -> str:

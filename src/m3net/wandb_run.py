@@ -6,13 +6,15 @@ checkpoint, goes on in the same W&B run.
 
 import logging
 import os
-import shutil
+import re
 from pathlib import Path
 from typing import Any
 
 import wandb
 
 from m3net.files import write_text
+from m3net.runs import reading
+from m3net.untrusted.content import read_text
 
 _log = logging.getLogger(__name__)
 
@@ -25,8 +27,7 @@ def init_choices(folder: Path) -> dict[str, Any]:
     Args:
         folder: The run folder.
     """
-    file = folder / _ID_FILE
-    known = file.read_text(encoding="utf-8").strip() if file.is_file() else None
+    known = _known_id(folder)
     choices = {
         "project": ("WANDB_PROJECT", "m3net"),
         "dir": ("WANDB_DIR", str(folder)),
@@ -54,8 +55,25 @@ def keep_run(before: Path, folder: Path) -> None:
         before: The run folder of the other.
         folder: The run folder of the training.
     """
-    if (before / _ID_FILE).is_file():
-        shutil.copyfile(before / _ID_FILE, folder / _ID_FILE)
+    known = _known_id(before)
+    if known is not None:
+        write_id(folder, known)
+
+
+def _known_id(folder: Path) -> str | None:
+    """Return the id that a run folder keeps, if it keeps one.
+
+    Raises:
+        CheckpointError: It keeps something else.
+    """
+    file = folder / _ID_FILE
+    if not file.is_file():
+        return None
+    with reading(file, "delete it, and the training gets a new W&B run"):
+        known = read_text(file, most=1000).strip()
+        if not re.fullmatch(r"[A-Za-z0-9_-]{1,128}", known):
+            raise ValueError("no id")
+        return known
 
 
 def _mode() -> str | None:

@@ -11,7 +11,8 @@ import torch
 from m3net.callbacks.page.run_files import read_tested_run
 from m3net.checkpoints import load_checkpoint
 from m3net.csv_logger import forget_rows
-from m3net.resume import Finished, check_unfinished, find_start, settings_of
+from m3net.resume import Finished, check_unfinished, find_start
+from m3net.run_settings import settings_of
 from tests.fuzz.target import Target, one_file
 
 

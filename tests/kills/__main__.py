@@ -17,7 +17,7 @@ from pathlib import Path
 
 import lightning  # noqa: F401 - before any other library; see tests/conftest.py
 
-from tests.kills.cases import CASES, STARTING, TWO, prepare, words_of
+from tests.kills.cases import CASES, STARTING, TRUST, TWO, prepare, words_of
 from tests.kills.equality import differences
 from tests.kills.processes import Training, start
 
@@ -139,7 +139,7 @@ def kill_one(
         left = f", leaving {parts}" if parts else ""
         story.append(f"{moment}, {last} last.ckpt{left}: exit {code}")
         if (run / "config.yaml").exists():
-            words = ["train", "--resume", run]
+            words = ["train", "--resume", run, *(f"--trust={own}" for own in TRUST)]
         else:
             shutil.rmtree(root, ignore_errors=True)
     training = start(words, folder / f"{case}-resumed.log", case == TWO)

@@ -78,6 +78,8 @@ CASES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     TWO: (_SCRATCH, (_WORKERS, WITHIN, "--trainer.strategy=ddp", "--trainer.devices=2")),
 }
 """For each name the config files and further words."""
+TRUST = ("lightning.pytorch.callbacks.EarlyStopping", "tests.faults.SlowLoaders")
+"""Classes that trainings that go on are told to trust."""
 
 
 def prepare(folder: Path) -> None:

@@ -14,6 +14,7 @@ from m3net.models.config import NetworkConfig
 from m3net.optimization import OptimizerConfig
 from m3net.sweep.file import read_sweep
 from m3net.sweep.space import edges
+from m3net.untrusted.typed import read_as
 
 ROOT = Path(__file__).parents[2]
 FILES = sorted((ROOT / "configs" / "sweep").glob("*.yaml"))
@@ -75,7 +76,7 @@ def test_a_training_takes_each_flag_with_values_of_its_range(
         model = settings["model"]
         LossConfig(**model["loss"])
         OptimizerConfig(**model["optimizer"])
-        NetworkConfig.from_plain(model["network"])
+        read_as(NetworkConfig, model["network"])
 
 
 def setting(settings: dict[str, Any], name: str) -> object:

@@ -14,7 +14,7 @@ import torch.distributed as dist
 from torch import Tensor
 
 from m3net.errors import TrainingError
-from m3net.files import writing
+from m3net.files import detach, writing
 from m3net.runs import is_first_process
 from m3net.task import M3NetTask
 
@@ -235,6 +235,7 @@ class FiniteSteps(L.Callback):
             return
         file = self.folder / "nonfinite.csv"
         new = not file.is_file()
+        detach(file)
         with writing(file), file.open("a", newline="", encoding="utf-8") as stream:
             writer = csv.writer(stream)
             if new:

@@ -2,7 +2,6 @@
 
 import os
 import signal
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -76,8 +75,6 @@ class LastCheckpoint(Checkpoint):
             checkpoint: Its contents.
         """
         del pl_module
-        if self._resumed:
-            relocate(checkpoint, self.file.parent)
         if trainer.state.fn == TrainerFn.FITTING:
             progress = checkpoint.get(PROGRESS, {})
             if progress.get("batches") == 0:
@@ -200,27 +197,6 @@ class LastCheckpoint(Checkpoint):
             _keep(self.file, self.previous)
         trainer.save_checkpoint(self.file, weights_only=False)
         self._saved = trainer.global_step
-
-
-def relocate(checkpoint: Mapping[str, Any], folder: Path) -> None:
-    """Let the state of the best checkpoints follow a run folder that was moved.
-
-    Args:
-        checkpoint: Contents of a checkpoint; changed.
-        folder: Where the run's checkpoints lie now.
-    """
-    new = str(folder.resolve())
-    for state in checkpoint["callbacks"].values():
-        if not isinstance(state, dict) or "best_k_models" not in state:
-            continue
-        old = state["dirpath"]
-
-        def moved(path: str, old: str = old) -> str:
-            return new + path.removeprefix(old) if path.startswith(old) else path
-
-        for key in ("dirpath", "best_model_path", "kth_best_model_path", "last_model_path"):
-            state[key] = moved(state[key])
-        state["best_k_models"] = {moved(k): v for k, v in state["best_k_models"].items()}
 
 
 def _begin_next_epoch(loops: dict[str, Any], limits_steps: bool) -> None:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from m3net.data.dataset import RetrievalDataset
 from m3net.data.taxonomy import Taxonomy
-from m3net.files import make_folder
+from m3net.files import make_folder, writing
 from m3net.task import M3NetTask, Prediction
 
 _SCHEMA = pa.schema(
@@ -57,6 +57,9 @@ class PredictionWriter(BasePredictionWriter):
             make_folder(self.folder)
             taxonomy = json.dumps(pl_module.taxonomy.to_plain())
             part = self.folder / f"part-{trainer.global_rank}.parquet"
+            with writing(part):
+                # It may be a name of a file elsewhere, too.
+                part.unlink(missing_ok=True)
             self._writer = pq.ParquetWriter(part, _SCHEMA.with_metadata({"taxonomy": taxonomy}))
 
     def write_on_batch_end(

@@ -4,12 +4,12 @@ import json
 from pathlib import Path
 
 import lightning as L
-import yaml
 from lightning.pytorch.loggers import WandbLogger
 
 from m3net.callbacks.evaluation import report_folder
 from m3net.runs import is_first_process
 from m3net.task import M3NetTask
+from m3net.untrusted.plain import read_yaml
 
 
 class WandbReport(L.Callback):
@@ -35,8 +35,8 @@ class WandbReport(L.Callback):
         """
         del pl_module
         for logger in _loggers(trainer):
-            text = (self.folder / "config.yaml").read_text(encoding="utf-8")
-            logger.experiment.config.update(yaml.safe_load(text), allow_val_change=True)
+            settings = read_yaml(self.folder / "config.yaml")
+            logger.experiment.config.update(settings, allow_val_change=True)
 
     def on_test_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Send the report of a test.

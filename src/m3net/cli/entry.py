@@ -15,6 +15,7 @@ from m3net.cli.run_folder import EVALUATIONS
 from m3net.errors import ConfigError, own_cause
 from m3net.reports.farewell import render_farewell, say_stopped
 from m3net.resume import SURVIVAL, Finished, finish
+from m3net.run_settings import classes_to_trust
 from m3net.runs import is_first_process
 from m3net.speech import set_up_speech
 from m3net.stopping import Stopped, StopRequest
@@ -53,7 +54,7 @@ def run(
         return 0
     except Stopped as stop:
         # Lightning kills a training whose other processes leave in another way than this.
-        return say_stopped(stop, command, request.run) if is_first_process() else 0
+        return say_stopped(stop, _again(command, request.run)) if is_first_process() else 0
     except SystemExit as stop:
         # By Ctrl-C Lightning ends the program itself, as if a command had failed, and says nothing.
         if isinstance(stop.__context__, KeyboardInterrupt) and is_first_process():
@@ -66,6 +67,14 @@ def run(
     if is_first_process():
         _say_farewell(cli)
     return 0
+
+
+def _again(command: str, run: Path | None) -> list[str]:
+    """Return the words that go on with a training; none where it has no run folder yet."""
+    if run is None:
+        return []
+    trust = [f"--trust={own}" for own in classes_to_trust(run)]
+    return ["m3net", command, "--resume", str(run), *trust]
 
 
 def _end(cli: M3NetCLI, training: bool) -> None:

@@ -48,6 +48,14 @@ def add_flags(parser: LightningArgumentParser) -> None:
         "or 'auto' for the latest run of the experiment, and a new one where that is finished.",
     )
     parser.add_argument(
+        "--trust",
+        type=list[str],
+        default=[],
+        help="Class that the settings of the run folder may name beside m3net's own, as "
+        "lightning.pytorch.callbacks.EarlyStopping: whatever it does with its arguments is done. "
+        "Repeat the flag for each.",
+    )
+    parser.add_argument(
         "--last_every_n_steps",
         type=PositiveInt | None,
         default=None,

@@ -8,12 +8,14 @@ from typing import Any
 
 from jsonargparse import Namespace
 
-from m3net.checkpoints import evaluation_defaults, find_checkpoint, load_checkpoint, run_of
+from m3net.checkpoints import find_checkpoint, load_checkpoint, run_of
 from m3net.csv_logger import RunCSVLogger
 from m3net.errors import CheckpointError, ConfigError
 from m3net.lock import Lock
-from m3net.resume import AUTO, latest_run, settings_of, take_up
+from m3net.resume import AUTO, latest_run, take_up
+from m3net.run_settings import evaluation_defaults, resumable_settings
 from m3net.runs import is_first_process, new_run, share_run
+from m3net.untrusted.folder import check_run_folder
 from m3net.wandb_run import keep_run
 
 EVALUATIONS = ("validate", "test", "predict")
@@ -44,8 +46,12 @@ class RunFolder:
         self.checkpoint: dict[str, Any] | None = None
         self.resumed: Path | None = None
         if self.words and not {"-h", "--help"} & {*words}:
-            evaluates = self.words[0] in EVALUATIONS
-            (self._evaluate_from if evaluates else self._go_on_from)(self.words[0])
+            command, *flags = self.words
+            parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+            parser.add_argument("--trust", action="append", default=[])
+            given, others = parser.parse_known_args(flags)
+            start = self._evaluate_from if command in EVALUATIONS else self._go_on_from
+            start(command, others, given.trust)
 
     def choose(self, command: str, config: Namespace) -> Path:
         """Choose the folder, and the checkpoint of a training that goes on from another.
@@ -66,6 +72,9 @@ class RunFolder:
             file = find_checkpoint(Path(config.ckpt_path), ("last", "best"))
             self.checkpoint, config.ckpt_path = load_checkpoint(file), str(file)
             before = run_of(file)
+        known = self.path or self.resumed
+        if known is not None:
+            check_run_folder(known)
         if self.path is None:
             self.path = self.resumed or new_run(Path(config.runs), config.experiment)
             if before is not None and is_first_process():
@@ -93,11 +102,11 @@ class RunFolder:
             self.checkpoint = start.contents
             config.ckpt_path = None if start.file is None else str(start.file)
 
-    def _evaluate_from(self, command: str) -> None:
+    def _evaluate_from(self, command: str, flags: list[str], trusted: list[str]) -> None:
         """Make the checkpoint's settings the first config."""
         parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
         parser.add_argument("--ckpt_path")
-        given, others = parser.parse_known_args(self.words[1:])
+        given, others = parser.parse_known_args(flags)
         if given.ckpt_path is None:
             raise CheckpointError(
                 f"'m3net {command}' needs --ckpt_path RUN_FOLDER_OR_FILE: without trained weights "
@@ -105,21 +114,24 @@ class RunFolder:
             )
         file = find_checkpoint(Path(given.ckpt_path))
         self.checkpoint, self.path = load_checkpoint(file), run_of(file)
-        defaults = json.dumps(evaluation_defaults(command, self.checkpoint, self.path))
+        defaults = json.dumps(evaluation_defaults(command, self.checkpoint, self.path, trusted))
         self.words = [command, "--config", defaults, *others, "--ckpt_path", str(file)]
 
-    def _go_on_from(self, command: str) -> None:
+    def _go_on_from(self, command: str, flags: list[str], trusted: list[str]) -> None:
         """Make the settings of a run the first config of a training that goes on in it."""
         parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
         parser.add_argument("--resume")
-        given, others = parser.parse_known_args(self.words[1:])
+        given, others = parser.parse_known_args(flags)
+        self.words = [command, *flags]
         if given.resume not in (None, AUTO):
             self.resumed = Path(given.resume)
-            settings = json.dumps(settings_of(self.resumed))
+            settings = json.dumps(resumable_settings(self.resumed, trusted))
             self.words = [command, "--config", settings, *others]
 
     def _choose_resumed(self, command: str, config: Namespace) -> None:
         """Find the training to go on with, which all processes of this one take."""
+        if config.trust:
+            raise ConfigError("a class to --trust is typed, and not part of a config file.")
         asked, config.resume = config.resume, None
         if asked is None and self.resumed is None:
             return

@@ -19,6 +19,7 @@ from m3net.speech import set_up_speech
 from m3net.sweep.file import Sweep, read_sweep
 from m3net.sweep.ranking import ranked, ranking_sheet, write_ranking
 from m3net.sweep.session import Session, Trial
+from m3net.untrusted.plain import read_yaml
 
 ABOUT = (
     "Search hyper-parameters by a sweep file of Weights & Biases. Without --local, say how its "
@@ -142,7 +143,7 @@ def _check_same(file: Path, settings: dict[str, Any]) -> None:
         return
     remedy = f"restore it, or delete {file.parent}, and run again"
     with reading(file, remedy, "the sweep.yaml of a sweep"):
-        before = yaml.safe_load(file.read_text(encoding="utf-8"))
+        before = read_yaml(file)
         if not isinstance(before, dict):
             raise TypeError("no mapping")
         changes = differences(before, settings)

@@ -1,6 +1,5 @@
 """From run folders to scores in long form: a row for each number."""
 
-import json
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -11,6 +10,7 @@ import pandas as pd
 from m3net.callbacks.page.run_files import read_scores
 from m3net.comparison.plan import PARTS, ranking_folder
 from m3net.runs import read_config, reading
+from m3net.untrusted.plain import read_json
 
 COSTS = ("parameters", "seconds", "images", "steps", "images_per_second")
 """What metrics.json says of a training."""
@@ -66,7 +66,7 @@ def _own_ranking(file: Path) -> str:
 def _costs(file: Path) -> dict[str, float]:
     """Give what a training took."""
     with reading(file, _REMEDY):
-        costs = json.loads(file.read_text(encoding="utf-8"))
+        costs = read_json(file)
         numbers = {name: float(costs[name]) for name in COSTS}
         if not all(map(math.isfinite, numbers.values())):
             raise ValueError("no finite numbers")

@@ -4,7 +4,8 @@ from pathlib import Path
 
 from m3net.differences import differences
 from m3net.jobs.job import Settings
-from m3net.resume import PLACES, SURVIVAL, latest_run, settings_of
+from m3net.resume import SURVIVAL, latest_run
+from m3net.run_settings import PLACES, settings_of
 from m3net.trainer import best_precision
 
 _OWN = (

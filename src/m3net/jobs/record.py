@@ -9,6 +9,7 @@ from typing import Any
 from m3net.files import make_folder, write_text
 from m3net.jobs.job import Job
 from m3net.runs import reading
+from m3net.untrusted.plain import read_json
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,7 @@ def read_record(file: Path, name: str) -> Record:
     """
     remedy = "restore it, or delete it, and its training is done anew"
     with reading(file, remedy, "the record of a training"):
-        record = Record(**json.loads(file.read_text(encoding="utf-8")))
+        record = Record(**read_json(file))
         texts = isinstance(record.files, list) and [record.command, record.run, *record.files]
         if not texts or not all(isinstance(text, str) for text in texts):
             raise TypeError("no texts")

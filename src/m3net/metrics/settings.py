@@ -1,12 +1,15 @@
 """What users choose about the metrics."""
 
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, get_args
 
 from m3net.errors import ConfigError
 from m3net.metrics.ranking import MEMORY_LIMIT
 from m3net.metrics.results import CUTOFFS, WithoutRelevant
+
+_MOST_CUTOFFS = 100
+_MOST_SHOWN = 10_000
+_MOST_MEMORY = 2**38
 
 
 @dataclass(frozen=True)
@@ -40,29 +43,26 @@ class MetricsConfig:
             ConfigError: A value is out of its range.
         """
         distinct = len(set(self.cutoffs)) == len(self.cutoffs)
-        good = distinct and min(self.cutoffs, default=0) >= 1
-        self._check_range("cutoffs", good, "one or more different numbers of 1 or more")
+        few = len(self.cutoffs) <= _MOST_CUTOFFS
+        good = distinct and few and min(self.cutoffs, default=0) >= 1
+        self._check_range("cutoffs", good, f"1 to {_MOST_CUTOFFS} different numbers of 1 or more")
         choices = get_args(WithoutRelevant)
         known = self.without_relevant in choices
         self._check_range("without_relevant", known, " or ".join(choices))
-        self._check_range("top_k", self.top_k >= 0, "0 or more")
-        self._check_range("memory_limit", self.memory_limit >= 1, "1 or more")
+        self._check_range("top_k", 0 <= self.top_k <= _MOST_SHOWN, f"from 0 to {_MOST_SHOWN}")
+        fits = 1 <= self.memory_limit <= _MOST_MEMORY
+        self._check_range("memory_limit", fits, f"from 1 to {_MOST_MEMORY} bytes")
         fits = self.gallery_limit is None or self.gallery_limit >= 1
         self._check_range("gallery_limit", fits, "1 or more, or none")
 
     def to_plain(self) -> dict[str, Any]:
-        """Give the settings as plain values, as a checkpoint holds them."""
-        return asdict(self) | {"cutoffs": list(self.cutoffs)}
-
-    @classmethod
-    def from_plain(cls, plain: Mapping[str, Any]) -> "MetricsConfig":
-        """Rebuild the settings from what `to_plain` gave.
+        """Return plain values, as a checkpoint holds them.
 
         Example:
-            >>> MetricsConfig.from_plain(MetricsConfig(cutoffs=(1, 10)).to_plain()).cutoffs
-            (1, 10)
+            >>> MetricsConfig(cutoffs=(1, 10)).to_plain()["cutoffs"]
+            [1, 10]
         """
-        return cls(**{**plain, "cutoffs": tuple(plain["cutoffs"])})
+        return asdict(self) | {"cutoffs": list(self.cutoffs)}
 
     def _check_range(self, name: str, good: bool, range_in_words: str) -> None:
         """Raise a ConfigError that names the setting, unless it is good."""

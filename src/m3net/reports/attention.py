@@ -9,6 +9,8 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from m3net.files import replacing
+
 
 @dataclass(frozen=True)
 class AttentionRow:
@@ -42,7 +44,8 @@ def draw_attention(rows: Sequence[AttentionRow], file: Path) -> None:
             axes.imshow(picture)
             axes.set_axis_off()
             axes.set_title(caption, fontsize=7, pad=2, parse_math=False)
-    figure.savefig(file)
+    with replacing(file) as part:
+        figure.savefig(part, format="png")
 
 
 def overlay(pixels: NDArray[np.uint8], attention: NDArray[np.float32]) -> NDArray[np.uint8]:

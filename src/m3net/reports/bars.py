@@ -9,6 +9,8 @@ import matplotlib as mpl
 import numpy as np
 from matplotlib.figure import Figure
 
+from m3net.files import replacing
+
 _GRID, _DARK = "#dddddd", "#222222"
 
 
@@ -70,4 +72,5 @@ def draw_bars(series: Sequence[BarSeries], groups: Sequence[str], label: str, fi
     figure.legend(
         loc="outside upper center", ncols=min(9, len(series) + 1), fontsize=7, frameon=False
     )
-    figure.savefig(file)
+    with replacing(file) as part:
+        figure.savefig(part, format="png")

@@ -3,6 +3,7 @@
 import shlex
 import signal
 import sys
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -53,22 +54,20 @@ def render_farewell(folder: Path, command: str) -> Text:
     return Text("\n".join(f"{meaning:<{width}}  {line}" for meaning, line in lines.items()))
 
 
-def say_stopped(stop: Stopped, command: str, folder: Path | None) -> int:
+def say_stopped(stop: Stopped, words: Sequence[str]) -> int:
     """Say how a training that a signal has stopped goes on.
 
     Args:
         stop: What stopped it.
-        command: "fit" or "train".
-        folder: The run folder; None where there is none yet.
+        words: The command that goes on; none where there is no run folder yet.
 
     Returns:
         The exit code.
     """
     name = signal.Signals(stop.signum).name
-    saved = "" if folder is None else " and can go on"
-    text = f"m3net: stopped by {name}{saved}"
-    if folder is not None:
-        text += f": m3net {command} --resume {shlex.quote(str(folder))}"
+    text = f"m3net: stopped by {name}"
+    if words:
+        text += f" and can go on: {shlex.join(words)}"
     with suppress(OSError):  # its reader is gone, and the exit code says it too
         sys.stderr.write(f"\n{text}\n")
     return stop.code

@@ -11,6 +11,8 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
+from m3net.files import replacing
+
 _RIGHT, _WRONG, _QUERY = "#1b7837", "#c51b2d", "#333333"
 # In points: a photo fits a square; names and ranks stand above it, classes below.
 _SIDE, _ABOVE, _BELOW, _GAP = 84.0, 28.0, 14.0, 6.0
@@ -74,7 +76,8 @@ def draw_gallery(rows: Sequence[GalleryRow], file: Path) -> None:
             photo_top = _draw_tile(page, tile, place, top)
             middle, style = place + _SIDE / 2, {"fontsize": 7, "color": "#777777"}
             page.text(middle, photo_top - 4, str(rank), ha="center", va="bottom", **style)
-    figure.savefig(file)
+    with replacing(file) as part:
+        figure.savefig(part, format="png")
 
 
 def _draw_tile(page: Axes, tile: Tile, left: float, top: float) -> float:

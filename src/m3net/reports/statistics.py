@@ -14,6 +14,7 @@ from rich.table import Table
 
 from m3net.data.records import SplitName
 from m3net.data.statistics import AttributeCounts
+from m3net.files import replacing
 from m3net.metrics.chance import chance_average_precision, recall_ceiling
 from m3net.metrics.scores import OVERALL_BY_QUERIES
 from m3net.protocol import Protocol
@@ -201,7 +202,8 @@ def draw_statistics(splits: Mapping[SplitName, Sequence[AttributeCounts]], file:
             panel.spines[["top", "right"]].set_visible(False)
         for panel in panels[1:] if len(counts[0].classes) <= NAMED else ():
             panel.set_yticklabels([])
-    figure.savefig(file)
+    with replacing(file) as part:
+        figure.savefig(part, format="png")
 
 
 def _draw_named(panel: Axes, counts: AttributeCounts) -> None:

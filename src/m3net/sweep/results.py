@@ -1,12 +1,12 @@
 """What a sweep has kept, and what its trainings have: read again, or refused in words."""
 
-import json
 import math
 from pathlib import Path
 
 from m3net.runs import reading
 from m3net.sweep.file import METRIC, Sweep
 from m3net.sweep.space import Values
+from m3net.untrusted.plain import read_json
 
 
 def read_proposals(file: Path, sweep: Sweep) -> list[Values]:
@@ -22,7 +22,7 @@ def read_proposals(file: Path, sweep: Sweep) -> list[Values]:
     # Another method proposes the same again, whatever was found.
     what = file if sweep.method != "bayes" else file.parent
     with reading(file, f"restore it, or delete {what}, and run again", "the proposals of a sweep"):
-        proposals = json.loads(file.read_text(encoding="utf-8"))
+        proposals = read_json(file)
         if not isinstance(proposals, list):
             raise TypeError("no list")
         for values in proposals:
@@ -44,6 +44,6 @@ def best_score(run: Path) -> float | None:
     """
     file = run / "metrics.json"
     with reading(file, "restore it, or delete it, and its training is done anew"):
-        best = dict(json.loads(file.read_text(encoding="utf-8"))["best"] or {})
+        best = dict(read_json(file)["best"] or {})
         score = best.get(METRIC)
         return score if score is not None and math.isfinite(score) else None

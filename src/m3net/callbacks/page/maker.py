@@ -19,6 +19,7 @@ from m3net.callbacks.page.run_files import RunFiles, read_run, read_scores
 from m3net.callbacks.page.thumbnails import Thumbnails
 from m3net.callbacks.page.training_curves import collect_curves
 from m3net.data.dataset import RetrievalDataset
+from m3net.files import write_text
 from m3net.metrics.retrieval import RetrievalMetrics
 from m3net.reports.page.rendering import render_page
 from m3net.reports.page.tables import beside_sheet, published_sheet, score_sheet
@@ -109,7 +110,7 @@ class PageMaker:
             seed=SEED,
             **self._beside(run, table),
         )
-        (folder / PAGE).write_text(render_page(page), encoding="utf-8")
+        write_text(folder / PAGE, render_page(page))
 
     def _score_sheets(self, table: pd.DataFrame, fate: str, whole: bool) -> list[Sheet]:
         """Give the table of scores, and where numbers were published and compare, those beside."""

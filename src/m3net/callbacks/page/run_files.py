@@ -1,19 +1,37 @@
 """What the files of a run folder say; nothing is computed anew."""
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
 import pandas as pd
+from pydantic import BaseModel
 
 from m3net.errors import CheckpointError
 from m3net.runs import read_config, reading
+from m3net.untrusted.numbers import read_number_table
+from m3net.untrusted.plain import read_json
+from m3net.untrusted.typed import read_as
 
 Contents = TypeVar("Contents")
 
 _REMEDY = "restore it, or leave the run out"
+
+_Scores = dict[str, int | float | None]
+
+
+class _Summary(BaseModel):
+    """What of metrics.json is shown."""
+
+    seconds: float
+    steps: int
+    images: int
+    parameters: int
+    best: _Scores | None = None
+    commit: str | None = None
+    device: str = ""
+    versions: dict[str, str] = {}
 
 
 @dataclass(frozen=True)
@@ -55,10 +73,16 @@ def read_run(folder: Path) -> RunFiles:
         folder=folder,
         config=read_config(config, _REMEDY) if config.is_file() else None,
         text=config.read_text(encoding="utf-8") if config.is_file() else "",
-        summary=_read(summary, lambda file: json.loads(file.read_text(encoding="utf-8"))),
-        curves=_read(curves, pd.read_csv),
+        summary=_read(summary, _read_summary),
+        curves=_read(curves, read_number_table),
         scores=_read(scores, read_scores),
     )
+
+
+def _read_summary(file: Path) -> dict[str, Any]:
+    summary: dict[str, Any] = read_json(file)
+    read_as(_Summary, summary, others="ignore")
+    return summary
 
 
 def _read(file: Path, parse: Callable[[Path], Contents]) -> Contents | None:
@@ -86,11 +110,9 @@ def read_tested_run(folder: Path) -> RunFiles:
 
 
 def read_scores(file: Path) -> pd.DataFrame:
-    """Read a table of scores; an attribute may be called NA or null.
+    """Read a table of scores.
 
     Args:
         file: A scores.csv.
     """
-    table, names = pd.read_csv(file), ["attribute", "protocol"]
-    table[names] = pd.read_csv(file, usecols=names, dtype=str, keep_default_na=False)[names]
-    return table
+    return read_number_table(file, texts=["attribute", "protocol"])

@@ -1,0 +1,35 @@
+"""What a checkpoint of a tiny network holds."""
+
+from functools import cache
+from typing import Any
+
+from m3net.data.class_counts import ClassCounts
+from m3net.data.taxonomy import Attribute, Taxonomy
+from m3net.models.config import LocalConfig, NetworkConfig
+from m3net.task import M3NetTask
+
+TAXONOMY = Taxonomy(
+    (Attribute("sleeve", ("short", "long")), Attribute("details", ("zip", "bow"), multi_label=True))
+)
+NETWORK = NetworkConfig(
+    backbone="test_resnet",
+    pretrained=False,
+    attention_dim=4,
+    class_width=4,
+    class_dim=4,
+    embedding_dim=4,
+    local=LocalConfig("test_resnet", size=32),
+)
+
+
+@cache
+def tiny_task() -> M3NetTask:
+    counts = ClassCounts(TAXONOMY, positives=(5, 5, 3, 3), annotated=(10, 10, 10, 10))
+    return M3NetTask(counts, NETWORK)
+
+
+def contents(step: int = 3, **more: object) -> dict[str, Any]:
+    """Give the entries that each checkpoint has, and others."""
+    task = tiny_task()
+    about = {"hyper_parameters": dict(task.hparams), "state_dict": task.state_dict()}
+    return {**about, "global_step": step, **more}
