@@ -48,6 +48,19 @@ def test_garbage_is_looked_for_again_whatever_becomes_of_the_imports(
     assert [*states, gc.isenabled()] == [False, True]
 
 
+def test_warnings_and_tracebacks_show_names_and_no_terminal_obeys_them() -> None:
+    code = (
+        "import warnings; from m3net.environment import show_outcries; show_outcries(); "
+        "import lightning; name = chr(27) + ']0;title' + chr(7) + chr(0x202e); "
+        "warnings.warn(name); raise ValueError(name)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True)
+    text = done.stderr.decode()
+    assert text.count(r"\x1b]0;title\x07\u202e") == 2
+    assert "Traceback" in text
+    assert not {"\x1b", "\x07", "\u202e"} & {*text}
+
+
 @pytest.mark.parametrize("closed", ["2>&-", "<&- >&- 2>&-"])
 def test_a_command_with_closed_streams_ends_as_with_open_ones(closed: str) -> None:
     words = [sys.executable, "-m", "m3net", "nonsense"]

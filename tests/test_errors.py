@@ -73,6 +73,13 @@ def test_another_librarys_report_becomes_one_line_and_loses_nothing() -> None:
     assert text.split() == f"no usable weights: {report}".split()
 
 
+def test_names_in_it_are_shown_and_not_obeyed() -> None:
+    name = "\x1b]0;t\x07 \x9b5m \u202e a\rb a\u2028b \udcff"
+    own = ImageReadError.at(name, None, "it is empty")
+    assert r"\x1b]0;t\x07 \x9b5m \u202e a\rb a\u2028b \udcff: it is empty" in str(own)
+    assert str(pickle.loads(pickle.dumps(own))) == str(own)  # noqa: S301 - made a moment ago
+
+
 @pytest.mark.parametrize("text", ["", " ", "\n"])
 def test_a_text_without_words_is_no_failure(text: str) -> None:
     assert str(M3NetError(text)) == ""

@@ -10,6 +10,7 @@ from m3net.environment import (
     fast_imports,
     no_pickles,
     open_missing_streams,
+    show_outcries,
 )
 from m3net.errors import ConfigError, M3NetError
 from m3net.starter import ending_with_starter
@@ -51,6 +52,7 @@ def main(args: Sequence[str] | None = None) -> int:
     """
     words = list(sys.argv[1:] if args is None else args)
     open_missing_streams()
+    show_outcries()
     try:
         with no_pickles(), ending_with_starter():
             return _run(words)

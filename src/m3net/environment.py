@@ -4,10 +4,15 @@ import gc
 import importlib
 import os
 import sys
+import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from traceback import format_exception
+from types import TracebackType
+from typing import TextIO
 
 from m3net.errors import ConfigError
+from m3net.escaping import printable_lines
 
 
 def check_installation() -> None:
@@ -63,6 +68,35 @@ def open_missing_streams() -> None:
         if getattr(sys, name) is None:
             stream = open(number, mode, encoding="utf-8", closefd=False)  # noqa: SIM115 - for ever
             setattr(sys, name, stream)
+
+
+def show_outcries() -> None:
+    """Let warnings and tracebacks show names of strangers, and no terminal obey them.
+
+    matplotlib repeats the letters that a font lacks; and any error may name a file.
+    """
+
+    def say(text: str, stream: TextIO | None = None) -> None:
+        with suppress(OSError):  # its reader is gone
+            (stream or sys.stderr).write(printable_lines(text))
+
+    def show_warning(
+        message: Warning | str,
+        category: type[Warning],
+        filename: str,
+        lineno: int,
+        file: TextIO | None = None,
+        line: str | None = None,
+    ) -> None:
+        # Lightning puts a form of its own in place when it is imported.
+        say(warnings.formatwarning(message, category, filename, lineno, line), file)
+
+    def show_error(
+        kind: type[BaseException], error: BaseException, traceback: TracebackType | None
+    ) -> None:
+        say("".join(format_exception(kind, error, traceback)))
+
+    warnings.showwarning, sys.excepthook = show_warning, show_error
 
 
 @contextmanager

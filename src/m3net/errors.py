@@ -8,11 +8,16 @@ import os
 from pathlib import Path
 from typing import Self
 
+from m3net.escaping import printable
+
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 class M3NetError(Exception):
-    """Something the user gave cannot be used; the text, one line, says what and what to do."""
+    """Something the user gave cannot be used; the text, one line, says what and what to do.
+
+    Names in it do nothing to a terminal.
+    """
 
     def __init__(self, text: str) -> None:
         """Take the text.
@@ -21,11 +26,12 @@ class M3NetError(Exception):
             text: What is wrong and what to do; its lines are joined. Or the report of a loader
                 worker, whose last line is the error's text.
         """
-        lines = [line.strip() for line in text.strip().splitlines()]
+        # Other letters that end lines are a part of names, which shows.
+        lines = [line.strip() for line in text.strip().split("\n")]
         # torch raises a worker's error anew, with the worker's traceback for its text.
         if len(lines) > 1 and lines[1].startswith("Original "):
             lines = [lines[-1].removeprefix(f"{type(self).__module__}.{type(self).__qualname__}: ")]
-        super().__init__(" ".join(lines))
+        super().__init__(printable(" ".join(lines)))
 
 
 class ConfigError(M3NetError):

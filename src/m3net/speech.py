@@ -5,6 +5,7 @@ import sys
 import warnings
 from typing import TextIO
 
+from m3net.escaping import printable
 from m3net.runs import is_first_process
 
 
@@ -18,7 +19,7 @@ def set_up_speech(training: bool = True) -> None:
     reports.setLevel(logging.INFO if is_first_process() else logging.ERROR)
     if not reports.handlers:
         handler = _PresentStream()
-        handler.setFormatter(logging.Formatter("m3net: %(message)s"))
+        handler.setFormatter(_OneLine("m3net: %(message)s"))
         reports.addHandler(handler)
     for name in ("lightning.pytorch", "lightning.fabric"):
         logging.getLogger(name).setLevel(logging.WARNING)
@@ -32,6 +33,18 @@ def set_up_speech(training: bool = True) -> None:
         # nothing to an evaluation.
         warnings.filterwarnings("ignore", message=".*callbacks used to create the checkpoint need")
         warnings.filterwarnings("ignore", message="The dirpath has changed from")
+
+
+class _OneLine(logging.Formatter):
+    """Gives a report as one line, in which names do nothing to a terminal."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Give a report.
+
+        Args:
+            record: What is reported.
+        """
+        return printable(super().format(record))
 
 
 class _PresentStream(logging.StreamHandler[TextIO]):

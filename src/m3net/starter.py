@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import NoReturn
 
+from m3net.escaping import printable_lines
+
 RUN_FOLDER = "M3NET_RUN_FOLDER"
 """Environment variable by which a process names its run folder to those that it starts."""
 _STARTER = "M3NET_STARTER"
@@ -61,7 +63,7 @@ def end_at_once(text: str) -> NoReturn:
         text: What is said.
     """
     try:
-        sys.stderr.write(text)
+        sys.stderr.write(printable_lines(text))
         sys.stderr.flush()
     finally:
         # Also where nobody can hear it: standard error is closed, or who read it is gone as well.

@@ -14,6 +14,7 @@ from torch.nn.parallel import DistributedDataParallel
 from m3net.data.batch import Batch
 from m3net.data.class_counts import ClassCounts
 from m3net.errors import CheckpointError, ConfigError
+from m3net.escaping import printable
 from m3net.losses.combined import CombinedLoss
 from m3net.losses.config import LossConfig
 from m3net.metrics.retrieval import RetrievalMetrics
@@ -282,7 +283,8 @@ class M3NetTask(L.LightningModule):
         prefix = split if self.ranks_as_configured else f"rankings/{self.ranking}/{split}"
         for name, value in scores.items():
             if value.is_floating_point():
-                self.log(f"{prefix}/{name}", value, prog_bar=name == shown, sync_dist=True)
+                key = printable(f"{prefix}/{name}")
+                self.log(key, value, prog_bar=name == shown, sync_dist=True)
 
     def _update(self, metrics: RetrievalMetrics, batch: Batch) -> None:
         embeddings, _ = self.look(batch["image"])

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from m3net.callbacks import finite
 from m3net.callbacks.averaging import WeightAverage
-from m3net.callbacks.finite import FiniteSteps
+from m3net.callbacks.finite import Finding, FiniteSteps
 from m3net.data.batch import Batch
 from m3net.data.datamodules import LoadingConfig, SyntheticDataModule
 from m3net.errors import TrainingError
@@ -170,6 +170,15 @@ def test_the_error_names_step_terms_images_and_the_last_good_checkpoint(
     contents = torch.load(folder / "best.ckpt", weights_only=True)
     assert contents["global_step"] == 2, "the poisoned step is not saved"
     assert all(torch.isfinite(value).all() for value in contents["state_dict"].values())
+
+
+def test_no_name_of_an_image_is_a_formula(tmp_path: Path) -> None:
+    names = ("=cmd().png", "-1.png", "a.png")
+    FiniteSteps(tmp_path, "skip")._note(Finding(3, ("loss", "gradient"), names))
+    with (tmp_path / "nonfinite.csv").open(encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["image"] for row in rows] == ["'=cmd().png", "'-1.png", "a.png"]
+    assert {(row["step"], row["terms"]) for row in rows} == {("3", "loss gradient")}
 
 
 def test_without_a_checkpoint_the_error_says_so(data: SyntheticDataModule, tmp_path: Path) -> None:

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from rich.console import Console
 
 from m3net.errors import ConfigError
 from m3net.reports.bars import draw_bars
@@ -23,6 +22,7 @@ from m3net.reports.comparison import (
 from m3net.reports.published import published_scores
 from m3net.reports.sheets import Sheet
 from m3net.reports.spread import add_finest
+from m3net.terminal import Terminal
 
 EVERYTHING = "overall (by queries)"
 
@@ -136,7 +136,7 @@ def test_the_largest_tables_fit_into_a_hundred_columns(dataset: str, tmp_path: P
     compared = Compared(scores, Outline(dataset, systems, "asen_v2", table))
     out = io.StringIO()
     for sheet in comparison_sheets(compared):
-        Console(file=out, width=100).print(sheet.render(100))
+        Terminal(file=out, width=100).print(sheet.render(100))
     text = out.getvalue()
     assert max(map(len, text.splitlines())) <= 100
     assert "…" not in text
@@ -148,6 +148,16 @@ def test_the_largest_tables_fit_into_a_hundred_columns(dataset: str, tmp_path: P
 def test_markdown_keeps_bars_within_their_cells() -> None:
     text = Sheet("t", ("a|b", "c"), (("1", "2"),), ("n",)).markdown()
     assert text == "## t\n\n| a\\|b | c |\n| --- | ---: |\n| 1 | 2 |\n\n* n\n"
+
+
+def test_names_in_markdown_are_text_and_nothing_else() -> None:
+    name = "\\|<b>[x](http://y)\x1b\nz"
+    shown = r"\\\|\<b>\[x](http://y)\x1b\nz".replace(r"\x1b\nz", r"\\x1b\\nz")
+    text = Sheet(name, (name, "c"), ((name, "2"),), (name,)).markdown()
+    assert text.splitlines() == [
+        *(f"## {shown}", "", f"| {shown} | c |", "| --- | ---: |", f"| {shown} | 2 |", ""),
+        f"* {shown}",
+    ]
 
 
 def test_words_stand_at_the_left_and_numbers_at_the_right() -> None:

@@ -1,17 +1,19 @@
 """The last words: what is there, and what to type next."""
 
 import io
+import signal
 from pathlib import Path
 
 import pytest
-from rich.console import Console
 
-from m3net.reports.farewell import render_farewell
+from m3net.reports.farewell import render_farewell, say_stopped
+from m3net.stopping import Stopped
+from m3net.terminal import Terminal
 
 
 def lines(folder: Path, command: str) -> list[str]:
     out = io.StringIO()
-    Console(file=out, width=40, soft_wrap=True).print(render_farewell(folder, command))
+    Terminal(file=out, width=40, soft_wrap=True).print(render_farewell(folder, command))
     return out.getvalue().splitlines()
 
 
@@ -36,6 +38,18 @@ def test_the_next_command_can_be_typed(tmp_path: Path, command: str, following: 
     folder.mkdir(parents=True)
     words = lines(folder, command)[-1].split(maxsplit=1)[1]
     assert words.startswith(f"m3net {following} --ckpt_path '{folder}'")
+
+
+def test_names_of_folders_are_shown_and_not_obeyed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "a\x1b[5m\r[red]\u202e"
+    folder.mkdir()
+    (folder / "config.yaml").touch()
+    shown = r"a\x1b[5m\r[red]\u202e"
+    assert all(shown in line for line in lines(folder, "train"))
+    assert say_stopped(Stopped(signal.SIGTERM), ["m3net", "fit", "--resume", str(folder)]) == 75
+    assert shown in capsys.readouterr().err
 
 
 def test_after_a_prediction_nothing_is_left_to_do(tmp_path: Path) -> None:

@@ -3,9 +3,9 @@
 import math
 
 import pytest
-from rich.console import Console
 
 from m3net.reports.progress import Course, render_validation
+from m3net.terminal import Terminal
 
 
 @pytest.fixture
@@ -19,7 +19,7 @@ def course() -> Course:
 
 
 def rows(course: Course) -> dict[str, list[str]]:
-    console = Console(width=100)
+    console = Terminal(width=100)
     with console.capture() as capture:
         console.print(render_validation(course))
     cells = [line.split("│") for line in capture.get().splitlines() if line.startswith("│")]

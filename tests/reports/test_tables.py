@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import get_args
 
 import pytest
-from rich.console import Console
 
+from m3net.callbacks.page.run_files import read_scores
 from m3net.metrics import AttributeScores, MetricsConfig, metric_names
 from m3net.metrics.results import WithoutRelevant
 from m3net.protocol import Protocol
 from m3net.reports.tables import render_scores, write_scores
+from m3net.terminal import Terminal
 
 NAMES = metric_names((1, 100))
 
@@ -41,7 +42,7 @@ def printed(
 ) -> str:
     config = MetricsConfig(cutoffs=(1, 100), without_relevant=without_relevant)
     out = io.StringIO()
-    Console(file=out, width=120).print(render_scores(rows, "test", protocol, config, 12345))
+    Terminal(file=out, width=120).print(render_scores(rows, "test", protocol, config, 12345))
     return out.getvalue()
 
 
@@ -97,6 +98,18 @@ def test_csv_holds_every_digit(tmp_path: Path) -> None:
     assert math.isnan(float(rows[1]["map_all"]))
     assert rows[2]["num_queries_without_relevant"] == "3"
     assert [row["protocol"] for row in rows] == ["multi"] * 5
+
+
+@pytest.mark.parametrize("name", ["=cmd()", "-", "+1", "@x", "'a", "'=a", "NA", "\x1b[5m"])
+def test_no_name_is_a_formula_and_each_is_read_again(tmp_path: Path, name: str) -> None:
+    write_scores([row(name, (0.5, 0.4, -0.25), 1, 2, 0), *ROWS[-2:]], "multi", tmp_path)
+    with (tmp_path / "scores.csv").open(encoding="utf-8") as file:
+        first = next(csv.DictReader(file))
+    assert not first["attribute"].startswith(("=", "-", "+", "@"))
+    assert first["recall_100"] == "-0.25", "a number stays one"
+    table = read_scores(tmp_path / "scores.csv")
+    assert table["attribute"].tolist() == [name, *(own.attribute for own in ROWS[-2:])]
+    assert json.loads((tmp_path / "scores.json").read_text("utf-8"))[0]["attribute"] == name
 
 
 def test_json_holds_every_digit_and_null_where_there_is_no_score(tmp_path: Path) -> None:

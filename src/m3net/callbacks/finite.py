@@ -14,6 +14,7 @@ import torch.distributed as dist
 from torch import Tensor
 
 from m3net.errors import TrainingError
+from m3net.escaping import csv_cell
 from m3net.files import detach, writing
 from m3net.runs import is_first_process
 from m3net.task import M3NetTask
@@ -240,7 +241,8 @@ class FiniteSteps(L.Callback):
             writer = csv.writer(stream)
             if new:
                 writer.writerow(["step", "terms", "image"])
-            writer.writerows([found.step, " ".join(found.terms), image] for image in found.images)
+            terms = " ".join(found.terms)
+            writer.writerows([found.step, terms, csv_cell(image)] for image in found.images)
 
     def _kept(self) -> str:
         """Say which checkpoint is the latest; none is written once a step was no number."""

@@ -17,6 +17,7 @@ from m3net.callbacks.watch import ProcessWatch
 from m3net.checkpoints import check_same_classes
 from m3net.cli.callbacks import common_callbacks, training_callbacks
 from m3net.cli.flags import add_flags
+from m3net.cli.parser import RunParser
 from m3net.cli.run_folder import EVALUATIONS, RunFolder, write_into
 from m3net.data.class_counts import ClassCounts
 from m3net.data.datamodules import BaseDataModule
@@ -66,6 +67,7 @@ class M3NetCLI(LightningCLI):
             M3NetTask,
             BaseDataModule,
             trainer_class=M3NetTrainer,
+            parser_class=RunParser,
             subclass_mode_data=True,
             auto_configure_optimizers=False,
             save_config_callback=RunConfig,

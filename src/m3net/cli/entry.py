@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from rich.console import Console
 
 from m3net.cli.command_line import M3NetCLI
 from m3net.cli.run_folder import EVALUATIONS
@@ -19,6 +18,7 @@ from m3net.run_settings import classes_to_trust
 from m3net.runs import is_first_process
 from m3net.speech import set_up_speech
 from m3net.stopping import Stopped, StopRequest
+from m3net.terminal import Terminal
 from m3net.wandb_logger import RunWandbLogger
 
 _log = logging.getLogger(__name__)
@@ -89,7 +89,7 @@ def _end(cli: M3NetCLI, training: bool) -> None:
 
 def _say_farewell(cli: M3NetCLI) -> None:
     """Print the tables, what was written and what to type next."""
-    console = Console(soft_wrap=True)
+    console = Terminal(soft_wrap=True)
     for table in cli.report.tables:
         console.print(table)
     if cli.folder.path is not None:

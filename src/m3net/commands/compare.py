@@ -5,13 +5,13 @@ from pathlib import Path
 
 import yaml
 from jsonargparse import ArgumentParser, Namespace
-from rich.console import Console
 
 from m3net.cli import resolve
 from m3net.comparison.results import read_results
 from m3net.comparison.session import Done, Session
 from m3net.comparison.settings import Comparison
 from m3net.errors import ConfigError, own_cause
+from m3net.escaping import csv_cell
 from m3net.files import make_folder, write_text
 from m3net.reports.bars import draw_bars
 from m3net.reports.compared import Compared, Outline
@@ -19,6 +19,7 @@ from m3net.reports.comparison import comparison_bars, comparison_sheets
 from m3net.reports.published import published_scores
 from m3net.reports.spread import add_finest
 from m3net.speech import set_up_speech
+from m3net.terminal import Terminal
 
 ABOUT = (
     "Train and test systems on one data set, with several seeds, under one budget, each in a "
@@ -52,14 +53,14 @@ def run(words: Sequence[str]) -> int:
     make_folder(folder)
     plain = yaml.safe_load(parser.dump(config))
     write_text(folder / "compare.yaml", yaml.safe_dump(plain, sort_keys=False))
-    console = Console(soft_wrap=True, highlight=False, markup=False)
+    console = Terminal(soft_wrap=True)
     session = Session(comparison, folder, resolve, console.print)
     done = session.run(config.only, config.jobs)
     if done:
         _report(session, done, console)
     else:
         console.print("nothing is trained yet, so that there is no table")
-    errors = Console(stderr=True, soft_wrap=True, highlight=False, markup=False)
+    errors = Terminal(stderr=True, soft_wrap=True)
     for failure in session.failures:
         errors.print(f"m3net: {failure.job.name} failed: {failure.reason} (log: {failure.log})")
     return 1 if session.failures else 0
@@ -89,7 +90,7 @@ def _comparison(parser: ArgumentParser, config: Namespace) -> Comparison:
         raise (own_cause(error) or error) from None
 
 
-def _report(session: Session, done: Done, console: Console) -> None:
+def _report(session: Session, done: Done, console: Terminal) -> None:
     """Write and print the tables of all that is done."""
     comparison, folder = session.comparison, session.folder
     rankings = {name: session.planner.rankings(name) for name in comparison.systems}
@@ -105,12 +106,14 @@ def _report(session: Session, done: Done, console: Console) -> None:
     )
     compared = Compared(scores, outline)
     sheets = comparison_sheets(compared)
-    write_text(folder / "comparison.csv", scores.to_csv(index=False))
+    # With this end of lines, carriage returns in names stand in quotes.
+    text = scores.map(csv_cell).to_csv(index=False, lineterminator="\r\n")
+    write_text(folder / "comparison.csv", text)
     text = "\n".join(sheet.markdown() for sheet in sheets)
     write_text(folder / "comparison.md", text)
     draw_bars(*comparison_bars(compared), "MAP@all in percent", folder / "comparison.png")
     # Narrower, numbers would be cut; a file has no width at all.
-    paper = Console(width=max(console.width, 100))
+    paper = Terminal(width=max(console.width, 100))
     for sheet in sheets:
         paper.print(sheet.render(paper.width), "")
     for name in ("comparison.md", "comparison.csv", "comparison.png"):

@@ -7,7 +7,6 @@ from typing import Literal
 import numpy as np
 import torch
 from jsonargparse import auto_cli
-from rich.console import Console
 
 from m3net.callbacks.galleries import GalleryMaker
 from m3net.data.datamodules import RetrievalDataModule
@@ -26,6 +25,7 @@ from m3net.reports.farewell import render_farewell
 from m3net.reports.tables import render_scores, write_scores
 from m3net.runs import new_run
 from m3net.speech import set_up_speech
+from m3net.terminal import Terminal
 
 _CHUNK = 1024
 _FOLDERS = {"val": "validate", "test": "test"}
@@ -79,7 +79,7 @@ def evaluate(
         transform = Transform(data.loading.image_size, data.loading.resize)
         dataset = RetrievalDataset(records, contents.reader, transform)
         GalleryMaker(dataset, taxonomy, queries=5).draw_all(evaluated.results(), folder)
-    console = Console(soft_wrap=True)
+    console = Terminal(soft_wrap=True)
     console.print(render_scores(scores, folder.name, data.protocol, metrics, len(records)))
     if unused := sum(own.num_unused for own in vectors.values()):
         console.print(f"Vectors of images that take no part, which change nothing: {unused:,}.")

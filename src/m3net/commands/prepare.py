@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import Literal
 
 from jsonargparse import auto_cli
-from rich.console import Console
 from rich.progress import track
 
 from m3net.data.photos.copies import CopySettings
 from m3net.data.photos.preparation import Preparation
+from m3net.escaping import printable
+from m3net.terminal import Terminal
 
 
 def prepare(
@@ -36,15 +37,17 @@ def prepare(
         workers: Number of processes; 0 works without any.
     """
     preparation = Preparation(source, target, CopySettings(side, resize, quality))
-    errors = Console(stderr=True, markup=False, emoji=False, highlight=False, soft_wrap=True)
+    errors = Terminal(stderr=True, soft_wrap=True)
     counts: Counter[str] = Counter()
     outcomes = preparation.run(workers)
     for outcome in track(outcomes, "prepare", total=len(preparation), console=errors):
         counts[outcome.action] += 1
         if outcome.note is not None:
-            errors.print(f"m3net: {outcome.note}")
+            errors.print(f"m3net: {printable(outcome.note)}")
     listed = ", ".join(f"{count} {action}" for action, count in sorted(counts.items()))
-    print(f"{len(preparation)} images: {listed}\nnext: m3net train ... --data.root={target}")  # noqa: T201 - a command speaks
+    said = Terminal(soft_wrap=True)
+    said.print(f"{len(preparation)} images: {listed}")
+    said.print(f"next: m3net train ... --data.root={printable(str(target))}")
     return 1 if counts["unreadable"] else 0
 
 

@@ -3,12 +3,11 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from rich.console import Console
-
 from m3net.commands.datasets import as_typed, parse_dataset
 from m3net.data.annotations.findings import Findings
 from m3net.data.records import SplitName
 from m3net.data.statistics import AttributeCounts, count_attributes
+from m3net.escaping import printable
 from m3net.files import writing
 from m3net.reports.statistics import (
     StatisticsRow,
@@ -18,6 +17,7 @@ from m3net.reports.statistics import (
     summarize,
     write_statistics,
 )
+from m3net.terminal import Terminal
 
 ABOUT = (
     "Count classes, images per class and labels per image, and give the MAP of a random order and "
@@ -46,7 +46,7 @@ def run(words: Sequence[str]) -> int:
         if len(part)
     }
     sizes = {split: len(part) for split, part in contents.splits.named().items()}
-    console = Console()
+    console = Terminal()
     rows: list[StatisticsRow] = []
     for split, counts in splits.items():
         own = summarize(split, counts)
@@ -56,13 +56,12 @@ def run(words: Sequence[str]) -> int:
             console.print(render_bounds(own, title))
         rows += own
     for sentence in (*map(str, findings.problems), *findings.notes):
-        words = f"m3net: {as_typed(sentence)}"
-        console.print(words, highlight=False, markup=False, soft_wrap=True)
+        console.print(f"m3net: {printable(as_typed(sentence))}", soft_wrap=True)
     if rows:
         with writing(folder, instead="another one by --out"):
             folder.mkdir(parents=True, exist_ok=True)
             write_statistics(rows, module.protocol, folder / "stats.csv")
             draw_statistics(splits, folder / "stats.png")
         written = f"table and picture: {folder / 'stats.csv'}, {folder / 'stats.png'}"
-        console.print(written, highlight=False, markup=False, soft_wrap=True)
+        console.print(written, soft_wrap=True)
     return 1 if findings.problems else 0

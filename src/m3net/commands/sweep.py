@@ -7,7 +7,6 @@ from typing import Any
 
 import yaml
 from jsonargparse import ArgumentParser
-from rich.console import Console
 
 from m3net.cli import resolve
 from m3net.differences import differences
@@ -19,6 +18,7 @@ from m3net.speech import set_up_speech
 from m3net.sweep.file import Sweep, read_sweep
 from m3net.sweep.ranking import ranked, ranking_sheet, write_ranking
 from m3net.sweep.session import Session, Trial
+from m3net.terminal import Terminal
 from m3net.untrusted.plain import read_yaml
 
 ABOUT = (
@@ -41,7 +41,7 @@ def run(words: Sequence[str]) -> int:
     """
     set_up_speech()
     given = _parser().parse_args(list(words))
-    console = Console(soft_wrap=True, highlight=False, markup=False)
+    console = Terminal(soft_wrap=True)
     if not given.file.is_file():
         raise ConfigError(f"sweep file {given.file} is not there; configs/sweep has some.")
     if not given.local:
@@ -71,7 +71,7 @@ def run(words: Sequence[str]) -> int:
 class _Report:
     """Says how far a sweep is, and keeps the ranking of what has ended."""
 
-    def __init__(self, sweep: Sweep, folder: Path, console: Console) -> None:
+    def __init__(self, sweep: Sweep, folder: Path, console: Terminal) -> None:
         self.sweep, self.folder, self.console = sweep, folder, console
         self.trials: list[Trial] = []
 
@@ -87,7 +87,7 @@ class _Report:
 
     def end(self, runs: Path) -> int:
         """Print the ranking and the command that trains the best trial; give the exit code."""
-        paper = Console(width=max(self.console.width, 100))
+        paper = Terminal(width=max(self.console.width, 100))
         paper.print("", self._sheet.render(paper.width), "")
         for name in ("ranking.md", "ranking.csv"):
             self.console.print(str(self.folder / name))

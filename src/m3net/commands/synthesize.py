@@ -6,6 +6,7 @@ from pathlib import Path
 from jsonargparse import auto_cli
 
 from m3net.data.synthetic import write_catalogue
+from m3net.escaping import printable
 
 
 def synthesize(folder: Path, num_images: int = 1000, size: int = 224, seed: int = 0) -> None:
@@ -20,7 +21,7 @@ def synthesize(folder: Path, num_images: int = 1000, size: int = 224, seed: int 
     Raises:
         M3NetError: The folder holds something, or cannot be written.
     """
-    file = write_catalogue(folder, num_images, size, seed)
+    file = printable(str(write_catalogue(folder, num_images, size, seed)))
     command = "--config configs/data/catalogue.yaml --config configs/model/m3net.yaml"
     print(f"{num_images} garments in {file}\nnext: m3net train {command} --data.file={file}")  # noqa: T201 - a command speaks
 

@@ -8,7 +8,6 @@ from functools import partial
 from pathlib import Path
 
 from jsonargparse import ArgumentParser
-from rich.console import Console
 from rich.progress import Progress, TaskID
 
 from m3net.commands.datasets import as_typed, parse_dataset
@@ -24,6 +23,8 @@ from m3net.errors import M3NetError
 from m3net.files import writing
 from m3net.protocol import Protocol
 from m3net.reports.verification import FileState, SplitState, Verification, print_verification
+from m3net.terminal import Terminal
+from m3net.untrusted.places import write_new
 
 ABOUT = (
     "Check annotation files against their format and the published counts, and read every image. "
@@ -51,13 +52,14 @@ def run(words: Sequence[str]) -> int:
             journal.unlink(missing_ok=True)
     state = _verify(name, module, config["images"], config["workers"], journal)
     report = folder / "verify.json"
-    text = json.dumps(state.to_plain(), indent=2, ensure_ascii=False)
+    # Names are ASCII in it, and so nothing to a terminal.
+    text = json.dumps(state.to_plain(), indent=2)
     with writing(report, _INSTEAD):
-        report.write_text(text + "\n", encoding="utf-8")
+        write_new(report, f"{text}\n".encode())
     if config["json"]:
         print(text)  # noqa: T201 - what was asked for
     else:
-        print_verification(state, Console(soft_wrap=True), report)
+        print_verification(state, Terminal(soft_wrap=True), report)
     return 0 if state.is_good else 1
 
 
@@ -117,7 +119,7 @@ def _read_images(contents: Contents, workers: int, journal: Path) -> dict[str, l
     if not isinstance(contents.reader, FileReader):
         return {}
     found: dict[str, list[str]] = {}
-    with Progress(console=Console(stderr=True)) as progress:
+    with Progress(console=Terminal(stderr=True)) as progress:
         for split, part in contents.splits.named().items():
             task = progress.add_task(f"read {split}", total=len(part))
             advance = partial(_advance, progress, task)

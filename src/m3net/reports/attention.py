@@ -9,6 +9,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from m3net.escaping import printable_lines
 from m3net.files import replacing
 
 
@@ -43,7 +44,7 @@ def draw_attention(rows: Sequence[AttentionRow], file: Path) -> None:
         for axes, (caption, picture) in zip(line, pictures.items(), strict=True):
             axes.imshow(picture)
             axes.set_axis_off()
-            axes.set_title(caption, fontsize=7, pad=2, parse_math=False)
+            axes.set_title(printable_lines(caption), fontsize=7, pad=2, parse_math=False)
     with replacing(file) as part:
         figure.savefig(part, format="png")
 

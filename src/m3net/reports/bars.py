@@ -9,6 +9,7 @@ import matplotlib as mpl
 import numpy as np
 from matplotlib.figure import Figure
 
+from m3net.escaping import printable
 from m3net.files import replacing
 
 _GRID, _DARK = "#dddddd", "#222222"
@@ -49,7 +50,9 @@ def draw_bars(series: Sequence[BarSeries], groups: Sequence[str], label: str, fi
     marked = False
     for place, (own, color) in enumerate(zip(series, colors, strict=True)):
         at = np.arange(len(groups)) + (place - (len(series) - 1) / 2) * width
-        panel.bar(at, np.nan_to_num(own.means), width * 0.94, color=color, label=own.name)
+        panel.bar(
+            at, np.nan_to_num(own.means), width * 0.94, color=color, label=printable(own.name)
+        )
         seen = [0.0 if math.isnan(spread) else spread for spread in own.spreads]
         if any(seen):
             panel.errorbar(
@@ -60,7 +63,9 @@ def draw_bars(series: Sequence[BarSeries], groups: Sequence[str], label: str, fi
             style = "_" if marked else "paper"
             panel.scatter(at, own.published, 14, "white", marker="D", edgecolors=_DARK, label=style)
             marked = True
-    panel.set_xticks(range(len(groups)), [name.replace(" (", "\n(") for name in groups])
+    names = [printable(name).replace(" (", "\n(") for name in groups]
+    # Dollar signs in a name are no formula.
+    panel.set_xticks(range(len(groups)), names, parse_math=False)
     panel.tick_params(axis="x", labelsize=7, length=0, rotation=25 if len(groups) > 5 else 0)
     panel.tick_params(axis="y", labelsize=8)
     panel.set_ylabel(label, fontsize=8)
@@ -69,8 +74,10 @@ def draw_bars(series: Sequence[BarSeries], groups: Sequence[str], label: str, fi
     panel.spines[["top", "right"]].set_visible(False)
     panel.set_ylim(0, None)
     panel.set_xlim(-0.6, len(groups) - 0.4)
-    figure.legend(
+    legend = figure.legend(
         loc="outside upper center", ncols=min(9, len(series) + 1), fontsize=7, frameon=False
     )
+    for text in legend.get_texts():
+        text.set_parse_math(False)
     with replacing(file) as part:
         figure.savefig(part, format="png")

@@ -8,6 +8,7 @@ import numpy as np
 
 from m3net.data.records import Records
 from m3net.data.taxonomy import Taxonomy
+from m3net.escaping import csv_cell
 from m3net.files import replacing
 from m3net.metrics.classes import ClassScores
 from m3net.metrics.results import QueryResults
@@ -91,4 +92,4 @@ def _write(rows: Iterable[Mapping[str, object]], columns: Sequence[str], file: P
     with replacing(file) as part, part.open("w", newline="", encoding="utf-8") as opened:
         writer = csv.DictWriter(opened, columns)
         writer.writeheader()
-        writer.writerows(rows)
+        writer.writerows({key: csv_cell(value) for key, value in row.items()} for row in rows)

@@ -4,12 +4,13 @@ import math
 import time
 from contextlib import suppress
 
-from rich.console import Console, Group
+from rich.console import Group
 from rich.live import Live
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
 from m3net.reports.progress import Course, render_validation
+from m3net.terminal import Terminal
 
 
 class Display:
@@ -23,11 +24,11 @@ class Display:
 
     def __init__(self) -> None:
         """Show nothing yet."""
-        self.console = _Console(soft_wrap=True, highlight=False, markup=False)
+        self.console = _Console(soft_wrap=True)
         self.course: Course | None = None
         self.facts: dict[str, str] = {}
         self._live: Live | None = None
-        columns = (TextColumn("{task.description}"), BarColumn(bar_width=None))
+        columns = (TextColumn("{task.description}", markup=False), BarColumn(bar_width=None))
         more = (TaskProgressColumn(), TimeRemainingColumn())
         self._bar = Progress(*columns, *more, console=self.console, expand=True)
         self._task = self._bar.add_task("")
@@ -92,7 +93,7 @@ class Display:
         return Group(*table, self._bar, *line)
 
 
-class _Console(Console):
+class _Console(Terminal):
     """Falls silent where its reader is gone, as `tee` by the Ctrl-C that a training saves at."""
 
     def on_broken_pipe(self) -> None:

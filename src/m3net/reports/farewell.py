@@ -9,6 +9,7 @@ from pathlib import Path
 
 from rich.text import Text
 
+from m3net.escaping import printable
 from m3net.stopping import Stopped
 
 _WRITTEN = {
@@ -51,7 +52,8 @@ def render_farewell(folder: Path, command: str) -> Text:
         tested = command in ("train", "test")
         lines["next"] = predict if tested else f"m3net test --ckpt_path {place}"
     width = max(map(len, lines), default=0)
-    return Text("\n".join(f"{meaning:<{width}}  {line}" for meaning, line in lines.items()))
+    shown = (f"{meaning:<{width}}  {printable(line)}" for meaning, line in lines.items())
+    return Text("\n".join(shown))
 
 
 def say_stopped(stop: Stopped, words: Sequence[str]) -> int:
@@ -69,5 +71,5 @@ def say_stopped(stop: Stopped, words: Sequence[str]) -> int:
     if words:
         text += f" and can go on: {shlex.join(words)}"
     with suppress(OSError):  # its reader is gone, and the exit code says it too
-        sys.stderr.write(f"\n{text}\n")
+        sys.stderr.write(f"\n{printable(text)}\n")
     return stop.code

@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
+from m3net.escaping import printable
 from m3net.files import replacing
 
 _RIGHT, _WRONG, _QUERY = "#1b7837", "#c51b2d", "#333333"
@@ -67,7 +68,7 @@ def draw_gallery(rows: Sequence[GalleryRow], file: Path) -> None:
     for line, row in enumerate(rows):
         top = line * (_ABOVE + _SIDE + _BELOW) + _ABOVE
         photo_top = _draw_tile(page, row.query, _GAP, top)
-        title = f"{row.attribute}\nAP {100 * row.average_precision:.0f} %"
+        title = f"{printable(row.attribute)}\nAP {100 * row.average_precision:.0f} %"
         # Dollar signs in a name are no formula.
         style: dict[str, Any] = {"fontsize": 8, "fontweight": "bold", "parse_math": False}
         page.text(_GAP, photo_top - 4, title, va="bottom", **style)
@@ -93,7 +94,7 @@ def _draw_tile(page: Axes, tile: Tile, left: float, top: float) -> float:
         (left, top), width, height, fill=False, edgecolor=color, linewidth=2.5, linestyle=style
     )
     page.add_patch(frame)
-    caption = _shorten(tile.caption)
+    caption = _shorten(printable(tile.caption))
     page.text(
         *(left + width / 2, top + height + 4, caption),
         fontsize=7,

@@ -4,7 +4,6 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from rich.markup import escape
 from rich.table import Table
 
 Scores = Mapping[str, float]
@@ -91,8 +90,7 @@ def render_validation(course: Course) -> Table:
         best = max(scores.get(names[0], math.nan) for scores in course.scores)
         change = last.get(names[0], math.nan) - before.get(names[0], math.nan)
         cells = (own, percent(change, "+.2f"), percent(best), *others)
-        # Brackets in a name, as in "length [cm]", are not rich's markup.
-        table.add_row(escape(attribute) or "overall (by queries)", *cells)
+        table.add_row(attribute or "overall (by queries)", *cells)
     return table
 
 

@@ -6,11 +6,14 @@ from dataclasses import dataclass
 from typing import Literal
 
 from rich import box
-from rich.markup import escape
 from rich.table import Table
+
+from m3net.escaping import printable
 
 _GAP = 2
 """Columns of the terminal between two columns of a table."""
+_MARKDOWN = re.compile(r"[\\|<\[]")
+"""What ends a cell of Markdown, or begins HTML, a link or an escape."""
 
 
 @dataclass(frozen=True)
@@ -37,29 +40,27 @@ class Sheet:
         """
         table = Table(title=self.title, title_justify="left", box=box.SIMPLE_HEAD)
         table.padding, table.show_edge, table.pad_edge = (0, 1, 0, 0), False, False
-        lines = (self.columns, *self.rows)
-        cells = [[line[place] for line in lines] for place in range(len(self.columns))]
-        widths = folded_widths(cells, width - _GAP * (len(self.columns) - 1))
-        for place, (name, wide) in enumerate(zip(self.columns, widths, strict=True)):
+        columns, *rows = ([*map(printable, line)] for line in (self.columns, *self.rows))
+        cells = [[line[place] for line in (columns, *rows)] for place in range(len(columns))]
+        widths = folded_widths(cells, width - _GAP * (len(columns) - 1))
+        for place, (name, wide) in enumerate(zip(columns, widths, strict=True)):
             title = name if len(name) <= wide else foldable(name)
-            table.add_column(escape(title), justify=self.sides[place], width=wide)
-        for row in self.rows:
-            # Brackets in a name, as in "length [cm]", are not rich's markup.
-            table.add_row(*map(escape, row))
+            table.add_column(title, justify=self.sides[place], width=wide)
+        for row in rows:
+            table.add_row(*row)
         if self.notes:
-            table.caption, table.caption_justify = "\n".join(map(escape, self.notes)), "left"
+            table.caption, table.caption_justify = "\n".join(map(printable, self.notes)), "left"
         return table
 
     def markdown(self) -> str:
-        """Give the table as Markdown, its notes as a list."""
+        """Give the table as Markdown, its notes as a list; names are text and nothing else."""
         rule = tuple("---:" if side == "right" else "---" for side in self.sides)
-        lines = [self.columns, rule, *self.rows]
-        table = [
-            "| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in lines
-        ]
-        notes = [f"* {note}" for note in self.notes]
+        named = ([*map(_as_markdown, row)] for row in (self.columns, *self.rows))
+        columns, *rows = named
+        table = [f"| {' | '.join(row)} |" for row in (columns, rule, *rows)]
+        notes = [f"* {_as_markdown(note)}" for note in self.notes]
         end = [*notes, ""] if notes else []
-        return "\n".join([f"## {self.title}", "", *table, "", *end])
+        return "\n".join([f"## {_as_markdown(self.title)}", "", *table, "", *end])
 
     @property
     def sides(self) -> list[Literal["left", "right"]]:
@@ -69,6 +70,16 @@ class Sheet:
             for place in range(len(self.columns))
         ]
         return ["right" if own else "left" for own in digits]
+
+
+def _as_markdown(text: str) -> str:
+    r"""Give a text that Markdown shows as it is.
+
+    Example:
+        >>> print(_as_markdown("a|b [cm] <i>"))
+        a\|b \[cm] \<i>
+    """
+    return _MARKDOWN.sub(r"\\\g<0>", printable(text))
 
 
 def folded_widths(columns: Sequence[Sequence[str]], room: int) -> list[int]:

@@ -9,11 +9,11 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
-from rich.markup import escape
 from rich.table import Table
 
 from m3net.data.records import SplitName
 from m3net.data.statistics import AttributeCounts
+from m3net.escaping import csv_cell, printable
 from m3net.files import replacing
 from m3net.metrics.chance import chance_average_precision, recall_ceiling
 from m3net.metrics.scores import OVERALL_BY_QUERIES
@@ -158,7 +158,7 @@ def _table(title: str, columns: Sequence[str]) -> Table:
 def _add(table: Table, row: StatisticsRow, name: str, *cells: str) -> None:
     if row.attribute == OVERALL_BY_QUERIES:
         table.add_section()
-    table.add_row(escape(name), *cells)
+    table.add_row(name, *cells)
 
 
 def write_statistics(rows: Sequence[StatisticsRow], protocol: Protocol, file: Path) -> None:
@@ -173,7 +173,7 @@ def write_statistics(rows: Sequence[StatisticsRow], protocol: Protocol, file: Pa
     with file.open("w", newline="", encoding="utf-8") as stream:
         writer = csv.DictWriter(stream, list(plain[0]))
         writer.writeheader()
-        writer.writerows(plain)
+        writer.writerows({key: csv_cell(value) for key, value in row.items()} for row in plain)
 
 
 def draw_statistics(splits: Mapping[SplitName, Sequence[AttributeCounts]], file: Path) -> None:
@@ -196,7 +196,9 @@ def draw_statistics(splits: Mapping[SplitName, Sequence[AttributeCounts]], file:
         for panel, split, own in zip(panels, splits, counts, strict=True):
             draw = _draw_named if len(own.classes) <= NAMED else _draw_ranked
             draw(panel, own)
-            panel.set_title(f"{own.name}, {split}: {own.num_images:,} images", fontsize=8)
+            title = printable(f"{own.name}, {split}: {own.num_images:,} images")
+            # Dollar signs in a name are no formula.
+            panel.set_title(title, fontsize=8, parse_math=False)
             panel.tick_params(labelsize=7, length=2)
             panel.set_axisbelow(True)
             panel.spines[["top", "right"]].set_visible(False)
@@ -208,7 +210,9 @@ def draw_statistics(splits: Mapping[SplitName, Sequence[AttributeCounts]], file:
 
 def _draw_named(panel: Axes, counts: AttributeCounts) -> None:
     """Draw a bar from the left for each class, in the order of the taxonomy."""
-    panel.barh(counts.classes, counts.images_per_class, color=_BAR)
+    places = range(len(counts.classes))
+    panel.barh(places, counts.images_per_class, color=_BAR)
+    panel.set_yticks(places, [printable(name) for name in counts.classes], parse_math=False)
     panel.invert_yaxis()
     panel.xaxis.set_major_locator(MaxNLocator(5, integer=True))
     panel.grid(axis="x", color=_GRID)

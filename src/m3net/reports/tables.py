@@ -9,9 +9,9 @@ import math
 from collections.abc import Sequence
 from pathlib import Path
 
-from rich.markup import escape
 from rich.table import Table
 
+from m3net.escaping import csv_cell
 from m3net.files import replacing, write_text
 from m3net.metrics.scores import COUNTS, AttributeScores
 from m3net.metrics.settings import MetricsConfig
@@ -44,10 +44,8 @@ def render_scores(
     without = sum(row.num_queries_without_relevant for row in scores[:-2])
     for place, row in enumerate(scores):
         percents = [_percent(row.values[metric]) for metric in columns]
-        # Brackets in a name, as in "length [cm]", are not rich's markup.
-        table.add_row(
-            escape(row.attribute), *percents, f"{row.num_queries:,}", f"{row.num_gallery:,}"
-        )
+        counts = f"{row.num_queries:,}", f"{row.num_gallery:,}"
+        table.add_row(row.attribute, *percents, *counts)
         if place == len(scores) - 3:
             table.add_section()
     if without:
@@ -78,7 +76,7 @@ def write_scores(scores: Sequence[AttributeScores], protocol: Protocol, folder: 
     ):
         writer = csv.DictWriter(file, list(rows[0]))
         writer.writeheader()
-        writer.writerows(rows)
+        writer.writerows({key: csv_cell(value) for key, value in row.items()} for row in rows)
     plain = [{key: _json_number(value) for key, value in row.items()} for row in rows]
     write_text(folder / "scores.json", json.dumps(plain, indent=2) + "\n")
 

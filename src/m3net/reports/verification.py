@@ -5,9 +5,11 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
+
+from m3net.escaping import printable
+from m3net.terminal import Terminal
 
 SHOWN = 20
 """Problems of images that the terminal shows; the JSON holds all."""
@@ -87,7 +89,7 @@ class Verification:
         return asdict(self) | {"is_good": self.is_good}
 
 
-def print_verification(state: Verification, console: Console, report: Path) -> None:
+def print_verification(state: Verification, console: Terminal, report: Path) -> None:
     """Print files, splits, problems and the verdict.
 
     Args:
@@ -99,23 +101,24 @@ def print_verification(state: Verification, console: Console, report: Path) -> N
         console.print(_file_table(state))
     if state.image_root is not None:
         unlisted = f", {state.images_unlisted:,} of them in no split" * bool(state.images_unlisted)
-        console.print(
-            f"{escape(state.image_root)}: {state.images_found:,} image files{unlisted}",
-            highlight=False,
-        )
+        console.print(f"{state.image_root}: {state.images_found:,} image files{unlisted}")
     if state.splits:
         console.print(_split_table(state))
     shown = [*state.problems, *state.unreadable[:SHOWN]]
     for sentence in shown:
-        console.print(f"[red]problem[/red] {escape(sentence)}", highlight=False)
+        console.print(_problem(sentence))
     if len(state.unreadable) > SHOWN:
         more = len(state.unreadable) - SHOWN
-        console.print(f"[red]problem[/red] {more:,} more images: see {report}", highlight=False)
+        console.print(_problem(f"{more:,} more images: see {report}"))
     for sentence in state.notes:
-        console.print(f"note {escape(sentence)}", highlight=False)
+        console.print(f"note {printable(sentence)}")
     number = len(state.problems) + len(state.unreadable)
     verdict = "no problem found" if state.is_good else f"{number:,} problem{'s' * (number != 1)}"
-    console.print(f"{state.dataset}: {verdict}; all of it in {report}", highlight=False)
+    console.print(f"{state.dataset}: {verdict}; all of it in {report}")
+
+
+def _problem(sentence: str) -> Text:
+    return Text.assemble(("problem", "red"), f" {printable(sentence)}")
 
 
 def _file_table(state: Verification) -> Table:
@@ -123,8 +126,8 @@ def _file_table(state: Verification) -> Table:
     table.add_column("expected", overflow="fold")
     table.add_column("found", justify="right")
     for file in state.files:
-        found = "[red]missing[/red]" if file.size is None else f"{file.size:,} bytes"
-        table.add_row(escape(file.path), found)
+        missing = Text("missing", style="red")
+        table.add_row(file.path, missing if file.size is None else f"{file.size:,} bytes")
     return table
 
 

@@ -5,6 +5,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
+from m3net.escaping import csv_cell
 from m3net.reports.sheets import Sheet
 from m3net.sweep.file import METRIC
 from m3net.sweep.session import Trial
@@ -33,11 +34,12 @@ def write_ranking(trials: Sequence[Trial], title: str, names: Sequence[str], fol
     part = folder / "ranking.part"
     with part.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
-        writer.writerow([METRIC, "trial", *names, "run", "status"])
+        writer.writerow(map(csv_cell, [METRIC, "trial", *names, "run", "status"]))
         for trial in trials:
             values = [trial.values[name] for name in names]
             status = f"failed: {trial.reason}" if trial.reason else "done"
-            writer.writerow([trial.score, trial.number, *values, _place(trial, folder), status])
+            row = [trial.score, trial.number, *values, _place(trial, folder), status]
+            writer.writerow(map(csv_cell, row))
     part.replace(folder / "ranking.csv")
     part.write_text(ranking_sheet(trials, title, names, folder).markdown(), encoding="utf-8")
     part.replace(folder / "ranking.md")

@@ -9,6 +9,7 @@ import pandas as pd
 from pydantic import BaseModel
 
 from m3net.errors import CheckpointError
+from m3net.escaping import csv_text
 from m3net.runs import read_config, reading
 from m3net.untrusted.numbers import read_number_table
 from m3net.untrusted.plain import read_json
@@ -74,7 +75,7 @@ def read_run(folder: Path) -> RunFiles:
         config=read_config(config, _REMEDY) if config.is_file() else None,
         text=config.read_text(encoding="utf-8") if config.is_file() else "",
         summary=_read(summary, _read_summary),
-        curves=_read(curves, read_number_table),
+        curves=_read(curves, lambda file: read_number_table(file, numbers=["step"])),
         scores=_read(scores, read_scores),
     )
 
@@ -110,9 +111,11 @@ def read_tested_run(folder: Path) -> RunFiles:
 
 
 def read_scores(file: Path) -> pd.DataFrame:
-    """Read a table of scores.
+    """Read a table of scores; an attribute may be called NA, null or =A1.
 
     Args:
         file: A scores.csv.
     """
-    return read_number_table(file, texts=["attribute", "protocol"])
+    names = ["attribute", "protocol"]
+    table = read_number_table(file, texts=names)
+    return table.assign(**{name: table[name].map(csv_text) for name in names})

@@ -4,13 +4,15 @@ import re
 from functools import cache
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
 
+from m3net.escaping import printable_lines
 from m3net.reports.page import curves, pictures
 from m3net.reports.page.values import Page
 
 
 def render_page(page: Page) -> str:
-    """Give the text of a page; names of users are escaped.
+    """Give the text of a page; names are escaped, and what turns or breaks lines in them shows.
 
     Args:
         page: All that it shows.
@@ -24,16 +26,24 @@ def _environment() -> Environment:
         loader=PackageLoader(__package__),
         autoescape=True,
         undefined=StrictUndefined,
+        finalize=_shown,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"percent": _percent, "joints": _joints}
+    environment.filters |= {"percent": _percent, "joints": _joints, "printable": printable_lines}
     environment.globals |= {
         "chart_width": curves.WIDTH,
         "chart_height": curves.HEIGHT,
         "tile": pictures.TILE,
     }
     return environment
+
+
+def _shown(value: object) -> object:
+    # What a macro gives is made of values that have come here before.
+    if isinstance(value, str) and not isinstance(value, Markup):
+        return printable_lines(value)
+    return value
 
 
 def _joints(name: str) -> list[str]:

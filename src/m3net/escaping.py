@@ -1,0 +1,75 @@
+"""Names that strangers chose, made harmless where they are shown.
+
+Names of attributes, classes, files and systems come out of catalogues, checkpoints and run folders.
+A terminal would obey what some of them hold, and a spreadsheet would compute it.
+"""
+
+import re
+
+_CONTROLS = r"\x00-\x1f\x7f-\x9f"
+_BREAKS = r"\u2028\u2029"
+# They turn the order in which the letters around them are shown: Unicode's Bidi_Control.
+_TURNS = r"\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"
+# What stands for the bytes of a file name that are no UTF-8.
+_HALVES = r"\ud800-\udfff"
+_DANGEROUS = re.compile(f"[{_CONTROLS}{_BREAKS}{_TURNS}{_HALVES}]")
+
+_MARK = "'"
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", _MARK)
+
+
+def printable(text: str) -> str:
+    r"""Give a text as one line that a terminal shows and does not obey.
+
+    Each control character, line separator, change of direction and half of a character becomes its
+    escape, as `repr` writes it; all else stays, also what joins emoji.
+
+    Args:
+        text: Anything.
+
+    Example:
+        >>> print(printable("\x1b[31mred\r\n\u202e, 袖"))
+        \x1b[31mred\r\n\u202e, 袖
+    """
+    return _DANGEROUS.sub(lambda found: repr(found[0])[1:-1], text)
+
+
+def printable_lines(text: str) -> str:
+    r"""Give a text as `printable` does, but leave its lines apart.
+
+    Args:
+        text: Lines, whose names should be printable already, or they may add lines of their own.
+
+    Example:
+        >>> print(printable_lines("one\x07\ntwo"))
+        one\x07
+        two
+    """
+    return "\n".join(map(printable, text.split("\n")))
+
+
+def csv_cell(value: object) -> object:
+    """Give a value for a CSV file that no spreadsheet takes for a formula.
+
+    Args:
+        value: A text, before which a `'` is put where it could be one; anything else stays.
+
+    Example:
+        >>> csv_cell("=cmd()"), csv_cell("collar"), csv_cell(-0.5)
+        ("'=cmd()", 'collar', -0.5)
+    """
+    return _MARK + value if isinstance(value, str) and value.startswith(_FORMULA) else value
+
+
+def csv_text(cell: str) -> str:
+    """Give the text that `csv_cell` has made a cell of.
+
+    Args:
+        cell: As it is read.
+
+    Example:
+        >>> csv_text("'=cmd()"), csv_text("collar"), csv_text("'t")
+        ('=cmd()', 'collar', "'t")
+    """
+    marked = cell.startswith(_MARK) and cell[1:].startswith(_FORMULA)
+    return cell[1:] if marked else cell
