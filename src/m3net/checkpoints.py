@@ -67,6 +67,8 @@ def load_checkpoint(file: Path) -> dict[str, Any]:
         # Of settings alone a network could be of any size: here it takes no memory.
         with torch.device("meta"):
             expected = build_task(contents["hyper_parameters"]).state_dict()
+        if "datamodule_hyper_parameters" in contents:
+            loading_of(contents)
     except M3NetError as error:
         raise CheckpointError(f"{file}: {error}") from error
     weights = contents["state_dict"]

@@ -5,7 +5,9 @@ import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
+
+from pydantic import BaseModel
 
 from m3net.callbacks.last import PROGRESS
 from m3net.checkpoints import load_checkpoint
@@ -16,6 +18,7 @@ from m3net.files import remove_parts, write_text, writing
 from m3net.run_settings import PLACES, settings_of
 from m3net.runs import is_first_process, reading
 from m3net.untrusted.plain import read_json
+from m3net.untrusted.typed import read_as
 
 _log = logging.getLogger(__name__)
 
@@ -38,6 +41,14 @@ _WITHIN = (
     *("trainer.accumulate_grad_batches", "trainer.limit_train_batches", "trainer.overfit_batches"),
 )
 """Settings that say which batches an epoch has."""
+
+
+class _Finish(BaseModel):
+    """What finished.json says."""
+
+    command: Literal["fit", "train"]
+    steps: int
+    limits: dict[str, Any]
 
 
 class Finished(Exception):  # noqa: N818 - it is no error
@@ -185,12 +196,12 @@ def check_unfinished(run: Path, command: str, settings: Mapping[str, Any]) -> No
         return
     limits = json.loads(json.dumps({n: settings["trainer"][n] for n in _LIMITS}, default=str))
     with reading(file, "delete it, and the run goes on"):
-        done = read_json(file)
-        if done["command"] in (command, "train") and done["limits"] == limits:
-            raise Finished(
-                f"{run} is finished, {done['steps']:,} steps: there is nothing to go on with. "
-                "To train on, raise --trainer.max_epochs."
-            )
+        done = read_as(_Finish, read_json(file))
+    if done.command in (command, "train") and done.limits == limits:
+        raise Finished(
+            f"{run} is finished, {done.steps:,} steps: there is nothing to go on with. "
+            "To train on, raise --trainer.max_epochs."
+        )
 
 
 def changes(before: Mapping[str, Any], now: Mapping[str, Any], start: Start) -> list[str]:

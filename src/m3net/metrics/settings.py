@@ -1,5 +1,6 @@
 """What users choose about the metrics."""
 
+import reprlib
 from dataclasses import asdict, dataclass
 from typing import Any, get_args
 
@@ -68,5 +69,6 @@ class MetricsConfig:
         """Raise a ConfigError that names the setting, unless it is good."""
         if not good:
             raise ConfigError(
-                f"metrics setting {name} is {getattr(self, name)!r}: it must be {range_in_words}."
+                f"metrics setting {name} is {reprlib.repr(getattr(self, name))}: it must be "
+                f"{range_in_words}."
             )

@@ -15,12 +15,15 @@ _MOST_CELLS = 16 * MIB
 _MOST_COLUMNS = 20_000
 
 
-def read_number_table(file: Path, texts: Collection[str] = ()) -> pd.DataFrame:
+def read_number_table(
+    file: Path, texts: Collection[str] = (), numbers: Collection[str] = ()
+) -> pd.DataFrame:
     r"""Read a table whose columns are numbers, but for some that are texts.
 
     Args:
         file: UTF-8 CSV with a header.
         texts: Columns of texts, each of which must be there.
+        numbers: Columns of numbers that must be there, too.
 
     Returns:
         float64 columns, NaN where a cell is empty; int64 for names that begin with "num_".
@@ -42,17 +45,18 @@ def read_number_table(file: Path, texts: Collection[str] = ()) -> pd.DataFrame:
     """
     content = read_bytes(file, _MOST_BYTES)
     header = content.partition(b"\n")[0]
-    if header.count(b",") > _MOST_COLUMNS or content.count(b",") > _MOST_CELLS:
+    cells = content.count(b",") + content.count(b"\n")
+    if header.count(b",") > _MOST_COLUMNS or cells > _MOST_CELLS:
         raise Excess(f"it has more than {_MOST_COLUMNS:,} columns or {_MOST_CELLS:,} cells")
     names = [str(name) for name in pd.read_csv(io.BytesIO(header), nrows=0)]
-    if missing := [name for name in texts if name not in names]:
+    if missing := [name for name in (*texts, *numbers) if name not in names]:
         raise ValueError(f"no column {missing[0]!r}")
     kinds = {name: np.int64 if name.startswith("num_") else np.float64 for name in names}
-    numbers = pd.read_csv(
+    values = pd.read_csv(
         io.BytesIO(content),
         usecols=[name for name in names if name not in texts],
         dtype={name: kind for name, kind in kinds.items() if name not in texts},
     )
     # An attribute may be called NA or null.
     named = pd.read_csv(io.BytesIO(content), usecols=[*texts], dtype=str, keep_default_na=False)
-    return pd.concat([named, numbers], axis=1)[names]
+    return pd.concat([named, values], axis=1)[names]

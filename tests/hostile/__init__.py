@@ -1,0 +1,1 @@
+"""Files made to harm, and a process that notes what a command does to the machine."""
