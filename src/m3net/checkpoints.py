@@ -1,5 +1,6 @@
 """Checkpoints: how one is found, read, and made the starting point of an evaluation."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -101,6 +102,9 @@ def read_checkpoint(file: Path) -> dict[str, Any]:
     named = isinstance(weights, dict) and all(isinstance(own, Tensor) for own in weights.values())
     if not named or type(steps) is not int or not 0 <= steps < _MOST_STEPS:
         raise CheckpointError(f"{file} holds no weights, or not the number of steps behind them.")
+    version = contents.get("pytorch-lightning_version", "0")
+    if not isinstance(version, str) or not re.fullmatch(r"[0-9][0-9a-z.+]{0,40}", version):
+        raise CheckpointError(f"{file} does not name the version of Lightning that wrote it.")
     _relocate(file, contents)
     return contents
 

@@ -258,4 +258,8 @@ def _check_class(place: str, named: dict[str, Any], trusted: Collection[str]) ->
 def _own_class(place: str, named: dict[str, Any]) -> type | None:
     """Return the class of m3net that is named, if it is one for that place."""
     path = named["class_path"]
-    return _OWN.get(place, {}).get(path) if isinstance(path, str) else None
+    own = _OWN.get(place, {}).get(path) if isinstance(path, str) else None
+    given = named.get("init_args")
+    # It would send curves, pictures and weights to whom the run folder says.
+    sends = isinstance(given, dict) and (given.get("entity") or given.get("log_model"))
+    return None if own is RunWandbLogger and sends else own

@@ -12,6 +12,7 @@ from typing import Any
 
 import wandb
 
+from m3net.errors import CheckpointError
 from m3net.files import write_text
 from m3net.runs import reading
 from m3net.untrusted.content import read_text
@@ -26,7 +27,15 @@ def init_choices(folder: Path) -> dict[str, Any]:
 
     Args:
         folder: The run folder.
+
+    Raises:
+        CheckpointError: It keeps settings of W&B, which may send a login to somebody else's server.
     """
+    if (folder / "wandb" / "settings").exists():
+        raise CheckpointError(
+            f"{folder / 'wandb' / 'settings'} would tell Weights & Biases which server to log in "
+            "to, and no training writes it: remove it."
+        )
     known = _known_id(folder)
     choices = {
         "project": ("WANDB_PROJECT", "m3net"),

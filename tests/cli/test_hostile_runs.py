@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 import torch
 
-from tests.hostile.guard import MODULE, Outcome, run_guarded
+from tests.hostile.audit import MODULE
+from tests.hostile.guard import Outcome, run_guarded
 from tests.hostile.runs import copy_run, put, shell, spoil_checkpoints, spoil_config
 
 EVALUATIONS = ("test", "validate", "predict", "report")
@@ -104,11 +105,9 @@ def test_classes_that_a_checkpoint_names_are_not_built(
         ("test", spoil_checkpoints(copies(), put(f"hyper_parameters.{spot}", shell(proof))))
         for spot in (
             *(f"labels.{own}" for own in spots),
-            "network",
-            "network.backbone",
-            "loss.margin",
+            *("network", "network.backbone", "network.weights_file", "loss.margin"),
+            *("optimizer", "ranking", "metrics.cutoffs", "protocol"),
         )
-        + ("optimizer", "ranking", "metrics.cutoffs", "protocol", "network.weights_file")
     ]
     cases += [
         ("predict", spoil_checkpoints(copies(), put("datamodule_hyper_parameters.loading", own)))

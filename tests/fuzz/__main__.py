@@ -27,6 +27,7 @@ from m3net.errors import ConfigError, M3NetError
 from tests.fuzz.strategies import broken
 from tests.fuzz.target import Target
 from tests.fuzz.targets import targets
+from tests.hostile.audit import watching
 
 CASES = 205_000
 GROUP = 500
@@ -89,7 +90,8 @@ def fuzz(target: Target, first: int, number: int) -> Counter[str]:
         counts[judge(target)] += 1
 
     size = min(GROUP, number)
-    search = settings(_SEARCH, max_examples=size)(given(broken(target.corpus))(check))
+    files = broken(target.corpus) if target.drawn is None else target.drawn
+    search = settings(_SEARCH, max_examples=size)(given(files)(check))
     for own in range(first, first - (-number // GROUP)):
         try:
             seed(f"{target.name}, {own}")(search)()
@@ -116,6 +118,14 @@ def fuzz(target: Target, first: int, number: int) -> Counter[str]:
 
 def judge(target: Target) -> str:
     """Read the file and say whether it was "read" or "refused"; raise whatever else came."""
+    with watching([target.inside or target.file.parent]) as notes:
+        fate = _read(target)
+    if notes:
+        raise AssertionError(f"it did harm: {notes}")
+    return fate
+
+
+def _read(target: Target) -> str:
     signal.alarm(SECONDS)
     try:
         with warnings.catch_warnings():

@@ -13,6 +13,7 @@ from m3net.checkpoints import load_checkpoint
 from m3net.csv_logger import forget_rows
 from m3net.resume import Finished, check_unfinished, find_start
 from m3net.run_settings import settings_of
+from tests.checkpoint_files import contents
 from tests.fuzz.target import Target, one_file
 
 
@@ -21,13 +22,13 @@ def run_folder(run: Path) -> list[Target]:
     (run / "test").mkdir(parents=True)
     (run / "checkpoints").symlink_to(run)
     buffer = io.BytesIO()
-    own = {"hyper_parameters": {"labels": {}}, "progress": {"batches": 0}, "global_step": 3}
-    torch.save(own | {"state_dict": {"weight": torch.arange(6.0)}}, buffer)
+    torch.save(contents(progress={"batches": 0}), buffer)
     limits = {"max_epochs": 3, "max_steps": -1, "max_time": None}
     whole = {
         "config.yaml": f"trainer: {json.dumps(limits)}\ndata: {{init_args: {{file: a.csv}}}}\n",
         "metrics.csv": "epoch,step,train/loss,val/map_all\n0,0,1.5,\n0,1,1.25,\n0,1,,0.5\n",
-        "metrics.json": '{"best": {"epoch": 0, "val/map_all": 0.5}, "steps": 2}',
+        "metrics.json": '{"best": {"epoch": 0, "val/map_all": 0.5}, "steps": 2, "images": 8, '
+        '"seconds": 1.5, "parameters": 3, "versions": {"torch": "2"}, "commit": null}',
         "test/scores.csv": "attribute,protocol,num_queries,map\ncollar,single,3,0.5\n",
         "finished.json": json.dumps({"command": "fit", "steps": 3, "limits": limits}),
     }

@@ -4,6 +4,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from hypothesis.strategies import SearchStrategy
+
 
 @dataclass(frozen=True)
 class Target:
@@ -16,6 +18,8 @@ class Target:
         corpus: Whole contents of the file.
         read: Reads it.
         repair: Makes sums right that would have a reader stop before it has read much.
+        drawn: Whole hostile files, in place of honest ones that are broken.
+        inside: Where the reader may write; by default the folder of the file.
     """
 
     name: str
@@ -24,6 +28,8 @@ class Target:
     corpus: Sequence[bytes]
     read: Callable[[Path], object]
     repair: Callable[[bytes], bytes] = bytes
+    drawn: SearchStrategy[bytes] | None = None
+    inside: Path | None = None
 
 
 def one_file(name: str, share: int, file: Path, read: Callable[[Path], object]) -> Target:

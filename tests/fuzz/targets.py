@@ -24,6 +24,7 @@ from m3net.errors import ConfigError
 from m3net.sweep.file import read_sweep
 from tests.fake import darn, deepfashion
 from tests.fake import fashionai as fake_fashionai
+from tests.fuzz.hostile_targets import hostile_targets
 from tests.fuzz.job_files import job_files
 from tests.fuzz.run_files import run_folder
 from tests.fuzz.target import Target, one_file
@@ -61,6 +62,7 @@ def targets(folder: Path) -> list[Target]:
         *_lists(folder),
         *run_folder(folder / "run"),
         *job_files(folder / "jobs"),
+        *hostile_targets(folder / "hostile"),
     ]
 
 

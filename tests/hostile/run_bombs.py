@@ -110,6 +110,35 @@ def _with_loading(**loading: object) -> bytes:
     return _with(datamodule_hyper_parameters={"loading": loading})
 
 
+def pickle_parts() -> list[bytes]:
+    """Give parts of pickles, harmful ones among them, of which any number makes a program."""
+    names = (
+        *(("builtins", "eval"), ("os", "system"), ("subprocess", "Popen"), ("torch", "load")),
+        *(("torch._utils", "_rebuild_tensor_v2"), ("torch._utils", "_rebuild_parameter")),
+        *(("collections", "OrderedDict"), ("torch", "FloatStorage"), ("hostile_module", "x")),
+        *(("torch._utils", "_rebuild_sparse_tensor"), ("torch.serialization", "_get_layout")),
+        *(("builtins", "bytearray"), ("_codecs", "encode"), ("torch", "Size"), ("torch", "device")),
+    )
+    # MARK, TUPLE, REDUCE, BUILD, NEWOBJ, APPENDS, SETITEMS, POP, DUP, EMPTY_*, BINPERSID, INST ...
+    codes = [bytes([code]) for code in b"(tRb\x81eusa02}])]QN\x88\x89\x85\x86\x87.1\x94"]
+    places = [b"q\x00", b"h\x00", b"r" + struct.pack("<I", 2**31), b"j" + struct.pack("<I", 0)]
+    values = [_word("hyper_parameters"), _word("touch proof"), _int(0), _int(2**40), _int(-1)]
+    tensors = [
+        _tensor((1,), (1,), 1),
+        _tensor((10**6, 10**6), (0, 0), 1),
+        _tensor((1,), (1,), 1, offset=2**38),
+        _tensor((), (), 2**30),
+        _storage(1),
+        _storage(2**40, "DoubleStorage"),
+    ]
+    attack = _name("os", "system") + b"(" + _word("touch proof") + b"tR"
+    old = b"(S'touch proof'\nios\nsystem\n"
+    return [
+        *(_name(*own) for own in names),
+        *(*codes, *places, *values, *tensors, attack, old, b"}" + _word("hyper_parameters")),
+    ]
+
+
 def checkpoint_bombs() -> dict[str, bytes]:
     """Give checkpoints by what is wrong with them."""
     deep = b"]" * 100_000 + b"a" * 99_999

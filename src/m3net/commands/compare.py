@@ -20,6 +20,7 @@ from m3net.reports.published import published_scores
 from m3net.reports.spread import add_finest
 from m3net.speech import set_up_speech
 from m3net.terminal import Terminal
+from m3net.untrusted.folder import check_run_folder
 
 ABOUT = (
     "Train and test systems on one data set, with several seeds, under one budget, each in a "
@@ -51,6 +52,7 @@ def run(words: Sequence[str]) -> int:
     comparison.check_systems(config.only or [], "--only")
     folder = config.runs / "compare" / comparison.name
     make_folder(folder)
+    check_run_folder(folder)
     plain = yaml.safe_load(parser.dump(config))
     write_text(folder / "compare.yaml", yaml.safe_dump(plain, sort_keys=False))
     console = Terminal(soft_wrap=True)

@@ -19,6 +19,7 @@ from m3net.sweep.file import Sweep, read_sweep
 from m3net.sweep.ranking import ranked, ranking_sheet, write_ranking
 from m3net.sweep.session import Session, Trial
 from m3net.terminal import Terminal
+from m3net.untrusted.folder import check_run_folder
 from m3net.untrusted.plain import read_yaml
 
 ABOUT = (
@@ -60,6 +61,7 @@ def run(words: Sequence[str]) -> int:
     session = Session(sweep, folder, given.seed, resolve, report.note)
     session.check()
     make_folder(folder)
+    check_run_folder(folder)
     write_text(folder / "sweep.yaml", yaml.safe_dump(settings, sort_keys=False))
     if sweep.stops_early:
         console.print("early_terminate is for W&B's agents: here each trial goes to its end")

@@ -1,4 +1,4 @@
-"""A run folder that somebody else may have packed: what is written into it must stay in it."""
+"""A folder of runs that somebody else may have packed: what is written into it must stay in it."""
 
 import os
 import stat
@@ -14,7 +14,7 @@ def check_run_folder(run: Path) -> None:
     """Refuse a folder in which to write would change something outside of it, or never end.
 
     Args:
-        run: A run folder, or a link to one.
+        run: A run folder, or one of several runs, or a link to one.
 
     Raises:
         CheckpointError: A link in it leads out of it, or there is a pipe, a device or a socket, or

@@ -35,6 +35,26 @@ class _Summary(BaseModel):
     versions: dict[str, str] = {}
 
 
+class _Data(BaseModel):
+    class_path: str
+    init_args: dict[str, Any] = {}
+
+
+class _Metrics(BaseModel):
+    without_relevant: str
+
+
+class _Model(BaseModel):
+    metrics: _Metrics
+
+
+class _Tested(BaseModel):
+    """What of config.yaml tells whether two tests compare."""
+
+    data: _Data
+    model: _Model
+
+
 @dataclass(frozen=True)
 class RunFiles:
     """A run by its files; what is not there is None.
@@ -107,6 +127,8 @@ def read_tested_run(folder: Path) -> RunFiles:
                 f"{folder} holds no {name}, so that the report cannot compare with it: name the "
                 "folder of a run that 'm3net train' or 'm3net test' has tested."
             )
+    with reading(folder / "config.yaml", _REMEDY):
+        read_as(_Tested, run.config, others="ignore")
     return run
 
 

@@ -1,0 +1,49 @@
+"""`python -m tests.hostile.commands`: runs the commands that standard input names, and reports.
+
+It reads {"commands": [[word, ...], ...], "inside": [folder, ...]} and prints for each command what
+`tests.hostile.guard.Outcome` holds.
+"""
+
+import io
+import json
+import resource
+import sys
+import time
+from collections.abc import Sequence
+from contextlib import redirect_stderr, redirect_stdout
+from pathlib import Path
+from typing import Any
+
+import m3net.api
+import m3net.cli
+import m3net.commands.report  # noqa: F401 - what commands import is loaded before they are watched
+from m3net.__main__ import main
+from tests.hostile.audit import watching
+
+
+def _run(words: Sequence[str], inside: Sequence[Path]) -> list[Any]:
+    out, err = io.StringIO(), io.StringIO()
+    before, start = _gibibytes(), time.monotonic()
+    code: int | str
+    with watching(inside) as notes, redirect_stdout(out), redirect_stderr(err):
+        try:
+            code = main(words)
+        except SystemExit as stop:
+            code = int(stop.code or 0)
+        except BaseException as error:  # noqa: BLE001 - whatever it is, it is reported
+            code = f"{type(error).__name__}: {error}"
+    seconds = time.monotonic() - start
+    return [code, out.getvalue(), err.getvalue(), notes, _gibibytes() - before, seconds]
+
+
+def _gibibytes() -> float:
+    """Give the most memory that the process has had."""
+    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return most / (2**30 if sys.platform == "darwin" else 2**20)
+
+
+if __name__ == "__main__":
+    asked = json.loads(sys.stdin.read())
+    folders = [Path(folder) for folder in asked["inside"]]
+    told = [_run(words, folders) for words in asked["commands"]]
+    print(json.dumps(told))
