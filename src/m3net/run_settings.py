@@ -248,10 +248,13 @@ def _check_class(place: str, named: dict[str, Any], trusted: Collection[str]) ->
         except Mismatch as error:
             raise Mismatch(f"{place}.init_args.{error}", error.unknown) from error
     elif path not in trusted:
+        known = _OWN.get(place, {}).get(path) if isinstance(path, str) else None
+        why = "is none of m3net's own classes for that: to build it may run any code"
+        if known is not None:
+            why = "with these arguments sends what is logged to whom the run folder names"
         raise CheckpointError(
-            f"it names {str(path)[:200]!r} as {place}, which is none of m3net's own classes for "
-            "that: to build it may run any code. If you trust whoever made this run, add "
-            f"--trust={str(path)[:200]}."
+            f"it names {str(path)[:200]!r} as {place}, which {why}. If you trust whoever made this "
+            f"run, add --trust={str(path)[:200]}."
         )
 
 

@@ -24,6 +24,7 @@ def written(file: Path, content: bytes) -> Path:
     return file
 
 
+@pytest.mark.promise("checkpoint-bounds")
 def test_checkpoints(run: Run, tmp_path: Path) -> None:
     bombs = checkpoint_bombs()
     files = [written(tmp_path / f"{n}.ckpt", own) for n, own in enumerate(bombs.values())]
@@ -33,6 +34,7 @@ def test_checkpoints(run: Run, tmp_path: Path) -> None:
         assert len(outcome.sentence) < 1000, name
 
 
+@pytest.mark.promise("run-bounds")
 def test_settings(run: Run, tmp_path: Path, trained: Path) -> None:
     bombs, commands = yaml_bombs(), []
     for number, content in enumerate(bombs.values()):
@@ -43,6 +45,7 @@ def test_settings(run: Run, tmp_path: Path, trained: Path) -> None:
         assert f"{words[-1]}/config.yaml is not the config.yaml of a run" in outcome.sentence
 
 
+@pytest.mark.promise("run-types", "run-bounds")
 def test_what_a_run_says_of_itself(run: Run, tmp_path: Path, trained: Path) -> None:
     commands: list[list[object]] = []
     places = [("metrics.json", json_bombs()), ("metrics.csv", table_bombs())]
@@ -60,6 +63,7 @@ def test_what_a_run_says_of_itself(run: Run, tmp_path: Path, trained: Path) -> N
         assert f"{words[-1]}/" in outcome.sentence
 
 
+@pytest.mark.promise("run-types", "run-bounds")
 def test_what_a_training_that_is_resumed_has_left(run: Run, tmp_path: Path, trained: Path) -> None:
     commands: list[list[object]] = []
     for name, bombs in (("finished.json", json_bombs()), ("metrics.csv", table_bombs())):

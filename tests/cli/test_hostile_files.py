@@ -74,6 +74,7 @@ def trusting(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv(name, value)
 
 
+@pytest.mark.promise("checkpoint-code")
 @pytest.mark.usefixtures("trusting")
 @pytest.mark.parametrize("command", ["fit", "train", "validate", "test", "predict"])
 def test_a_checkpoint_that_holds_code_is_refused(
@@ -104,6 +105,7 @@ def test_a_checkpoint_that_holds_code_is_refused(
     assert proof.exists()
 
 
+@pytest.mark.promise("weights-code")
 @pytest.mark.usefixtures("trusting")
 @pytest.mark.parametrize("backbone", ["resnet10t", "vit_tiny_patch16_224"])
 @pytest.mark.parametrize("suffix", [".pth", ".npz", ".npy"])
@@ -125,6 +127,7 @@ def test_weights_that_hold_code_are_refused(
     assert not proof.exists()
 
 
+@pytest.mark.promise("run-types")
 @pytest.mark.parametrize(
     "spoil",
     [
@@ -146,6 +149,7 @@ def test_a_config_that_is_none_is_named(
     assert f"{file} is not the config.yaml of a run" in sentence
 
 
+@pytest.mark.promise("run-classes")
 @pytest.mark.parametrize("class_path", ["subprocess.Popen", "lightning.pytorch.Trainer"])
 def test_a_config_names_data_and_nothing_else(
     m3net: Command, own_run: Path, class_path: str, proof: Path
@@ -161,6 +165,7 @@ def test_a_config_names_data_and_nothing_else(
     assert not proof.exists()
 
 
+@pytest.mark.promise("catalogue-paths")
 @pytest.mark.parametrize("suffix", [".csv", ".parquet"])
 @pytest.mark.parametrize(
     "path", ["../a.png", "images/../../a.png", "/etc/hosts", "C:\\a.png", "..\\a.png", "a.png\0"]
@@ -180,6 +185,7 @@ def test_paths_of_a_catalogue_stay_below_its_root(
     assert f"{file}, row 5: column 'image': path outside the image root {path!r}" in sentence
 
 
+@pytest.mark.promise("connections")
 def test_nothing_is_fetched_unless_it_is_asked_for(
     settings: Path, catalogue: Path, tmp_path: Path
 ) -> None:

@@ -162,6 +162,7 @@ def computed(text: str) -> bool:
         return text.startswith(("=", "+", "-", "@", "\t", "\r"))
 
 
+@pytest.mark.promise("names-terminal")
 def test_a_training_shows_the_names_and_does_not_obey_them(said: str) -> None:
     for name in ATTRIBUTES.values():
         assert printable(name)[:12] in said
@@ -169,6 +170,7 @@ def test_a_training_shows_the_names_and_does_not_obey_them(said: str) -> None:
     assert "never seen in training" in said, "a report, which names classes"
 
 
+@pytest.mark.promise("names-cells")
 def test_no_cell_of_a_run_is_a_formula(run: Path) -> None:
     tables = cells(run)
     assert {"scores.csv", "classes.csv", "queries.csv", "metrics.csv"} <= {*tables}
@@ -176,6 +178,7 @@ def test_no_cell_of_a_run_is_a_formula(run: Path) -> None:
         assert not [cell for row in rows for cell in (*row, *row.values()) if computed(cell)]
 
 
+@pytest.mark.promise("names-cells")
 def test_cells_give_the_names_back(run: Path, shop: Path) -> None:
     tables, attributes = cells(run), {*ATTRIBUTES.values()}
     assert {csv_text(row["attribute"]) for row in tables["queries.csv"]} == attributes
@@ -194,6 +197,7 @@ def test_names_of_metrics_can_be_shown(run: Path) -> None:
     assert not OBEYED.findall("".join(best))
 
 
+@pytest.mark.promise("names-terminal")
 def test_a_page_holds_names_and_nothing_that_they_do(page: str, run: Path) -> None:
     assert printable(str(run)) in page
     text = (run / "test" / "report.html").read_text(encoding="utf-8")
@@ -216,6 +220,7 @@ def test_data_is_counted_and_verified(m3net: Command, shop: Path) -> None:
     assert json.loads(done.stdout)["is_good"]
 
 
+@pytest.mark.promise("names-terminal")
 def test_errors_name_the_file_and_do_not_obey_it(
     m3net: Command, shop: Path, run: Path, tmp_path: Path
 ) -> None:
@@ -257,6 +262,7 @@ def test_a_setting_of_a_stranger_that_is_unknown(m3net: Command, run: Path, tmp_
     assert "x\\x1b[5m" in heard(m3net("test", "--ckpt_path", tmp_path / "run"), code=2)
 
 
+@pytest.mark.promise("names-terminal", "names-cells")
 def test_systems_that_are_compared(m3net: Command, hostile_settings: Path, tmp_path: Path) -> None:
     plain = {
         "name": f"shop{BLINK}",

@@ -87,6 +87,7 @@ def copies(trained: Path, place: Path) -> Callable[[], Path]:
     return copy
 
 
+@pytest.mark.promise("checkpoint-values")
 def test_classes_that_a_checkpoint_names_are_not_built(
     attack: Attack, copies: Callable[[], Path], place: Path
 ) -> None:
@@ -118,6 +119,7 @@ def test_classes_that_a_checkpoint_names_are_not_built(
     assert not proof.exists()
 
 
+@pytest.mark.promise("run-classes")
 def test_settings_of_a_run_name_no_class_but_m3nets_own(
     attack: Attack, copies: Callable[[], Path], place: Path
 ) -> None:
@@ -164,6 +166,7 @@ def test_settings_of_a_run_name_no_class_but_m3nets_own(
     assert not proof.exists()
 
 
+@pytest.mark.promise("run-paths")
 def test_values_that_look_like_paths_are_not_opened(
     attack: Attack, copies: Callable[[], Path], place: Path
 ) -> None:
@@ -191,6 +194,7 @@ def test_values_that_look_like_paths_are_not_opened(
         assert outcome.sentence
 
 
+@pytest.mark.promise("run-writes", "checkpoint-state")
 def test_nothing_outside_of_the_run_is_deleted_or_written(
     attack: Attack, copies: Callable[[], Path], place: Path
 ) -> None:
@@ -234,6 +238,7 @@ def test_nothing_outside_of_the_run_is_deleted_or_written(
         assert outcome.sentence
 
 
+@pytest.mark.promise("run-writes")
 def test_places_of_a_run_that_moved_are_its_own(
     attack: Attack, copies: Callable[[], Path], place: Path
 ) -> None:
@@ -247,6 +252,7 @@ def test_places_of_a_run_that_moved_are_its_own(
     assert (outcome.code, outcome.notes) == (0, []), outcome.err
 
 
+@pytest.mark.promise("run-writes")
 @pytest.mark.parametrize("command", ["test", "resume"])
 def test_links_that_leave_the_run_are_not_followed(
     attack: Attack, copies: Callable[[], Path], place: Path, command: str
@@ -279,6 +285,7 @@ def test_links_that_leave_the_run_are_not_followed(
         assert f"{run / name} leads out of the run folder" in outcome.sentence
 
 
+@pytest.mark.promise("run-writes")
 def test_names_that_files_share_with_others_are_given_up(
     attack: Attack, copies: Callable[[], Path], place: Path
 ) -> None:
@@ -295,6 +302,7 @@ def test_names_that_files_share_with_others_are_given_up(
         assert (outcome.code, outcome.notes) == (0, []), outcome.err
 
 
+@pytest.mark.promise("run-bounds")
 def test_pipes_and_devices_do_not_hold_a_command(
     attack: Attack, copies: Callable[[], Path]
 ) -> None:
@@ -312,6 +320,7 @@ def test_pipes_and_devices_do_not_hold_a_command(
         assert outcome.sentence
 
 
+@pytest.mark.promise("run-classes")
 def test_a_class_that_is_trusted_by_name_is_built(copies: Callable[[], Path], place: Path) -> None:
     stopping = {
         "class_path": "lightning.pytorch.callbacks.EarlyStopping",
