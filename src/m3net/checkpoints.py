@@ -105,8 +105,60 @@ def read_checkpoint(file: Path) -> dict[str, Any]:
     version = contents.get("pytorch-lightning_version", "0")
     if not isinstance(version, str) or not re.fullmatch(r"[0-9][0-9a-z.+]{0,40}", version):
         raise CheckpointError(f"{file} does not name the version of Lightning that wrote it.")
+    if wrong := [name for name, is_one in _STATES.items() if not is_one(contents.get(name))]:
+        raise CheckpointError(
+            f"{file} is damaged: {wrong[0]} holds something else than a training."
+        )
     _relocate(file, contents)
     return contents
+
+
+def _is_progress(loops: object) -> bool:
+    """Tell whether a value is nested mappings of whole numbers, as Lightning counts."""
+    if isinstance(loops, dict):
+        return all(map(_is_progress, loops.values()))
+    return loops is None or type(loops) in (int, bool)
+
+
+def _are_optimizers(states: object) -> bool:
+    """Tell whether a value is the state of optimizers: tensors and numbers by parameter."""
+    return states is None or (
+        isinstance(states, list)
+        and all(
+            isinstance(own, dict)
+            and isinstance(own.get("param_groups"), list)
+            and all(isinstance(group, dict) for group in own["param_groups"])
+            and isinstance(own.get("state"), dict)
+            and all(map(_is_of_parameter, own["state"].values()))
+            for own in states
+        )
+    )
+
+
+def _is_of_parameter(state: object) -> bool:
+    numbers = (Tensor, int, float, bool)
+    return isinstance(state, dict) and all(isinstance(own, numbers) for own in state.values())
+
+
+def _are_schedules(states: object) -> bool:
+    return states is None or (
+        isinstance(states, list) and all(isinstance(own, dict) for own in states)
+    )
+
+
+def _are_callbacks(states: object) -> bool:
+    return states is None or (
+        isinstance(states, dict) and all(isinstance(own, dict) for own in states.values())
+    )
+
+
+_STATES = {
+    "loops": _is_progress,
+    "optimizer_states": _are_optimizers,
+    "lr_schedulers": _are_schedules,
+    "callbacks": _are_callbacks,
+}
+"""What Lightning takes up again without a look at it."""
 
 
 def _relocate(file: Path, contents: dict[str, Any]) -> None:
@@ -114,11 +166,8 @@ def _relocate(file: Path, contents: dict[str, Any]) -> None:
 
     Lightning deletes, recursively, what this state names and a better checkpoint replaces.
     """
-    callbacks = contents.get("callbacks", {})
-    if not isinstance(callbacks, dict):
-        raise CheckpointError(f"{file}: the state of its callbacks is no mapping.")
-    for state in callbacks.values():
-        if isinstance(state, dict) and ("best_k_models" in state or "dirpath" in state):
+    for state in (contents.get("callbacks") or {}).values():
+        if "best_k_models" in state or "dirpath" in state:
             try:
                 _move_into(state, file.resolve().parent)
             except (ValueError, TypeError, LookupError, AttributeError) as error:

@@ -236,5 +236,5 @@ def _whole(file: Path) -> dict[str, Any]:
     contents = load_checkpoint(file)
     progress = contents.get(PROGRESS)
     if not isinstance(progress, dict) or type(progress.get("batches")) is not int:
-        raise CheckpointError(f"{file.name} was not made where a training can go on.")
+        raise CheckpointError(f"{file} was not made where a training can go on.")
     return contents

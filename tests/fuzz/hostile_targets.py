@@ -119,8 +119,8 @@ def _checkpoints(run: Path, outside: Path) -> list[Target]:
         found = load_checkpoint(file)
         loading_of(found)
         evaluation_defaults("predict", found, None)
-        for state in found["callbacks"].values():
-            for path in state.get("best_k_models", {}):
+        for state in found.get("callbacks", {}).values():
+            for path in state.get("best_k_models", {}) if isinstance(state, dict) else ():
                 assert Path(path).parent == file.parent, path
 
     drawn = trees(whole, outside, to_checkpoint)
