@@ -39,7 +39,7 @@ mutations: $(INSTALLED) ## see that the tests notice faults put into copies of t
 kills: $(INSTALLED) ## kill trainings at random and see that they go on to the same bits
 	$(BIN)/python -m tests.kills
 
-fuzz: $(INSTALLED) ## give 214,000 files, broken as hypothesis draws it, to the readers, some ten minutes
+fuzz: $(INSTALLED) ## give 410,000 files, broken or made to harm, to the readers, about an hour
 	$(BIN)/python -m tests.fuzz
 
 audit: $(INSTALLED) ## list licences, and known vulnerabilities where pip-audit and a network are there

@@ -29,7 +29,7 @@ from tests.fuzz.target import Target
 from tests.fuzz.targets import targets
 from tests.hostile.audit import watching
 
-CASES = 205_000
+CASES = 410_000
 GROUP = 500
 """Cases that one seed gives; hypothesis keeps all of a search in memory."""
 SECONDS = 30
@@ -54,7 +54,7 @@ def main() -> int:
     parser.add_argument("--only", help="Readers whose names begin so.")
     words = parser.parse_args()
     # What decoders say of each file would bury what went wrong.
-    sys.stderr = os.fdopen(os.dup(2), "w")
+    sys.stderr = os.fdopen(os.dup(2), "w", buffering=1)
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
     faulthandler.enable(sys.stderr)
     signal.signal(signal.SIGALRM, _hangs)

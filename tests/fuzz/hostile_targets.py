@@ -119,7 +119,7 @@ def _checkpoints(run: Path, outside: Path) -> list[Target]:
         found = load_checkpoint(file)
         loading_of(found)
         evaluation_defaults("predict", found, None)
-        for state in found.get("callbacks", {}).values():
+        for state in (found.get("callbacks") or {}).values():
             for path in state.get("best_k_models", {}) if isinstance(state, dict) else ():
                 assert Path(path).parent == file.parent, path
 
@@ -134,19 +134,19 @@ def _checkpoints(run: Path, outside: Path) -> list[Target]:
     )
     honest = [to_checkpoint(whole)]
     return [
-        Target("hostile: checkpoint", 90, file, honest, read, drawn=drawn),
+        Target("hostile: checkpoint", 71, file, honest, read, drawn=drawn),
         Target(
             "hostile: checkpoint, resumed",
-            60,
+            47,
             file,
             honest,
             lambda _: find_start(run),
             drawn=drawn,
             inside=run,
         ),
-        Target("hostile: pickles", 180, file, honest, read, drawn=programs),
+        Target("hostile: pickles", 142, file, honest, read, drawn=programs),
         Target(
-            "hostile: checkpoint bombs", 6, file, honest, read, drawn=_bombs(checkpoint_bombs())
+            "hostile: checkpoint bombs", 5, file, honest, read, drawn=_bombs(checkpoint_bombs())
         ),
     ]
 
@@ -177,11 +177,11 @@ def _settings(run: Path, outside: Path) -> list[Target]:
 
     drawn = trees(whole, outside, to_json)
     return [
-        Target("hostile: settings, resumed", 150, file, [to_json(whole)], resume, drawn=drawn),
-        Target("hostile: settings, tested", 90, file, [to_json(whole)], evaluate, drawn=drawn),
+        Target("hostile: settings, resumed", 119, file, [to_json(whole)], resume, drawn=drawn),
+        Target("hostile: settings, tested", 71, file, [to_json(whole)], evaluate, drawn=drawn),
         Target(
             "hostile: settings bombs",
-            6,
+            5,
             file,
             [to_json(whole)],
             resume,
@@ -217,7 +217,7 @@ def _jsons(folder: Path, run: Path, outside: Path) -> list[Target]:
 
     def target(name: str, file: Path, whole: Any, read: Callable[[Path], object]) -> Target:  # noqa: ANN401
         drawn = st.one_of(trees(whole, outside, to_json), _bombs(json_bombs()))
-        return Target(f"hostile: {name}", 78, file, [to_json(whole)], read, drawn=drawn)
+        return Target(f"hostile: {name}", 62, file, [to_json(whole)], read, drawn=drawn)
 
     names = {"clothes length": ["a", "b", "c", "d", "e", "f", "g"]}
     return [
@@ -271,7 +271,7 @@ def _tables(folder: Path, run: Path, outside: Path) -> list[Target]:
     return [
         Target(
             "hostile: catalogue, CSV",
-            72,
+            57,
             folder / "hostile.csv",
             [to_csv(table)],
             catalogue,
@@ -279,7 +279,7 @@ def _tables(folder: Path, run: Path, outside: Path) -> list[Target]:
         ),
         Target(
             "hostile: catalogue, Parquet",
-            60,
+            47,
             folder / "hostile.parquet",
             [to_parquet(table)],
             catalogue,
@@ -287,7 +287,7 @@ def _tables(folder: Path, run: Path, outside: Path) -> list[Target]:
         ),
         Target(
             "hostile: vectors, Parquet",
-            18,
+            14,
             folder / "vectors.parquet",
             [parquet(vectors)],
             embeddings,
@@ -295,7 +295,7 @@ def _tables(folder: Path, run: Path, outside: Path) -> list[Target]:
         ),
         Target(
             "hostile: vectors, safetensors",
-            18,
+            14,
             folder / "vectors.safetensors",
             [_safetensors()],
             embeddings,
@@ -303,7 +303,7 @@ def _tables(folder: Path, run: Path, outside: Path) -> list[Target]:
         ),
         Target(
             "hostile: metrics.csv, resumed",
-            48,
+            38,
             run / "metrics.csv",
             [to_csv(rows)],
             lambda file: forget_rows(file, 1),
@@ -311,7 +311,7 @@ def _tables(folder: Path, run: Path, outside: Path) -> list[Target]:
         ),
         Target(
             "hostile: metrics.csv",
-            48,
+            38,
             run / "metrics.csv",
             [to_csv(rows)],
             lambda _: read_tested_run(run),
@@ -319,7 +319,7 @@ def _tables(folder: Path, run: Path, outside: Path) -> list[Target]:
         ),
         Target(
             "hostile: scores.csv",
-            48,
+            38,
             run / "test" / "scores.csv",
             [(run / "test" / "scores.csv").read_bytes()],
             lambda _: read_tested_run(run),
@@ -347,7 +347,7 @@ def _journals(folder: Path, outside: Path) -> list[Target]:
                 assert all(type(number) is int for number in numbers)
 
     bombs = drawn | _bombs(journal_bombs())
-    return [Target("hostile: journal", 90, folder / "journal", [whole], read, drawn=bombs)]
+    return [Target("hostile: journal", 71, folder / "journal", [whole], read, drawn=bombs)]
 
 
 def _links(folder: Path, outside: Path) -> Target:
@@ -410,7 +410,7 @@ def _links(folder: Path, outside: Path) -> Target:
             assert _listing(outside) == before
 
     return Target(
-        "hostile: links", 90, folder / "plan.json", [b"[]"], use, drawn=plans, inside=folder
+        "hostile: links", 71, folder / "plan.json", [b"[]"], use, drawn=plans, inside=folder
     )
 
 
