@@ -14,7 +14,7 @@ from m3net.data.taxonomy import Taxonomy
 from m3net.errors import CheckpointError, M3NetError
 from m3net.task import build_task
 from m3net.untrusted.archive import read_archive
-from m3net.untrusted.typed import Mismatch, read_as
+from m3net.untrusted.typed import MismatchError, read_as
 
 _BEST_FILES = ("best_model_path", "kth_best_model_path", "last_model_path")
 _MOST_STEPS = 2**53
@@ -209,7 +209,7 @@ def loading_of(contents: Mapping[str, Any]) -> dict[str, Any]:
         )
     try:
         return asdict(read_as(LoadingConfig, data["loading"]))
-    except Mismatch as error:
+    except MismatchError as error:
         raise CheckpointError(f"how photos are prepared is damaged: {error}.") from error
 
 

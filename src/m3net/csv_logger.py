@@ -14,7 +14,7 @@ from torch import Tensor
 
 from m3net.files import bring_to_disk, detach, replacing, writing
 from m3net.runs import reading
-from m3net.untrusted.content import MIB, Excess
+from m3net.untrusted.content import MIB, ExcessError
 
 
 class RunCSVLogger(Logger):
@@ -129,7 +129,7 @@ def _whole_lines(stream: TextIO) -> Iterator[str]:
         if line.endswith("\n"):
             yield line
         elif len(line) == MIB:
-            raise Excess(f"a row has {MIB:,} letters or more")
+            raise ExcessError(f"a row has {MIB:,} letters or more")
 
 
 def write_rows(file: Path, columns: list[str], rows: Iterable[dict[str, Any]]) -> None:

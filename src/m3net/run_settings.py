@@ -30,7 +30,7 @@ from m3net.errors import CheckpointError, M3NetError
 from m3net.models.representations import Ranking
 from m3net.runs import read_config
 from m3net.task import M3NetTask
-from m3net.untrusted.typed import Mismatch, arguments_of, read_as
+from m3net.untrusted.typed import MismatchError, arguments_of, read_as
 from m3net.wandb_logger import RunWandbLogger
 
 PLACES = ("resume", "ckpt_path", "weights_only", "runs", "experiment", "trust")
@@ -216,7 +216,7 @@ def _check(
         for place, named in _named_classes(settings):
             _check_class(place, named, trusted)
         read_as(kind, settings)
-    except Mismatch as error:
+    except MismatchError as error:
         version = " by this version of m3net" if error.unknown else ""
         raise CheckpointError(
             f"{file} is not the config.yaml of a run{version}: {error}. Restore it, or start "
@@ -242,11 +242,11 @@ def _check_class(place: str, named: dict[str, Any], trusted: Collection[str]) ->
     path, own = named["class_path"], _own_class(place, named)
     if own is not None:
         if others := named.keys() - {"class_path", "init_args"}:
-            raise Mismatch(f"{place}.{min(others)}: there is no such setting", unknown=True)
+            raise MismatchError(f"{place}.{min(others)}: there is no such setting", unknown=True)
         try:
             read_as(arguments_of(own), named.get("init_args") or {})
-        except Mismatch as error:
-            raise Mismatch(f"{place}.init_args.{error}", error.unknown) from error
+        except MismatchError as error:
+            raise MismatchError(f"{place}.init_args.{error}", error.unknown) from error
     elif path not in trusted:
         known = _OWN.get(place, {}).get(path) if isinstance(path, str) else None
         why = "is none of m3net's own classes for that: to build it may run any code"

@@ -20,9 +20,9 @@ from lightning.pytorch.utilities import rank_zero_only
 from m3net.errors import CheckpointError
 from m3net.files import writing
 from m3net.starter import RUN_FOLDER
-from m3net.untrusted.content import Excess
+from m3net.untrusted.content import ExcessError
 from m3net.untrusted.plain import read_yaml
-from m3net.untrusted.typed import Mismatch
+from m3net.untrusted.typed import MismatchError
 
 _DAMAGE = (
     *(ValueError, TypeError, LookupError, OverflowError, RecursionError),
@@ -103,7 +103,9 @@ def reading(file: Path, remedy: str, what: str | None = None) -> Iterator[None]:
         yield
     except _DAMAGE as error:
         own = f"the {file.name} of a run" if what is None else what
-        why = str(error) if isinstance(error, (Excess, Mismatch)) else type(error).__name__
+        why = (
+            str(error) if isinstance(error, (ExcessError, MismatchError)) else type(error).__name__
+        )
         raise CheckpointError(f"{file} is not {own} ({why}): {remedy}.") from error
 
 

@@ -25,7 +25,7 @@ from m3net.models.outputs import Outputs
 from m3net.models.representations import Ranking, check_ranking, posteriors, represent
 from m3net.optimization import OptimizerConfig, build_optimizer, build_schedule
 from m3net.protocol import Protocol
-from m3net.untrusted.typed import Mismatch, arguments_of, read_as
+from m3net.untrusted.typed import MismatchError, arguments_of, read_as
 
 
 class Prediction(TypedDict):
@@ -306,7 +306,7 @@ def build_task(hyper_parameters: Mapping[str, Any]) -> M3NetTask:
     try:
         counts = ClassCounts.from_plain(hyper_parameters["labels"])
         settings = read_as(_HyperParameters, plain)
-    except Mismatch as error:
+    except MismatchError as error:
         whose = "was written by another version of m3net" if error.unknown else "is damaged"
         raise CheckpointError(
             f"the checkpoint {whose} ({error}): use that version, or train again."

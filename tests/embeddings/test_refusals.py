@@ -26,6 +26,7 @@ def test_a_folder_without_parts_is_named(tmp_path: Path) -> None:
     assert "no .parquet in this folder" in refused(tmp_path)
 
 
+@pytest.mark.promise("vectors-code")
 def test_a_pickle_is_never_read(tmp_path: Path) -> None:
     class Payload:
         def __reduce__(self) -> tuple[Callable[..., Any], tuple[str, ...]]:

@@ -73,11 +73,12 @@ def test_a_module_with_its_optimizer_comes_back(tmp_path: Path) -> None:
     module(torch.rand(2, 3, 8, 8)).sum().backward()
     optimizer.step()
     weights = module.state_dict()
-    contents = {"weights": weights, "optimizer": optimizer.state_dict(), "p": module[0].weight}
+    parameter = next(module.parameters())
+    contents = {"weights": weights, "optimizer": optimizer.state_dict(), "parameter": parameter}
     torch.save(contents, tmp_path / "a.ckpt")
     found = read_archive(tmp_path / "a.ckpt")
     assert equal(found["weights"], dict(weights))
-    assert torch.equal(found["p"], module[0].weight)
+    assert equal(found["parameter"], parameter.detach())
     module.load_state_dict(found["weights"])
     optimizer.load_state_dict(found["optimizer"])
 

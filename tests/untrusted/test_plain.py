@@ -9,7 +9,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from m3net.untrusted.content import Excess, read_bytes
+from m3net.untrusted.content import ExcessError, read_bytes
 from m3net.untrusted.plain import read_json, read_yaml
 from tests.hostile.run_bombs import json_bombs, yaml_bombs
 
@@ -62,7 +62,7 @@ def test_bombs_of_json_are_refused(tmp_path: Path, name: str) -> None:
 def test_a_file_is_read_up_to_its_greatest_size_and_a_device_not_at_all(tmp_path: Path) -> None:
     (tmp_path / "a").write_bytes(b"abc")
     assert read_bytes(tmp_path / "a", most=3) == b"abc"
-    with pytest.raises(Excess, match="3 bytes are more than the 2"):
+    with pytest.raises(ExcessError, match="3 bytes are more than the 2"):
         read_bytes(tmp_path / "a", most=2)
-    with pytest.raises(Excess, match="no regular file"):
+    with pytest.raises(ExcessError, match="no regular file"):
         read_bytes(Path("/dev/zero"), most=2)

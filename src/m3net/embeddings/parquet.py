@@ -6,11 +6,14 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from m3net.embeddings.block import BLOCK_SIZE, Block
+from m3net.embeddings.parquet_batches import check_file, read_batches
 from m3net.errors import EmbeddingError
+from m3net.untrusted.content import MIB, ExcessError
+from m3net.untrusted.pages import LONGEST_TEXT
+from m3net.untrusted.parquet import REMEDY, BoundedParquet
 
 _SCHEMA = pa.schema(
     [
@@ -19,7 +22,6 @@ _SCHEMA = pa.schema(
         ("vector", pa.large_list(pa.float32())),
     ]
 )
-_BUFFER = 2**20
 _NOT_PARQUET = "Write it anew with the columns image, attribute and vector"
 
 
@@ -32,20 +34,23 @@ def read_parquet(file: Path) -> Iterator[Block]:
 
     Raises:
         EmbeddingError: It is not Parquet, a column is missing or of another type, a cell is empty,
-            or the vectors of an attribute have different lengths.
+            the vectors of an attribute have different lengths, or a few of its bytes stand for more
+            vectors than it could honestly hold.
     """
     row = 0
     try:
-        # By default Arrow would fetch all row groups at once, however large the file is.
-        with pq.ParquetFile(file, pre_buffer=False, buffer_size=_BUFFER) as content:
-            _check_columns(file, content.schema_arrow)
-            for batch in content.iter_batches(BLOCK_SIZE, columns=_SCHEMA.names):
+        with BoundedParquet(file, buffer_size=MIB) as opened:
+            _check_columns(file, opened.content.schema_arrow)
+            leaves = check_file(opened, _SCHEMA.names, "vector")
+            for batch in read_batches(opened, leaves, BLOCK_SIZE):
                 # Of itself, Arrow believes that text is UTF-8 and that lists end where they say.
                 batch.validate(full=True)
                 rows = batch.select(_SCHEMA.names).cast(_SCHEMA)
                 _check_cells(file, row, rows)
                 yield from _blocks(file, rows)
                 row += len(rows)
+    except ExcessError as error:
+        raise EmbeddingError.at(file, str(error), REMEDY) from error
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         raise EmbeddingError.at(file, f"not Parquet: {error}", _NOT_PARQUET) from error
 
@@ -81,6 +86,11 @@ def _check_cells(file: Path, first_row: int, rows: pa.RecordBatch) -> None:
             row = first_row + pc.index(rows[name].is_null(), True).as_py()
             problem = f"column {name!r} is empty in row {row}, counted from 0"
             raise EmbeddingError.at(file, problem, "Fill the cell or delete the row")
+    for name in ("image", "attribute"):
+        longest = pc.max(pc.binary_length(rows[name])).as_py() or 0
+        if longest > LONGEST_TEXT:
+            problem = f"a name in column {name!r} has {longest:,} bytes"
+            raise EmbeddingError.at(file, problem, f"Write names of up to {LONGEST_TEXT:,}")
 
 
 def _blocks(file: Path, rows: pa.RecordBatch) -> Iterator[Block]:

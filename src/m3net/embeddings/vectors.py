@@ -10,6 +10,9 @@ from numpy.typing import NDArray
 from m3net.embeddings.block import Block
 from m3net.errors import EmbeddingError
 
+MOST_NUMBERS = 2**16
+"""Of a vector: room for all images is made when the first one is seen."""
+
 
 class AttributeVectors:
     """Vectors of the images that take part, filled block by block.
@@ -67,9 +70,9 @@ class AttributeVectors:
         if len(places) < len(rows):
             self.unused = block.images[int(np.argmin(rows))]
             self.num_unused += len(rows) - len(places)
+        _check_length(block, None if self._values is None else self._values.shape[1])
         if self._values is None:
-            self._values = np.zeros((len(self._rows), block.vectors.shape[1]), dtype=np.float32)
-        _check_length(block, self._values.shape[1])
+            self._values = _room(block, len(self._rows))
         _check_finite(block, places)
         self._check_new(block, rows, places)
         self._values[rows[places]] = block.vectors[places]
@@ -109,14 +112,28 @@ class AttributeVectors:
             raise EmbeddingError.at(block.file, problem, "Leave one vector for each of the two")
 
 
-def _check_length(block: Block, length: int) -> None:
+def _room(block: Block, num_images: int) -> NDArray[np.float32]:
+    """Make room for the vectors of all images."""
+    length = block.vectors.shape[1]
+    try:
+        return np.zeros((num_images, length), dtype=np.float32)
+    except MemoryError as error:
+        problem = f"{num_images:,} vectors of {length:,} numbers do not fit into the memory"
+        raise EmbeddingError.at(block.file, problem, "Write shorter vectors") from error
+
+
+def _check_length(block: Block, length: int | None) -> None:
     """Raise an error if vectors are empty or of another length than the attribute's first."""
     found = block.vectors.shape[1]
     what = f"the vectors of attribute {block.attribute!r}"
     if not found:
         problem = f"{what} hold no number, as that of image {block.images[0]!r}"
         raise EmbeddingError.at(block.file, problem, "Write vectors of one number or more")
-    if found != length:
+    if found > MOST_NUMBERS:
+        problem = f"{what} have {found:,} numbers, as that of image {block.images[0]!r}"
+        remedy = f"Write vectors of up to {MOST_NUMBERS:,} numbers"
+        raise EmbeddingError.at(block.file, problem, remedy)
+    if length is not None and found != length:
         problem = f"{what} have {length} numbers, but {found} for image {block.images[0]!r}"
         raise EmbeddingError.at(block.file, problem, "Write vectors of one model")
 

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from m3net.untrusted.content import MIB, Excess
+from m3net.untrusted.content import MIB, ExcessError
 
 _MOST_DESCRIPTION = 16 * MIB
 """Bytes of data.pkl: a ResNet-50 with its optimizer takes a quarter of one MiB."""
@@ -76,7 +76,7 @@ def read_archive(file: Path) -> Any:  # noqa: ANN401 - whatever was saved
         OSError: The system does not let it be read.
         zipfile.BadZipFile: It is no archive, or damaged.
         pickle.UnpicklingError: It holds something else than values and tensors, as code.
-        Excess: It asks for more than its own bytes.
+        ExcessError: It asks for more than its own bytes.
         ValueError: Its description is damaged.
 
     Example:
@@ -90,7 +90,7 @@ def read_archive(file: Path) -> Any:  # noqa: ANN401 - whatever was saved
                 [2., 5.]]), 'step': 3}
     """
     if not file.is_file():
-        raise Excess("it is no regular file")
+        raise ExcessError("it is no regular file")
     with zipfile.ZipFile(file) as archive:
         folder = _check_entries(archive, file.stat().st_size)
         order = f"{folder}byteorder"
@@ -106,17 +106,17 @@ def _check_entries(archive: zipfile.ZipFile, size: int) -> str:
     """Refuse entries that would be more in memory than in the file; give their common folder."""
     entries = archive.infolist()
     if len(archive.NameToInfo) < len(entries):
-        raise Excess("two of its entries have the same name")
+        raise ExcessError("two of its entries have the same name")
     if any(own.compress_type != zipfile.ZIP_STORED or own.flag_bits & 1 for own in entries):
-        raise Excess("its entries are compressed or encrypted, which torch never does")
+        raise ExcessError("its entries are compressed or encrypted, which torch never does")
     if sum(own.file_size for own in entries) > size:
-        raise Excess("its entries share bytes")
+        raise ExcessError("its entries share bytes")
     named = [own for own in entries if own.filename.count("/") == 1]
     described = [own for own in named if own.filename.endswith("/data.pkl")]
     if len(described) != 1:
         raise zipfile.BadZipFile("not what torch.save writes")
     if described[0].file_size > _MOST_DESCRIPTION:
-        raise Excess(f"its description has more than {_MOST_DESCRIPTION:,} bytes")
+        raise ExcessError(f"its description has more than {_MOST_DESCRIPTION:,} bytes")
     return described[0].filename.removesuffix("data.pkl")
 
 
@@ -129,9 +129,9 @@ def _check_words(description: bytes) -> None:
         number = argument if isinstance(argument, int) else 0
         # The table of what was remembered is as long as its highest place.
         if opcode.name == "LONG_BINPUT" and number > count:
-            raise Excess("its description remembers more than it holds")
+            raise ExcessError("its description remembers more than it holds")
         if abs(number) >= 2**63:
-            raise Excess("it holds a number of more than 64 bits")
+            raise ExcessError("it holds a number of more than 64 bits")
 
 
 def _view(
@@ -207,7 +207,7 @@ class _Builder:
         """Make a value; what is named twice is made twice, so that all of it is counted."""
         self._count += 1
         if self._count > _MOST_VALUES or depth > _MOST_DEPTH:
-            raise Excess(
+            raise ExcessError(
                 f"it holds more than {_MOST_VALUES:,} values or {_MOST_DEPTH} levels of them"
             )
         if isinstance(value, _View):
@@ -237,7 +237,7 @@ class _Builder:
             count *= size
         # Strides of 0 would let one number stand for any number of them.
         if count and (last >= len(numbers) or count > len(numbers)):
-            raise Excess("a tensor is larger than its storage")
+            raise ExcessError("a tensor is larger than its storage")
         if not count:
             return torch.empty(view.shape, dtype=numbers.dtype)
         return numbers.as_strided(view.shape, view.strides, view.offset)
@@ -247,12 +247,12 @@ class _Builder:
         if key not in self._storages:
             content = bytearray(self._archive.read(f"{self._folder}{key}"))
             if len(content) != length * dtype.itemsize:
-                raise Excess(f"the storage {key} is not as long as it says")
+                raise ExcessError(f"the storage {key} is not as long as it says")
             # torch makes no tensor of an empty buffer.
             made = (
                 torch.frombuffer(content, dtype=dtype) if content else torch.empty(0, dtype=dtype)
             )
             self._storages[key] = made
         if self._storages[key].dtype != dtype:
-            raise Excess(f"the storage {key} has two types")
+            raise ExcessError(f"the storage {key} has two types")
         return self._storages[key]

@@ -7,7 +7,7 @@ from pathlib import Path
 MIB = 2**20
 
 
-class Excess(ValueError):
+class ExcessError(ValueError):
     """A file asks for more than its kind may take; the text says what and how much."""
 
 
@@ -20,7 +20,7 @@ def read_bytes(file: Path, most: int) -> bytes:
 
     Raises:
         OSError: The system does not let it be read.
-        Excess: It is larger, or no regular file.
+        ExcessError: It is larger, or no regular file.
 
     Example:
         >>> from tempfile import NamedTemporaryFile
@@ -30,21 +30,43 @@ def read_bytes(file: Path, most: int) -> bytes:
         ...     read_bytes(Path(file.name), most=3)
         Traceback (most recent call last):
             ...
-        m3net.untrusted.content.Excess: 5 bytes are more than the 3 that such a file may have
+        m3net.untrusted.content.ExcessError: 5 bytes are more than the 3 that such a file may have
     """
-    # Without O_NONBLOCK a pipe that nobody writes to would hold the process here.
-    with open(os.open(file, os.O_RDONLY | os.O_NONBLOCK), "rb") as stream:
+    with open(file, "rb", opener=open_at_once) as stream:
         status = os.fstat(stream.fileno())
         if not stat.S_ISREG(status.st_mode):
-            raise Excess("it is no regular file")
+            raise ExcessError("it is no regular file")
         # No more is asked for at once than is there: Python would set it aside.
-        content = stream.read(min(most, status.st_size) + 1)
+        content = b"" if status.st_size > most else stream.read(status.st_size + 1)
         if len(content) > status.st_size:
             content += stream.read(most + 1 - len(content))
-        if len(content) > most:
-            size = max(status.st_size, len(content))
-            raise Excess(f"{size:,} bytes are more than the {most:,} that such a file may have")
+        size = max(status.st_size, len(content))
+        if size > most:
+            raise ExcessError(
+                f"{size:,} bytes are more than the {most:,} that such a file may have"
+            )
         return content
+
+
+def check_regular(file: Path) -> int:
+    """Give the size in bytes of a regular file, or of one that a link leads to.
+
+    Raises:
+        OSError: There is none.
+        ExcessError: It is a pipe, which might never end, a device or a folder.
+    """
+    status = os.stat(file)
+    if not stat.S_ISREG(status.st_mode):
+        raise ExcessError("it is no regular file")
+    return status.st_size
+
+
+def open_at_once(file: str, flags: int) -> int:
+    """Open a file for `open(..., opener=open_at_once)`.
+
+    A pipe that nobody writes to would hold the process until somebody does.
+    """
+    return os.open(file, flags | os.O_NONBLOCK)
 
 
 def read_text(file: Path, most: int) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from m3net.untrusted.content import MIB, Excess, read_bytes
+from m3net.untrusted.content import MIB, ExcessError, read_bytes
 
 _MOST_BYTES = 64 * MIB
 """A training writes some 100 bytes each ten steps: this is enough for six million."""
@@ -30,7 +30,7 @@ def read_number_table(
 
     Raises:
         OSError: The system does not let it be read.
-        Excess: It is larger than any that a run writes.
+        ExcessError: It is larger than any that a run writes.
         ValueError: It is no such table.
 
     Example:
@@ -47,7 +47,7 @@ def read_number_table(
     header = content.partition(b"\n")[0]
     cells = content.count(b",") + content.count(b"\n")
     if header.count(b",") > _MOST_COLUMNS or cells > _MOST_CELLS:
-        raise Excess(f"it has more than {_MOST_COLUMNS:,} columns or {_MOST_CELLS:,} cells")
+        raise ExcessError(f"it has more than {_MOST_COLUMNS:,} columns or {_MOST_CELLS:,} cells")
     names = [str(name) for name in pd.read_csv(io.BytesIO(header), nrows=0)]
     if missing := [name for name in (*texts, *numbers) if name not in names]:
         raise ValueError(f"no column {missing[0]!r}")

@@ -11,7 +11,7 @@ from typing import Any
 
 import yaml
 
-from m3net.untrusted.content import MIB, Excess, read_text
+from m3net.untrusted.content import MIB, ExcessError, read_text
 
 MOST_BYTES = 4 * MIB
 _MOST_YAML = MIB // 8
@@ -68,7 +68,7 @@ def check_depth(value: object) -> None:
     """Refuse a value whose lists and mappings are nested too deeply to walk through.
 
     Raises:
-        Excess: They are.
+        ExcessError: They are.
 
     Example:
         >>> check_depth({"a": [1, {"b": []}]})
@@ -78,7 +78,7 @@ def check_depth(value: object) -> None:
         level = [own for one in level for own in _parts(one)]
         if not level:
             return
-    raise Excess(f"it is nested more than {_MOST_DEPTH} levels deep")
+    raise ExcessError(f"it is nested more than {_MOST_DEPTH} levels deep")
 
 
 def _parts(value: object) -> Iterator[object]:
@@ -96,11 +96,11 @@ def _check_nodes(root: yaml.Node | None) -> None:
         node, depth = waiting.pop()
         count += 1
         if count > _MOST_VALUES:
-            raise Excess(f"it holds more than {_MOST_VALUES:,} values, aliases written out")
+            raise ExcessError(f"it holds more than {_MOST_VALUES:,} values, aliases written out")
         if depth > _MOST_DEPTH:
-            raise Excess(f"it is nested more than {_MOST_DEPTH} levels deep")
+            raise ExcessError(f"it is nested more than {_MOST_DEPTH} levels deep")
         if isinstance(node, yaml.ScalarNode) and len(node.value) > _MOST_LETTERS:
-            raise Excess(f"a value has more than {_MOST_LETTERS:,} letters")
+            raise ExcessError(f"a value has more than {_MOST_LETTERS:,} letters")
         if isinstance(node, yaml.SequenceNode):
             waiting += [(own, depth + 1) for own in node.value]
         elif isinstance(node, yaml.MappingNode):

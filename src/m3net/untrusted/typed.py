@@ -12,7 +12,7 @@ T = TypeVar("T")
 _UNKNOWN = ("unexpected_keyword_argument", "extra_forbidden")
 
 
-class Mismatch(ValueError):
+class MismatchError(ValueError):
     """A value is not what its place takes; the text names the place.
 
     Attributes:
@@ -34,7 +34,7 @@ def read_as(kind: type[T], plain: object, others: Literal["forbid", "ignore"] = 
         others: What to do about settings that the kind does not have.
 
     Raises:
-        Mismatch: A value has another type, a setting is missing or there is no such setting.
+        MismatchError: A value has another type, a setting is missing or there is no such setting.
         M3NetError: What the dataclass itself refuses.
 
     Example:
@@ -45,7 +45,7 @@ def read_as(kind: type[T], plain: object, others: Literal["forbid", "ignore"] = 
         >>> read_as(Size, {"pixels": "many"})
         Traceback (most recent call last):
             ...
-        m3net.untrusted.typed.Mismatch: pixels: Input should be a valid integer
+        m3net.untrusted.typed.MismatchError: pixels: Input should be a valid integer
     """
     try:
         # As JSON, whose lists may be tuples where the settings have them.
@@ -55,7 +55,7 @@ def read_as(kind: type[T], plain: object, others: Literal["forbid", "ignore"] = 
         place = ".".join(str(own)[:100] for own in first["loc"])
         unknown = first["type"] in _UNKNOWN
         said = "there is no such setting" if unknown else first["msg"]
-        raise Mismatch(f"{place}: {said}" if place else said, unknown) from error
+        raise MismatchError(f"{place}: {said}" if place else said, unknown) from error
 
 
 @cache

@@ -19,6 +19,8 @@ from m3net.data.annotations.table import reading, rows_error
 from m3net.errors import AnnotationError, DatasetNotFoundError
 
 _BLOCK = 1 << 22
+_MOST_WRONG, _MOST_BLANK = 100_000, 1 << 22
+"""Lines of a block that are named one by one, and bytes of blank ones together."""
 _ZERO, _ONE, _MINUS, _LINE_END = b"01-\n"
 _BLANKS = b" \t\r\n"
 
@@ -65,7 +67,8 @@ def read_attribute_matrix(
     problems: dict[str, list[int]] = {}
     with reading(file), file.open("rb") as stream:
         expected = read_head(file, stream)
-        for text in _blocks(stream):
+        for text in _blocks(file, stream):
+            _check_lines(file, number + 1, text, num_attributes)
             block = _parse(text, num_attributes)
             for row, problem in sorted(block.problems.items()):
                 problems.setdefault(problem, []).append(number + 1 + row)
@@ -118,7 +121,16 @@ class _Block:
     problems: dict[int, str]
 
 
-def _blocks(stream: BinaryIO) -> Iterator[bytes]:
+def _check_lines(file: Path, row: int, text: bytes, num_attributes: int) -> None:
+    """Refuse millions of short lines: to name each takes 300 bytes for its one or two."""
+    lines = text.count(b"\n")
+    # A right one has a blank and a digit for each value.
+    if lines > max(_MOST_WRONG, len(text) // num_attributes):
+        problem = f"{lines:,} lines follow, most of which hold less than {num_attributes:,} values"
+        raise AnnotationError.at(file, row, problem, "Fetch the file anew")
+
+
+def _blocks(file: Path, stream: BinaryIO) -> Iterator[bytes]:
     """Give the rest of a file in blocks of whole lines, without blank lines at its end."""
     held = b""
     while block := stream.read(_BLOCK) + stream.readline():
@@ -128,6 +140,9 @@ def _blocks(stream: BinaryIO) -> Iterator[bytes]:
         held = block[len(lines) :].partition(b"\n")[2] if lines else block
         if lines:
             yield lines + b"\n"
+        if len(held) > _MOST_BLANK:
+            problem = "it has millions of blank lines"
+            raise AnnotationError.at(file, None, problem, "Delete them or fetch the file anew")
 
 
 def _parse(text: bytes, num_attributes: int) -> _Block:

@@ -16,11 +16,13 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from m3net.data.annotations.table import read_table, rows_error
-from m3net.data.annotations.text import OUTSIDE
+from m3net.data.annotations.text import LEAVES, check_widths, shortened
 from m3net.data.records import Records, Role
 from m3net.data.taxonomy import Attribute, Taxonomy
 from m3net.errors import AnnotationError, ConfigError
+from m3net.untrusted.parquet import REMEDY, most_values
 
+_MOST_LABELS = 2**23
 SPLITS = {"train": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}
 ROLES = {
     "query": Role.QUERY,
@@ -115,7 +117,8 @@ def read_catalogue(file: Path, columns: CatalogueColumns) -> Catalogue:
     paths = _read_paths(file, table[columns.image])
     parsed = [_read_attribute(file, table[name], columns) for name in names]
     taxonomy = Taxonomy(tuple(attribute for attribute, _ in parsed))
-    annotated = np.array([[bool(cell) for cell in cells] for _, cells in parsed]).T
+    _check_labels(file, [cells for _, cells in parsed])
+    annotated = np.stack([_given(cells) for _, cells in parsed], axis=1)
     records = Records.build(
         paths=paths,
         rows=table.index.tolist(),
@@ -134,6 +137,7 @@ def read_catalogue(file: Path, columns: CatalogueColumns) -> Catalogue:
     if columns.item is not None:
         _refuse(file, table[columns.item], table[columns.item] == "", "no product", "Name it")
         items = table[columns.item].tolist()
+        check_widths(file, "product", items)
     return Catalogue(taxonomy, records, split, np.array(items, dtype=np.str_), file, columns)
 
 
@@ -141,9 +145,14 @@ def _refuse(file: Path, cells: pd.Series, bad: pd.Series, problem: str, remedy: 
     """Raise an error with the first bad cell and the rows of all."""
     if bad.any():
         value = cells[bad].iloc[0]
-        shown = f" {value!r}" if value else ""
+        shown = f" {shortened(value)!r}" if value else ""
         problem = f"column {cells.name!r}: {problem}{shown}"
         raise rows_error(file, cells.index[bad], problem, remedy)
+
+
+def _distinct(cells: pd.Series) -> list[str]:
+    """Give each text once, in order; pandas would look at all letters of every cell."""
+    return list(dict.fromkeys(cells))
 
 
 def _attribute_columns(file: Path, names: list[str], columns: CatalogueColumns) -> tuple[str, ...]:
@@ -167,26 +176,32 @@ def _read_paths(file: Path, cells: pd.Series) -> list[str]:
     """Give the image paths in their shortest form, so that one image has one path."""
     _refuse(file, cells, cells == "", "no image path", "Fill it in or delete the row")
     remedy = "Write paths relative to the image root (--data.root)"
-    _refuse(file, cells, cells.str.contains(OUTSIDE), "path outside the image root", remedy)
-    paths = cells.map(posixpath.normpath)
+    # Each distinct text once: Parquet may repeat a long one a million times.
+    known = _distinct(cells)
+    outside = [cell for cell in known if LEAVES.search(cell)]
+    _refuse(file, cells, cells.isin(outside), "path outside the image root", remedy)
+    shortest = {cell: posixpath.normpath(cell) for cell in known}
+    paths = pd.Series([shortest[cell] for cell in cells], cells.index, object, cells.name)
     remedy = "Leave one row for each image"
     _refuse(file, paths, paths.duplicated(keep=False), "image listed more than once", remedy)
+    check_widths(file, "image path", list(paths))
     return list(paths)
 
 
 def _read_words(file: Path, cells: pd.Series, meanings: Mapping[str, Value]) -> list[Value]:
     """Give what each cell means; upper and lower case are alike."""
-    words = cells.str.lower()
+    words = {cell: cell.lower() for cell in _distinct(cells)}
+    unknown = [cell for cell, word in words.items() if word not in meanings]
     remedy = f"Write one of {', '.join(repr(word) for word in meanings)}"
-    _refuse(file, cells, ~words.isin(list(meanings)), "unknown word", remedy)
-    return [meanings[word] for word in words]
+    _refuse(file, cells, cells.isin(unknown), "unknown word", remedy)
+    return [meanings[words[cell]] for cell in cells]
 
 
 def _read_attribute(
     file: Path, cells: pd.Series, columns: CatalogueColumns
 ) -> tuple[Attribute, list[tuple[str, ...]]]:
     """Give an attribute and the classes that each image carries of it."""
-    parsed = {cell: _split_cell(cell, columns.separator) for cell in cells.unique()}
+    parsed = {cell: _split_cell(cell, columns.separator) for cell in _distinct(cells)}
     empty = [cell for cell, classes in parsed.items() if "" in classes]
     twice = [cell for cell, classes in parsed.items() if len(set(classes)) < len(classes)]
     _refuse(file, cells, cells.isin(empty), "empty class in", "Delete the needless separator")
@@ -206,6 +221,19 @@ def _read_attribute(
 def _split_cell(cell: str, separator: str) -> tuple[str, ...]:
     """Give the classes of one cell."""
     return tuple(part.strip() for part in cell.split(separator)) if cell else ()
+
+
+def _check_labels(file: Path, columns: Sequence[Sequence[tuple[str, ...]]]) -> None:
+    """Refuse a cell of many classes that Parquet repeats in all rows."""
+    number = sum(sum(map(len, cells)) for cells in columns)
+    if number > (most := most_values(file.stat().st_size, _MOST_LABELS)):
+        problem = f"its images have {number:,} classes, more than {most:,}"
+        raise AnnotationError.at(file, None, problem, REMEDY)
+
+
+def _given(cells: Sequence[tuple[str, ...]]) -> NDArray[np.bool_]:
+    """Say of each cell whether it holds a class."""
+    return np.fromiter(map(bool, cells), np.bool_, len(cells))
 
 
 def _class_ids(taxonomy: Taxonomy, columns: Sequence[Sequence[tuple[str, ...]]]) -> list[list[int]]:

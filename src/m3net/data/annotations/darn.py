@@ -11,7 +11,6 @@ License:
 The index files (see `index_files`) give classes as numbers; their names are not public.
 """
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +18,7 @@ from m3net.data.annotations.published import Counts
 from m3net.data.annotations.table import reading
 from m3net.data.taxonomy import Attribute, Taxonomy
 from m3net.errors import AnnotationError, DatasetNotFoundError
+from m3net.untrusted.plain import read_json
 
 SIZES = {
     "clothes category": 20,
@@ -72,7 +72,9 @@ def read_names(file: Path) -> Taxonomy:
         raise DatasetNotFoundError.at("names file", file, "--data.names_file")
     try:
         with reading(file):
-            content: Any = json.loads(file.read_text(encoding="utf-8"))
+            content: Any = read_json(file)
+    except RecursionError as error:
+        raise AnnotationError.at(file, None, "nested too deeply", "Write one list") from error
     except ValueError as error:
         raise AnnotationError.at(file, None, f"not JSON: {error}", "Write JSON") from error
     if not isinstance(content, dict):

@@ -102,7 +102,7 @@ def read_classes(file: Path, findings: Findings) -> Classes:
     remedy = f"Write a number from 1 to {len(SIZES)}"
     rows.refuse(~rows["type"].isin(numbers), "type", "there is no such type", remedy)
     attribute = rows["type"].to_numpy(dtype=np.int64) - 1
-    names: list[list[str]] = [[] for _ in SIZES]
+    names: list[dict[str, None]] = [{} for _ in SIZES]
     value = np.zeros_like(attribute)
     for place, (row, name, own) in enumerate(
         zip(rows.table.index.tolist(), rows["name"], attribute.tolist(), strict=True)
@@ -111,7 +111,7 @@ def read_classes(file: Path, findings: Findings) -> Classes:
         again = name in names[own]
         if again:
             findings.note(f"{file.name}, row {row}: {name!r} again, now called '{name} ({row})'")
-        names[own].append(f"{name} ({row})" if again else name)
+        names[own][f"{name} ({row})" if again else name] = None
     if empty := [name for name, own in zip(SIZES, names, strict=True) if not own]:
         problem = f"no attribute of type {', '.join(empty)}"
         raise AnnotationError.at(file, None, problem, "Fetch the file anew")

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from m3net.data.annotations.findings import Findings
 from m3net.data.annotations.table import rows_error
+from m3net.data.annotations.text import check_widths
 from m3net.data.records import Records
 from m3net.data.taxonomy import Taxonomy
 
@@ -119,7 +120,11 @@ def join_labels(
         labels: Checked labels.
         roles: (N, A) uint8.
         taxonomy: Attributes and classes.
+
+    Raises:
+        AnnotationError: A path is far longer than most.
     """
+    check_widths(file, "image path", paths)
     class_ids = labels.class_ids(taxonomy)
     order = np.lexsort((class_ids, labels.image))
     counts = np.bincount(labels.image, minlength=len(paths))

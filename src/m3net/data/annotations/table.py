@@ -7,10 +7,15 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pandas as pd
-import pyarrow as pa
-import pyarrow.parquet as pq
 
+from m3net.data.annotations.parquet_table import as_frame, read_parquet_table
 from m3net.errors import AnnotationError, DatasetNotFoundError
+from m3net.untrusted.content import ExcessError, read_bytes
+from m3net.untrusted.parquet import MOST_COLUMNS
+
+MOST_BYTES = 2**32
+"""Of a file of text that is read as a whole; in memory it takes up to 100 times as much, where it
+is made of the shortest lines, and about 10 times where it is honest."""
 
 
 def rows_error(
@@ -36,13 +41,15 @@ def reading(file: Path) -> Iterator[None]:
     """Turn the system's refusal to read a file that is there into a sentence.
 
     Raises:
-        AnnotationError: The system does not let it be read.
+        AnnotationError: The system does not let it be read, or it is too large.
     """
     try:
         yield
     except OSError as error:
         problem = f"it cannot be read: {error.strerror}"
         raise AnnotationError.at(file, None, problem, "Mend its permissions or its disk") from error
+    except ExcessError as error:
+        raise AnnotationError.at(file, None, str(error), "Split it or name another") from error
 
 
 def read_table(file: Path) -> pd.DataFrame:
@@ -94,7 +101,7 @@ def _read_csv(file: Path) -> pd.DataFrame:
 def _text(file: Path) -> str:
     """Give the text of a UTF-8 file, without the byte order mark that spreadsheets put first."""
     with reading(file):
-        content = file.read_bytes()
+        content = read_bytes(file, MOST_BYTES)
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -105,23 +112,9 @@ def _text(file: Path) -> str:
 
 
 def _read_parquet(file: Path) -> pd.DataFrame:
-    """Give the columns of a Parquet file as text; its first row counts as line 2, as in CSV."""
-    try:
-        content = pq.ParquetFile(file).read()
-        # Of itself, Arrow believes that text is UTF-8 and that lists end where they say.
-        content.validate(full=True)
-    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
-        raise AnnotationError.at(file, None, f"not Parquet: {error}", "Write it anew") from error
-    header = _checked_header(file, content.column_names)
-    cells: dict[str, list[str]] = {}
-    for name, column in zip(header, content.columns, strict=True):
-        try:
-            text = column.cast(pa.string()).fill_null("").to_pylist()
-        except pa.ArrowException as error:
-            problem = f"column {name!r} holds {column.type}, not text"
-            raise AnnotationError.at(file, None, problem, "Delete it or save it as text") from error
-        cells[name] = [cell.strip() for cell in text]
-    return pd.DataFrame(cells, index=range(2, len(content) + 2), dtype=object)
+    """Give the columns of a Parquet file as text."""
+    names, columns = read_parquet_table(file)
+    return as_frame(_checked_header(file, names), columns)
 
 
 def _checked_header(file: Path, cells: list[str]) -> list[str]:
@@ -129,11 +122,16 @@ def _checked_header(file: Path, cells: list[str]) -> list[str]:
     header = [cell.strip() for cell in cells]
     if not header:
         raise AnnotationError.at(file, 1, "it has no header", "Put the column names into line 1")
+    if len(header) > MOST_COLUMNS:
+        problem = f"it has {len(header):,} columns; up to {MOST_COLUMNS:,} are read"
+        raise AnnotationError.at(file, 1, problem, "Leave one column for each attribute")
+    known: set[str] = set()
     for place, name in enumerate(header):
         if not name or name.startswith("__index_level_"):
             remedy = "Name it or delete it; pandas leaves its index out with index=False"
             raise AnnotationError.at(file, 1, f"column {place + 1} has no name", remedy)
-        if name in header[:place]:
+        if name in known:
             problem = f"two columns have the name {name!r}"
             raise AnnotationError.at(file, 1, problem, "Rename or delete one of them")
+        known.add(name)
     return header

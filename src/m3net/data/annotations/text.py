@@ -8,11 +8,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from m3net.data.annotations.findings import Findings
-from m3net.data.annotations.table import reading, rows_error
+from m3net.data.annotations.table import MOST_BYTES, reading, rows_error
 from m3net.errors import AnnotationError, DatasetNotFoundError
+from m3net.untrusted.content import read_bytes
 
 # An absolute path, on any system, or one that climbs, or what no file can be called.
 OUTSIDE = r"^[/\\]|^[A-Za-z]:|(?:^|[/\\])\.\.(?:[/\\]|$)|\0"
+LEAVES = re.compile(OUTSIDE)
+_MOST_WIDTH, _MOST_WASTE = 2**24, 64
+"""Letters of texts that are made equally long: in all, or times those that they have."""
 # More digits than any index has could not be counted in 64 bits.
 _NUMBERS = re.compile(r"\s*\d{1,9}(?:\s+\d{1,9})*\s*", re.ASCII)
 
@@ -34,7 +38,7 @@ def read_lines(file: Path, option: str) -> list[str]:
     if not file.is_file():
         raise DatasetNotFoundError.at("annotation file", file, option)
     with reading(file):
-        content = file.read_bytes()
+        content = read_bytes(file, MOST_BYTES)
     text = _decode(file, content)
     for sign, name in (("\r", "a carriage return without a line feed"), ("\0", "a zero byte")):
         if (place := text.find(sign)) >= 0:
@@ -86,13 +90,41 @@ def refuse_outside(
         paths: As written.
         findings: Takes those that are absolute, on any system, or climb.
     """
-    leaves = re.compile(OUTSIDE)
-    bad = [place for place, path in enumerate(paths) if leaves.search(path)]
+    bad = [place for place, path in enumerate(paths) if LEAVES.search(path)]
     if bad:
-        problem = f"path {paths[bad[0]]!r} leaves the image root"
+        problem = f"path {shortened(paths[bad[0]])!r} leaves the image root"
         remedy = "Write paths relative to the image root"
         findings.problem(rows_error(file, [rows[place] for place in bad], problem, remedy))
     return bad
+
+
+def check_widths(file: Path, what: str, texts: Sequence[str]) -> None:
+    """Refuse a text beside which all others would fill the memory.
+
+    Records keep texts as NumPy does, each with room for the longest.
+
+    Args:
+        file: Lists the texts.
+        what: They are, as "image path".
+        texts: They.
+
+    Raises:
+        AnnotationError: One is far longer than most.
+
+    Example:
+        >>> check_widths(Path("a.csv"), "image path", ["a.jpg"] * 100_000)
+    """
+    lengths = [*map(len, texts)]
+    longest = max(lengths, default=0)
+    if longest * len(lengths) > max(_MOST_WIDTH, _MOST_WASTE * sum(lengths)):
+        shown = shortened(texts[lengths.index(longest)])
+        problem = f"{what} {shown!r} has {longest:,} letters, far more than the others"
+        raise AnnotationError.at(file, None, problem, "Shorten it")
+
+
+def shortened(text: str) -> str:
+    """Give what an error shows of a text that may be of any length."""
+    return text if len(text) <= 200 else f"{text[:200]}..."
 
 
 def read_numbers(file: Path, option: str, findings: Findings) -> dict[int, list[int]]:

@@ -26,6 +26,10 @@ _JPEG, _JPEG_SCAN, _JPEG_END = b"\xff\xd8\xff", b"\xff\xda", b"\xff\xd9"
 _PNG, _PNG_END = b"\x89PNG", b"IEND\xaeB`\x82"
 # Start of frame: all from C0 to CF but the tables C4, C8 and CC.
 _JPEG_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+# Restarts, start and end, a byte FF of the pixels, one that fills up: no length stands behind them.
+_NO_LENGTH = frozenset({0x00, 0x01, 0xFF, *range(0xD0, 0xDA)})
+_MOST_SCANS = 50
+"""Usual progressive JPEGs have 10, the smallest up to 25; each takes 0.1 s of 80 million pixels."""
 _WIDTH, _HEIGHT = 256, 257
 """Tags of TIFF."""
 _STARTS = {
@@ -94,6 +98,8 @@ def find_problem(
     # OpenCV may fill what is missing with grey. Some cameras put more behind the end marker.
     if form == "jpeg" and not tail.endswith(_JPEG_END) and not _has_jpeg_end(data.tobytes()):
         return "the JPEG is truncated"
+    if form == "jpeg" and (scans := _num_scans(data.tobytes())) > _MOST_SCANS:
+        return f"the JPEG has {scans} scans, of which each is decoded: more than {_MOST_SCANS}"
     if form == "png" and not _has_png_end(data.tobytes()):
         return "the PNG is truncated"
     return _size_problem(data, form, max_pixels)
@@ -113,6 +119,26 @@ def _has_jpeg_end(data: bytes) -> bool:
     while data[place : place + 1] == b"\xff" and data[place : place + 2] != _JPEG_SCAN:
         place += 2 + int.from_bytes(data[place + 2 : place + 4], "big")
     return data.find(_JPEG_END, place) >= 0
+
+
+def _num_scans(data: bytes) -> int:
+    """Count the scans, or bound their number from above where that is within the limit."""
+    if (most := data.count(_JPEG_SCAN)) <= _MOST_SCANS:
+        return most
+    place, number = 2, 0
+    while place + 4 <= len(data) and number <= most:
+        marker = data[place : place + 2]
+        if marker[:1] != b"\xff" or marker == _JPEG_END:
+            # Between segments lie the pixels of a scan, or behind the end another file.
+            place = data.find(b"\xff", place + 1) if marker != _JPEG_END else -1
+            if place < 0:
+                break
+        elif marker[1] in _NO_LENGTH:
+            place += 1 if marker[1] == 0xFF else 2
+        else:
+            number += marker == _JPEG_SCAN
+            place += 2 + int.from_bytes(data[place + 2 : place + 4], "big")
+    return number
 
 
 def _size_problem(data: NDArray[np.uint8], form: str | None, max_pixels: int) -> str | None:

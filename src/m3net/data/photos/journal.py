@@ -8,6 +8,12 @@ from typing import Self
 
 from m3net.errors import ConfigError
 from m3net.lock import hold
+from m3net.untrusted.content import ExcessError
+from m3net.untrusted.places import open_to_append
+
+_MOST_BYTES = 2**30
+"""Of ten million images; in memory it takes some ten times as much."""
+_MOST_NUMBER = 2**63
 
 
 def stamp_of(file: str | Path) -> tuple[int, int] | None:
@@ -55,23 +61,36 @@ class Journal:
         header = json.dumps({"journal": subject}).encode() + b"\n"
         try:
             file.parent.mkdir(parents=True, exist_ok=True)
-            self._file = file.open("a+b")
-        except OSError as error:
+            self._file = open_to_append(file)
+        except (OSError, ExcessError) as error:
+            problem = error.strerror if isinstance(error, OSError) else error
             raise ConfigError(
-                f"cannot open the journal {file}: {error.strerror}. Choose another place for it."
+                f"cannot open the journal {file}: {problem}. Choose another place for it."
             ) from error
         # What another process is about to write would be cut off, and lines be mixed.
         hold(self._file, f"writes {file}")
-        self._file.seek(0)
-        content = self._file.read()
-        whole = content[: content.rfind(b"\n") + 1]
-        self.done = _parse(file, content, header, whole)
+        try:
+            content = self._read(file)
+            whole = content[: content.rfind(b"\n") + 1]
+            self.done = _parse(file, content, header, whole)
+        except ConfigError:
+            self._file.close()
+            raise
         self._file.truncate(len(whole))
         if not whole:
             self._file.write(header)
         # Processes that are forked from now on must not inherit lines that are still to be written.
         self._file.flush()
         self._waiting = 0
+
+    def _read(self, file: Path) -> bytes:
+        size = os.fstat(self._file.fileno()).st_size
+        if size > _MOST_BYTES:
+            raise ConfigError(
+                f"{file} has {size:,} bytes, more than a journal may have. Delete it to start anew."
+            )
+        self._file.seek(0)
+        return self._file.read()
 
     def add(self, key: str, numbers: tuple[int, ...]) -> None:
         """Note that something is done."""
@@ -104,11 +123,24 @@ def _parse(file: Path, content: bytes, header: bytes, whole: bytes) -> dict[str,
         )
     done = {}
     for number, line in enumerate(whole.splitlines()[1:], start=2):
-        try:
-            key, *numbers = json.loads(line)
-        except ValueError as error:
+        entry = _parse_line(line)
+        if entry is None:
             raise ConfigError(
                 f"{file}, line {number}: the journal is damaged. Delete it to start anew."
-            ) from error
-        done[key] = tuple(numbers)
+            )
+        done[entry[0]] = entry[1]
     return done
+
+
+def _parse_line(line: bytes) -> tuple[str, tuple[int, ...]] | None:
+    """Give key and numbers; None where a line is anything else."""
+    try:
+        entry = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(entry, list) or not entry or not isinstance(entry[0], str):
+        return None
+    # True is an integer as well.
+    if not all(type(number) is int and abs(number) < _MOST_NUMBER for number in entry[1:]):
+        return None
+    return entry[0], tuple(entry[1:])

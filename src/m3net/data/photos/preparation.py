@@ -13,6 +13,8 @@ from m3net.data.photos.journal import Journal, stamp_of
 from m3net.data.photos.processes import map_in_order
 from m3net.data.photos.reader import decode_image, images_below, read_content
 from m3net.errors import ConfigError, DatasetNotFoundError, ImageReadError
+from m3net.untrusted.content import ExcessError, read_bytes
+from m3net.untrusted.places import check_no_link, write_new
 
 _SETTINGS = "prepared.json"
 _JOURNAL = "prepared.journal"
@@ -111,6 +113,10 @@ class _Copy:
 
     def __call__(self, path: str) -> Outcome:
         source, target = self.source / path, self.target / path
+        try:
+            check_no_link(self.target, path)
+        except ExcessError as error:
+            raise ConfigError(f"cannot write {target}: {error}. Remove it.") from error
         # Before the file is read: what changes while it is read will be seen by the next run.
         stamp = stamp_of(source)
         if stamp is not None and self.done.get(path) == (*stamp, _size(target)):
@@ -149,7 +155,7 @@ def _open_target(target: Path, settings: str) -> None:
             f"{target.absolute()} holds what 'm3net data prepare' did not write. Choose a new or "
             "empty TARGET."
         )
-    if not file.exists() or file.read_text(encoding="utf-8") != settings:
+    if not _holds(file, settings.encode()):
         # In this order: killed in between, the old settings stand beside no journal.
         (target / _JOURNAL).unlink(missing_ok=True)
         _replace(file, settings.encode())
@@ -158,11 +164,16 @@ def _open_target(target: Path, settings: str) -> None:
 def _replace(file: Path, content: bytes) -> None:
     """Write a file so that, whatever happens, it is the old one or the whole new one."""
     temporary = file.with_name(f".{os.getpid()}{_TEMPORARY}")
-    with temporary.open("wb") as stream:
-        stream.write(content)
-        stream.flush()
-        os.fsync(stream.fileno())
+    write_new(temporary, content)
     temporary.replace(file)
+
+
+def _holds(file: Path, content: bytes) -> bool:
+    """Tell whether a file is there and holds this and nothing else."""
+    try:
+        return read_bytes(file, len(content)) == content
+    except (FileNotFoundError, ExcessError):
+        return False
 
 
 def _size(file: Path) -> int | None:

@@ -6,6 +6,7 @@ whatever the file holds: an alpha channel is dropped, not blended, and colour pr
 
 import math
 import os
+import stat
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,9 +17,12 @@ from numpy.typing import NDArray
 from m3net.data.photos.content import FORMAT_OF_SUFFIX, MAX_PIXELS, find_problem
 from m3net.data.records import Record
 from m3net.errors import AnnotationError, ConfigError, DatasetNotFoundError, ImageReadError
+from m3net.untrusted.content import open_at_once
 
 IMAGE_SUFFIXES = frozenset(FORMAT_OF_SUFFIX)
 MAX_SIDE_RATIO = 50
+MAX_BYTES = 2**30
+"""Four times as much as 80 million pixels take without compression."""
 
 
 @dataclass(frozen=True)
@@ -97,10 +101,17 @@ def read_content(path: str | Path, listed: str | None) -> NDArray[np.uint8]:
         listed: As of `read_image`.
 
     Raises:
-        ImageReadError: The file cannot be opened.
+        ImageReadError: The file cannot be opened, is no regular one or larger than any photo.
     """
     try:
-        return np.fromfile(path, dtype=np.uint8)
+        with open(path, "rb", buffering=0, opener=open_at_once) as stream:
+            status = os.fstat(stream.fileno())
+            if not stat.S_ISREG(status.st_mode):
+                raise ImageReadError.at(path, listed, "it is no regular file")
+            if status.st_size > MAX_BYTES:
+                problem = f"{status.st_size:,} bytes are more than a photo has"
+                raise ImageReadError.at(path, listed, problem)
+            return np.fromfile(stream, dtype=np.uint8)
     except OSError as error:
         raise ImageReadError.at(path, listed, error.strerror or "it cannot be opened") from error
     except ValueError as error:  # a zero byte in the path
