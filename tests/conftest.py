@@ -16,6 +16,7 @@ import pytest
 from m3net.__main__ import main
 from m3net.data.synthetic import write_catalogue
 from m3net.environment import fast_imports
+from tests.hostile.guard import Guard
 
 with fast_imports():
     # Before any other library: Python keeps one Optional[Union[int, float]] for a process, in the
@@ -127,6 +128,14 @@ def process() -> Command:
         )
 
     return run
+
+
+@pytest.fixture(scope="session")
+def guard() -> Iterator[Guard]:
+    """A process that notes what commands do to the machine beyond their folders."""
+    process = Guard()
+    yield process
+    process.end()
 
 
 @pytest.fixture(scope="session")

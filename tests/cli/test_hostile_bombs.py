@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.hostile.guard import Outcome, run_guarded
+from tests.hostile.guard import Guard, Outcome
 from tests.hostile.run_bombs import checkpoint_bombs, json_bombs, table_bombs, yaml_bombs
 from tests.hostile.runs import copy_run
 
@@ -13,9 +13,9 @@ Run = Callable[[list[list[object]]], list[Outcome]]
 
 
 @pytest.fixture
-def run(tmp_path: Path) -> Run:
+def run(tmp_path: Path, guard: Guard) -> Run:
     """Give a function that runs commands in one guarded process."""
-    return lambda commands: run_guarded(commands, inside=[tmp_path], cwd=tmp_path)
+    return lambda commands: guard.run(commands, inside=[tmp_path], cwd=tmp_path)
 
 
 def written(file: Path, content: bytes) -> Path:

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from tests.hostile.audit import MODULE
-from tests.hostile.guard import Outcome, run_guarded
+from tests.hostile.guard import Guard, Outcome
 from tests.hostile.runs import copy_run, put, shell, spoil_checkpoints, spoil_config
 
 EVALUATIONS = ("test", "validate", "predict", "report")
@@ -64,13 +64,13 @@ Attack = Callable[[list[tuple[str, Path]]], list[Outcome]]
 
 
 @pytest.fixture
-def attack(place: Path, catalogue: Path, settings: Path, untouched: None) -> Attack:
+def attack(place: Path, catalogue: Path, settings: Path, untouched: None, guard: Guard) -> Attack:
     """Give a function that uses run folders, each by a command, in one guarded process."""
     del untouched
 
     def run(cases: list[tuple[str, Path]]) -> list[Outcome]:
         given = [words(command, folder, catalogue, settings) for command, folder in cases]
-        return run_guarded(given, inside=[place / "runs"], cwd=place)
+        return guard.run(given, inside=[place / "runs"], cwd=place)
 
     return run
 
@@ -321,7 +321,9 @@ def test_pipes_and_devices_do_not_hold_a_command(
 
 
 @pytest.mark.promise("run-classes")
-def test_a_class_that_is_trusted_by_name_is_built(copies: Callable[[], Path], place: Path) -> None:
+def test_a_class_that_is_trusted_by_name_is_built(
+    copies: Callable[[], Path], place: Path, guard: Guard
+) -> None:
     stopping = {
         "class_path": "lightning.pytorch.callbacks.EarlyStopping",
         "init_args": {"monitor": "val/map_all", "mode": "max"},
@@ -330,7 +332,7 @@ def test_a_class_that_is_trusted_by_name_is_built(copies: Callable[[], Path], pl
     spoil_config(run, put("trainer.max_epochs", 2))
     trust = f"--trust={stopping['class_path']}"
     commands = [["train", "--resume", run, *own] for own in ([], ["--trust=other.Class"], [trust])]
-    refused, other, trusted = run_guarded(commands, inside=[place / "runs"], cwd=place)
+    refused, other, trusted = guard.run(commands, inside=[place / "runs"], cwd=place)
     assert refused.sentence.endswith(f"add {trust}.")
     assert other.sentence.endswith(f"add {trust}.")
     assert (trusted.code, trusted.notes) == (0, []), trusted.err

@@ -45,26 +45,40 @@ class Outcome:
         return last
 
 
-def run_guarded(
-    commands: Iterable[Sequence[object]], inside: Sequence[Path], cwd: Path
-) -> list[Outcome]:
-    """Run commands one after the other in one process.
+class Guard:
+    """A process that runs commands one after the other: its imports take longer than they do."""
 
-    Args:
-        commands: Words behind `m3net`.
-        inside: Folders that they may write to.
-        cwd: Where they run; also searched for modules, as by `python -m`.
-    """
-    words = [[str(word) for word in own] for own in commands]
-    given = {"commands": words, "inside": [str(folder) for folder in inside]}
-    found = [str(_ROOT), os.environ.get("PYTHONPATH", "")]
-    done = subprocess.run(
-        [sys.executable, "-m", "tests.hostile.commands"],
-        cwd=cwd,
-        env=os.environ | {"PYTHONPATH": os.pathsep.join(found)},
-        input=json.dumps(given),
-        capture_output=True,
-        text=True,
-    )
-    assert done.stdout, done.stderr
-    return [Outcome(*own) for own in json.loads(done.stdout.splitlines()[-1])]
+    def __init__(self) -> None:
+        """Start it."""
+        found = [str(_ROOT), os.environ.get("PYTHONPATH", "")]
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "tests.hostile.commands"],
+            cwd=_ROOT,
+            env=os.environ | {"PYTHONPATH": os.pathsep.join(found)},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+
+    def run(
+        self, commands: Iterable[Sequence[object]], inside: Sequence[Path], cwd: Path
+    ) -> list[Outcome]:
+        """Run commands.
+
+        Args:
+            commands: Words behind `m3net`.
+            inside: Folders that they may write to.
+            cwd: Where they run; also searched for modules, as by `python -m`.
+        """
+        words = [[str(word) for word in own] for own in commands]
+        given = {"commands": words, "inside": [str(own) for own in inside], "cwd": str(cwd)}
+        told, answer = self._process.stdin, self._process.stdout
+        assert told is not None
+        assert answer is not None
+        told.write(json.dumps(given) + "\n")
+        told.flush()
+        return [Outcome(*own) for own in json.loads(answer.readline())]
+
+    def end(self) -> None:
+        """End it."""
+        self._process.communicate()
