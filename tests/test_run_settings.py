@@ -53,6 +53,7 @@ def test_each_system_is_resumed_without_trust(written: Written, model: Path) -> 
     [
         ("trainer.max_time", "00:12:00:00"),
         ("trainer.max_time", {"hours": 3}),
+        ("checkpoint.train_time_interval", "1 day, 0:10:00"),
         ("trainer.devices", [0, 1]),
         ("trainer.devices", "auto"),
         ("trainer.strategy", "ddp_find_unused_parameters_true"),

@@ -57,6 +57,7 @@ _FILE_NAME = rf"^([A-Za-z0-9_=-]|{_FILLED_IN})([A-Za-z0-9_.=-]|{_FILLED_IN})*$"
 """Of a checkpoint: `{epoch}` and the like are filled in, and nothing leads to another folder."""
 
 _Word = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.:,+-]*$", max_length=100)]
+_Duration = Annotated[str, Field(pattern=r"^([0-9]+ days?, )?[0-9:.]+$", max_length=40)]
 _Number = Annotated[int, Field(ge=-(2**53), le=2**53)]
 _Scalar = bool | _Number | float | _Word | None
 _Count = Annotated[int, Field(ge=-1, le=1024)]
@@ -68,9 +69,7 @@ _TRAINER: dict[str, Any] = {
     "callbacks": _Classes,
     "plugins": _Classes,
     "profiler": Literal["simple", "advanced", "pytorch", "xla"] | None,
-    "max_time": Annotated[str, Field(pattern=r"^[0-9:]+$", max_length=40)]
-    | dict[_Word, _Number]
-    | None,
+    "max_time": _Duration | dict[_Word, _Number] | None,
     "default_root_dir": str | None,
     # A registry is a place elsewhere to which checkpoints are sent.
     "model_registry": None,
@@ -91,6 +90,7 @@ _Checkpoint = _model(
     {
         "dirpath": str | None,
         "filename": Annotated[str, Field(pattern=_FILE_NAME, max_length=200)] | None,
+        "train_time_interval": _Duration | None,
         "monitor": Annotated[str, Field(max_length=1000)] | None,
     },
 )
