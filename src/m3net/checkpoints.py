@@ -1,5 +1,6 @@
 """Checkpoints: how one is found, read, and made the starting point of an evaluation."""
 
+import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -44,10 +45,14 @@ def find_checkpoint(place: Path, names: Sequence[str] = ("best", "last")) -> Pat
 
 
 def run_of(checkpoint: Path) -> Path | None:
-    """Give the run folder that a checkpoint lies in; None for a checkpoint outside of any."""
-    folder = checkpoint.resolve().parent.parent
-    inside = checkpoint.resolve().parent.name == "checkpoints"
-    return folder if inside and (folder / "config.yaml").is_file() else None
+    """Return the run folder that a checkpoint lies in; None for a checkpoint outside of any.
+
+    Links are not followed: one may lead into the checkpoints of another run, whose results would be
+    replaced.
+    """
+    place = Path(os.path.abspath(checkpoint)).parent
+    inside = place.name == "checkpoints" and (place.parent / "config.yaml").is_file()
+    return place.parent if inside else None
 
 
 def load_checkpoint(file: Path) -> dict[str, Any]:

@@ -255,10 +255,12 @@ def test_places_of_a_run_that_moved_are_its_own(
 @pytest.mark.promise("run-writes")
 @pytest.mark.parametrize("command", ["test", "resume"])
 def test_links_that_leave_the_run_are_not_followed(
-    attack: Attack, copies: Callable[[], Path], place: Path, command: str
+    attack: Attack, copies: Callable[[], Path], place: Path, trained: Path, command: str
 ) -> None:
     outside = place / ELSEWHERE
     links = {
+        "checkpoints": trained / "checkpoints",
+        "checkpoints/best.ckpt": trained / "checkpoints" / "best.ckpt",
         "test": outside,
         "test/gallery.png": outside / "a.txt",
         "test/galleries": outside / "deep",
