@@ -25,7 +25,9 @@ def run_folder(run: Path) -> list[Target]:
     torch.save(contents(progress={"batches": 0}), buffer)
     limits = {"max_epochs": 3, "max_steps": -1, "max_time": None}
     whole = {
-        "config.yaml": f"trainer: {json.dumps(limits)}\ndata: {{init_args: {{file: a.csv}}}}\n",
+        "config.yaml": f"trainer: {json.dumps(limits)}\n"
+        "data: {class_path: own.Data, init_args: {file: a.csv}}\n"
+        "model: {metrics: {without_relevant: skip}}\n",
         "metrics.csv": "epoch,step,train/loss,val/map_all\n0,0,1.5,\n0,1,1.25,\n0,1,,0.5\n",
         "metrics.json": '{"best": {"epoch": 0, "val/map_all": 0.5}, "steps": 2, "images": 8, '
         '"seconds": 1.5, "parameters": 3, "versions": {"torch": "2"}, "commit": null}',

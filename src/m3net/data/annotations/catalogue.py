@@ -150,6 +150,14 @@ def _refuse(file: Path, cells: pd.Series, bad: pd.Series, problem: str, remedy: 
         raise rows_error(file, cells.index[bad], problem, remedy)
 
 
+def _refuse_texts(
+    file: Path, cells: pd.Series, bad: Sequence[str], problem: str, remedy: str
+) -> None:
+    """Raise an error if a cell holds one of some bad texts."""
+    if bad:
+        _refuse(file, cells, cells.isin(bad), problem, remedy)
+
+
 def _distinct(cells: pd.Series) -> list[str]:
     """Give each text once, in order; pandas would look at all letters of every cell."""
     return list(dict.fromkeys(cells))
@@ -179,7 +187,7 @@ def _read_paths(file: Path, cells: pd.Series) -> list[str]:
     # Each distinct text once: Parquet may repeat a long one a million times.
     known = _distinct(cells)
     outside = [cell for cell in known if LEAVES.search(cell)]
-    _refuse(file, cells, cells.isin(outside), "path outside the image root", remedy)
+    _refuse_texts(file, cells, outside, "path outside the image root", remedy)
     shortest = {cell: posixpath.normpath(cell) for cell in known}
     paths = pd.Series([shortest[cell] for cell in cells], cells.index, object, cells.name)
     remedy = "Leave one row for each image"
@@ -193,7 +201,7 @@ def _read_words(file: Path, cells: pd.Series, meanings: Mapping[str, Value]) -> 
     words = {cell: cell.lower() for cell in _distinct(cells)}
     unknown = [cell for cell, word in words.items() if word not in meanings]
     remedy = f"Write one of {', '.join(repr(word) for word in meanings)}"
-    _refuse(file, cells, cells.isin(unknown), "unknown word", remedy)
+    _refuse_texts(file, cells, unknown, "unknown word", remedy)
     return [meanings[words[cell]] for cell in cells]
 
 
@@ -204,8 +212,8 @@ def _read_attribute(
     parsed = {cell: _split_cell(cell, columns.separator) for cell in _distinct(cells)}
     empty = [cell for cell, classes in parsed.items() if "" in classes]
     twice = [cell for cell, classes in parsed.items() if len(set(classes)) < len(classes)]
-    _refuse(file, cells, cells.isin(empty), "empty class in", "Delete the needless separator")
-    _refuse(file, cells, cells.isin(twice), "class named twice in", "Name it once")
+    _refuse_texts(file, cells, empty, "empty class in", "Delete the needless separator")
+    _refuse_texts(file, cells, twice, "class named twice in", "Name it once")
     name = str(cells.name)
     classes = tuple(sorted({one for of_cell in parsed.values() for one in of_cell}))
     if len(classes) < 2:
