@@ -205,7 +205,11 @@ def _jsons(folder: Path, run: Path, outside: Path) -> list[Target]:
         False,
         {},
     )
-    (run / "config.yaml").write_text("model: {ranking: class}\n", encoding="utf-8")
+    config = {
+        "model": {"ranking": "class", "metrics": {"without_relevant": "skip"}},
+        "data": {"class_path": "own.Data"},
+    }
+    (run / "config.yaml").write_bytes(to_json(config))
     scores = "attribute,protocol,num_queries,map\ncollar,single,3,0.5\n"
     (run / "validate").mkdir()
     for name in ("test", "validate"):
