@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.bombs import parquet_bombs
 from tests.hostile.guard import Guard, Outcome
 from tests.hostile.run_bombs import checkpoint_bombs, json_bombs, table_bombs, yaml_bombs
 from tests.hostile.runs import copy_run
@@ -76,3 +77,13 @@ def test_what_a_training_that_is_resumed_has_left(run: Run, tmp_path: Path, trai
             commands.append(["train", "--resume", place])
     for words, outcome in zip(commands, run(commands), strict=True):
         assert f"{words[-1]}/" in outcome.sentence
+
+
+@pytest.mark.promise("catalogue-bounds")
+def test_catalogues(run: Run, tmp_path: Path) -> None:
+    bombs = {name: own for name, own in parquet_bombs().items() if name.startswith("table")}
+    files = [written(tmp_path / f"{n}.parquet", own) for n, own in enumerate(bombs.values())]
+    words = ("data", "stats", "catalogue", "--out", tmp_path / "out", "--file")
+    outcomes = run([[*words, file] for file in files])
+    for name, file, outcome in zip(bombs, files, outcomes, strict=True):
+        assert str(file) in outcome.sentence, name

@@ -31,13 +31,17 @@ class Outcome:
     grown: float
     seconds: float
 
+    def check_bounds(self) -> None:
+        """See that it did no harm and took at most 1 GiB and 30 s."""
+        assert self.notes == []
+        assert self.grown < 1
+        assert self.seconds < 30
+
     @property
     def sentence(self) -> str:
         """The one sentence of a refusal, without harm, in bounds of memory and time."""
-        assert self.notes == []
+        self.check_bounds()
         assert self.code == 2, (self.code, self.err)
-        assert self.grown < 1
-        assert self.seconds < 30
         *before, last = self.err.splitlines()
         assert last.startswith("m3net: "), self.err
         assert "Traceback" not in self.err
