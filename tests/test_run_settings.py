@@ -102,6 +102,9 @@ def test_a_logger_that_sends_to_others_is_trusted_by_name(
         ("checkpoint.filename", "a/b", "checkpoint.filename"),
         ("checkpoint.filename", "{epoch:99999d}", "checkpoint.filename"),
         ("trainer", None, "trainer: Input should be"),
+        ("data", {"init_args": {"loading": "a.yaml"}}, "data.class_path: Field required"),
+        ("trainer.callbacks", [{"init_args": {}}], "trainer.callbacks"),
+        ("trainer.logger", {"init_args": {}}, "trainer.logger"),
     ],
 )
 def test_what_no_training_has_written_is_named(

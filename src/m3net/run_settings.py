@@ -61,7 +61,17 @@ _Duration = Annotated[str, Field(pattern=r"^([0-9]+ days?, )?[0-9:.]+$", max_len
 _Number = Annotated[int, Field(ge=-(2**53), le=2**53)]
 _Scalar = bool | _Number | float | _Word | None
 _Count = Annotated[int, Field(ge=-1, le=1024)]
-_Classes = dict[str, Any] | Annotated[list[dict[str, Any]], Field(max_length=100)] | None
+
+
+class _Named(BaseModel):
+    """A class and its arguments; without the first, the command line would guess it."""
+
+    class_path: str
+    init_args: dict[str, Any] | None = None
+    dict_kwargs: dict[str, Any] = {}
+
+
+_Classes = _Named | Annotated[list[_Named], Field(max_length=100)] | None
 _TRAINER: dict[str, Any] = {
     "devices": _Count | _Word | Annotated[list[_Count], Field(max_length=1024)],
     "num_nodes": _Count,
@@ -103,7 +113,7 @@ class _Settings(BaseModel):
     seed_everything: bool | _Number = 0
     trainer: _Trainer = Field(default_factory=_Trainer)  # type: ignore[valid-type]
     model: _Model = Field(default_factory=_Model)  # type: ignore[valid-type]
-    data: dict[str, Any]
+    data: _Named
     checkpoint: _Checkpoint = Field(default_factory=_Checkpoint)  # type: ignore[valid-type]
     details: bool = False
     report: bool | Literal["auto"] = "auto"
@@ -115,7 +125,7 @@ class _Settings(BaseModel):
 class _Evaluation(BaseModel):
     """What an evaluation takes of them."""
 
-    data: dict[str, Any]
+    data: _Named
     precision: _Word | Literal[16, 32, 64] | None
 
 
