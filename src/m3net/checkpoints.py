@@ -1,24 +1,43 @@
 """Checkpoints: how one is found, read, and made the starting point of an evaluation."""
 
 import os
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import torch
+from pydantic import BaseModel, Field
 from torch import Tensor
+from typing_extensions import TypeAliasType
 
 from m3net.data.datamodules import LoadingConfig
 from m3net.data.taxonomy import Taxonomy
 from m3net.errors import CheckpointError, M3NetError
 from m3net.task import build_task
 from m3net.untrusted.archive import read_archive
-from m3net.untrusted.typed import MismatchError, read_as
+from m3net.untrusted.typed import MismatchError, check_as, read_as
 
 _BEST_FILES = ("best_model_path", "kth_best_model_path", "last_model_path")
-_MOST_STEPS = 2**53
+_Progress = TypeAliasType("_Progress", "dict[str, _Progress] | int | bool | None")
+"""As Lightning counts."""
+
+
+class _Optimizer(BaseModel, arbitrary_types_allowed=True):
+    state: dict[int, dict[str, Tensor | float | bool]]
+    param_groups: list[dict[str, Any]]
+
+
+class _Contents(BaseModel, arbitrary_types_allowed=True):
+    """What each checkpoint holds, and what Lightning takes up without a look at it."""
+
+    state_dict: dict[str, Tensor]
+    global_step: int = Field(ge=0, lt=2**53)
+    version: str = Field("0", alias="pytorch-lightning_version", pattern=r"^[0-9][0-9a-z.+]{0,40}$")
+    loops: dict[str, _Progress] | None = None
+    optimizer_states: list[_Optimizer] | None = None
+    lr_schedulers: list[dict[str, Any]] | None = None
+    callbacks: dict[str, dict[str, Any]] | None = None
 
 
 def find_checkpoint(place: Path, names: Sequence[str] = ("best", "last")) -> Path:
@@ -103,71 +122,16 @@ def read_checkpoint(file: Path) -> dict[str, Any]:
     about = contents.get("hyper_parameters") if isinstance(contents, dict) else None
     if not isinstance(about, dict) or "labels" not in about:
         raise CheckpointError(f"{file} is not a checkpoint of m3net.")
-    weights, steps = contents.get("state_dict"), contents.get("global_step")
-    named = isinstance(weights, dict) and all(isinstance(own, Tensor) for own in weights.values())
-    if not named or type(steps) is not int or not 0 <= steps < _MOST_STEPS:
-        raise CheckpointError(f"{file} holds no weights, or not the number of steps behind them.")
-    version = contents.get("pytorch-lightning_version", "0")
-    if not isinstance(version, str) or not re.fullmatch(r"[0-9][0-9a-z.+]{0,40}", version):
-        raise CheckpointError(f"{file} does not name the version of Lightning that wrote it.")
-    if wrong := [name for name, is_one in _STATES.items() if not is_one(contents.get(name))]:
-        raise CheckpointError(
-            f"{file} is damaged: {wrong[0]} holds something else than a training."
-        )
+    try:
+        check_as(_Contents, contents)
+    except MismatchError as error:
+        raise CheckpointError(f"{file} is damaged: {error}.") from error
     _relocate(file, contents)
     return contents
 
 
-def _is_progress(loops: object) -> bool:
-    """Tell whether a value is nested mappings of whole numbers, as Lightning counts."""
-    if isinstance(loops, dict):
-        return all(map(_is_progress, loops.values()))
-    return loops is None or type(loops) in (int, bool)
-
-
-def _are_optimizers(states: object) -> bool:
-    """Tell whether a value is the state of optimizers: tensors and numbers by parameter."""
-    return states is None or (
-        isinstance(states, list)
-        and all(
-            isinstance(own, dict)
-            and isinstance(own.get("param_groups"), list)
-            and all(isinstance(group, dict) for group in own["param_groups"])
-            and isinstance(own.get("state"), dict)
-            and all(map(_is_of_parameter, own["state"].values()))
-            for own in states
-        )
-    )
-
-
-def _is_of_parameter(state: object) -> bool:
-    numbers = (Tensor, int, float, bool)
-    return isinstance(state, dict) and all(isinstance(own, numbers) for own in state.values())
-
-
-def _are_schedules(states: object) -> bool:
-    return states is None or (
-        isinstance(states, list) and all(isinstance(own, dict) for own in states)
-    )
-
-
-def _are_callbacks(states: object) -> bool:
-    return states is None or (
-        isinstance(states, dict) and all(isinstance(own, dict) for own in states.values())
-    )
-
-
-_STATES = {
-    "loops": _is_progress,
-    "optimizer_states": _are_optimizers,
-    "lr_schedulers": _are_schedules,
-    "callbacks": _are_callbacks,
-}
-"""What Lightning takes up again without a look at it."""
-
-
 def _relocate(file: Path, contents: dict[str, Any]) -> None:
-    """Let the state of the best checkpoints follow a run folder that was moved, and never leave it.
+    """Move the paths in the state of the best checkpoints to the folder that they lie in now.
 
     Lightning deletes, recursively, what this state names and a better checkpoint replaces.
     """

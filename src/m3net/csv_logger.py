@@ -107,7 +107,7 @@ class RunCSVLogger(Logger):
 
 @contextmanager
 def open_rows(file: Path) -> Iterator[tuple[list[str], Iterator[dict[str, Any]]]]:
-    """Give columns, and rows one by one; a last line that was cut off by a kill is left out.
+    """Return columns, and rows one by one; a last line that was cut off by a kill is left out.
 
     Args:
         file: One that is missing has neither.

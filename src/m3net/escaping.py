@@ -19,7 +19,7 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r", _MARK)
 
 
 def printable(text: str) -> str:
-    r"""Give a text as one line that a terminal shows and does not obey.
+    r"""Return a text as one line that a terminal shows and does not obey.
 
     Each control character, line separator, change of direction and half of a character becomes its
     escape, as `repr` writes it; all else stays, also what joins emoji.
@@ -35,7 +35,7 @@ def printable(text: str) -> str:
 
 
 def printable_lines(text: str) -> str:
-    r"""Give a text as `printable` does, but leave its lines apart.
+    r"""Return a text as `printable` does, but leave its lines apart.
 
     Args:
         text: Lines, whose names should be printable already, or they may add lines of their own.
@@ -49,7 +49,7 @@ def printable_lines(text: str) -> str:
 
 
 def csv_cell(value: object) -> object:
-    """Give a value for a CSV file that no spreadsheet takes for a formula.
+    """Return a value for a CSV file that no spreadsheet takes for a formula.
 
     Args:
         value: A text, before which a `'` is put where it could be one; anything else stays.
@@ -62,7 +62,7 @@ def csv_cell(value: object) -> object:
 
 
 def csv_text(cell: str) -> str:
-    """Give the text that `csv_cell` has made a cell of.
+    """Return the text that `csv_cell` has made a cell of.
 
     Args:
         cell: As it is read.

@@ -24,7 +24,7 @@ class Terminal(Console):
         width: int | None = None,
         file: IO[str] | None = None,
     ) -> None:
-        """Say where to print, and how wide.
+        """Take where to print, and how wide.
 
         Args:
             stderr: Whether to print to standard error.

@@ -13,6 +13,8 @@ from hypothesis import strategies as st
 
 from tests.hostile.audit import MODULE
 
+LIMITS = {"max_epochs": 3, "max_steps": -1, "max_time": None}
+"""Of a training, as finished.json has them."""
 Encode = Callable[[Any], bytes]
 
 _CLASSES = (
@@ -114,6 +116,11 @@ def _places(value: Any) -> Any:  # noqa: ANN401 - an iterator of containers and 
             yield from _places(own if isinstance(own, dict) or len(own) < 20 else own[:0])
 
 
+def bombs(given: dict[str, bytes]) -> st.SearchStrategy[bytes]:
+    """Draw one of some files."""
+    return st.sampled_from([*given.values()])
+
+
 def to_json(value: Any) -> bytes:  # noqa: ANN401 - plain values
     """Encode as JSON, which YAML reads, too."""
     return json.dumps(value, default=str).encode()
@@ -126,24 +133,29 @@ def to_checkpoint(value: Any) -> bytes:  # noqa: ANN401 - plain values and tenso
     return buffer.getvalue()
 
 
-def tables(columns: list[str], outside: Path, encode: Encode) -> st.SearchStrategy[bytes]:
-    """Draw tables of texts, hostile ones among them, under hostile or honest names.
+def tables(rows: list[dict[str, str]], outside: Path, encode: Encode) -> st.SearchStrategy[bytes]:
+    """Draw an honest table of which one to three cells or names of columns are hostile.
 
     Args:
-        columns: Names of the columns of an honest table.
+        rows: Of the honest table.
         outside: A folder that paths lead to.
         encode: Makes a file of a DataFrame.
     """
-    cells = st.one_of(paths(outside), st.sampled_from(["", "a.jpg", "train", "0", "1e999", "nan"]))
-    texts = cells | st.text(max_size=20)
-    names = st.lists(texts, min_size=1, max_size=6) | st.just(columns)
+    texts = st.one_of(paths(outside), st.text(max_size=20), st.sampled_from(["", "1e999", "nan"]))
+    edits = st.lists(st.tuples(st.integers(-1, 99), st.integers(0, 99), texts), max_size=3)
 
-    def table(header: list[str], rows: list[list[str]]) -> bytes:
-        filled = [[*row, *[""] * len(header)][: len(header)] for row in rows]
-        return encode(pd.DataFrame(filled, columns=header, dtype=object))
+    def table(found: list[tuple[int, int, str]]) -> bytes:
+        frame = pd.DataFrame(rows, dtype=object)
+        names = [*frame.columns]
+        for row, column, text in found:
+            if row < 0:
+                names[column % len(names)] = text
+            else:
+                frame.iloc[row % len(frame), column % len(names)] = text
+        frame.columns = pd.Index(names, dtype=object)
+        return encode(frame)
 
-    rows = st.lists(st.lists(texts, max_size=6), max_size=8)
-    return st.builds(table, names, rows)
+    return edits.map(table)
 
 
 def to_csv(table: pd.DataFrame) -> bytes:

@@ -1,6 +1,7 @@
 """The readers, each with whole files to break and a way to read what came of them."""
 
 import io
+import os
 import zlib
 from contextlib import redirect_stderr
 from pathlib import Path
@@ -24,7 +25,8 @@ from m3net.errors import ConfigError
 from m3net.sweep.file import read_sweep
 from tests.fake import darn, deepfashion
 from tests.fake import fashionai as fake_fashionai
-from tests.fuzz.hostile_targets import hostile_targets
+from tests.fuzz.hostile_data import hostile_data
+from tests.fuzz.hostile_runs import hostile_runs
 from tests.fuzz.job_files import job_files
 from tests.fuzz.run_files import run_folder
 from tests.fuzz.target import Target, one_file
@@ -62,8 +64,18 @@ def targets(folder: Path) -> list[Target]:
         *_lists(folder),
         *run_folder(folder / "run"),
         *job_files(folder / "jobs"),
-        *hostile_targets(folder / "hostile"),
+        *_hostile(folder / "hostile"),
     ]
+
+
+def _hostile(folder: Path) -> list[Target]:
+    """Lay things that nobody may touch beside what the readers read."""
+    outside = folder / "outside"
+    (outside / "deep").mkdir(parents=True)
+    for name in ("kept.txt", "deep/kept.txt", "best.ckpt"):
+        (outside / name).write_text("kept", encoding="utf-8")
+    os.mkfifo(outside / "pipe")
+    return [*hostile_runs(folder, outside), *hostile_data(folder, outside)]
 
 
 def _images(folder: Path) -> list[Target]:

@@ -11,7 +11,7 @@ class RunParser(LightningArgumentParser):
     """Refuses settings in lines that no terminal obeys."""
 
     def error(self, message: str, ex: Exception | None = None) -> NoReturn:
-        """Say what is wrong, and end the command.
+        """Print what is wrong, and end the command.
 
         Args:
             message: What the parser found.

@@ -53,7 +53,7 @@ def check_file(opened: BoundedParquet, names: Sequence[str], lists: str) -> list
 def read_batches(
     opened: BoundedParquet, leaves: Sequence[int], batch_size: int
 ) -> Iterator[pa.RecordBatch]:
-    """Give the rows of all row groups.
+    """Yield the rows of all row groups.
 
     Args:
         opened: The file.
@@ -82,7 +82,7 @@ def read_batches(
 
 
 def _leaf(opened: BoundedParquet, name: str, is_list: bool) -> int:
-    """Give the number of a column, which has no inner columns but that of a list's numbers."""
+    """Return the number of a column, which has no inner columns but that of a list's numbers."""
     columns = map(opened.content.schema.column, range(opened.content.metadata.num_columns))
     found = [
         leaf
@@ -114,7 +114,7 @@ def _check_texts(opened: BoundedParquet, group: int, leaf: int, column: Column) 
 
 
 def _longest_of_dictionary(opened: BoundedParquet, name: str, group: int, leaf: int) -> int:
-    """Give the bytes of the longest text that pages of a column can name.
+    """Return the bytes of the longest text that pages of a column can name.
 
     With the first row Arrow gives the dictionary, whichever of its texts that row names.
     """

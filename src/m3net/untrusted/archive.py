@@ -178,7 +178,7 @@ class _Unpickler(pickle.Unpickler):
         super().__init__(io.BytesIO(description))
 
     def find_class(self, module: str, name: str, /) -> Any:  # noqa: ANN401 - pickle's signature
-        """Give what stands in for a name."""
+        """Return what stands in for a name."""
         if (module, name) not in _KNOWN:
             raise pickle.UnpicklingError(f"it names {module}.{name}, which is never imported")
         return _KNOWN[module, name]

@@ -49,7 +49,7 @@ def read_bytes(file: Path, most: int) -> bytes:
 
 
 def check_regular(file: Path) -> int:
-    """Give the size in bytes of a regular file, or of one that a link leads to.
+    """Return the size in bytes of a regular file, or of one that a link leads to.
 
     Raises:
         OSError: There is none.

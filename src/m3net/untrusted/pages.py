@@ -99,7 +99,7 @@ def walk(handle: int, chunk: Any, most_pages: int) -> Column:  # noqa: ANN401 - 
 
 
 def span(chunk: Any) -> tuple[int, int]:  # noqa: ANN401 - as above
-    """Give the first byte of a column and the one behind it, as Arrow finds them.
+    """Return the first byte of a column and the one behind it, as Arrow finds them.
 
     Args:
         chunk: As for `walk`.
@@ -113,7 +113,7 @@ def span(chunk: Any) -> tuple[int, int]:  # noqa: ANN401 - as above
 
 
 def _read_header(handle: int, place: int, end: int) -> tuple[PageHeader, int]:
-    """Give a header and its length; most are short, and read at once."""
+    """Return a header and its length; most are short, and read at once."""
     window = _WINDOW
     while True:
         data = os.pread(handle, min(window, end - place), place)

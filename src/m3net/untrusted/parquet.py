@@ -124,7 +124,7 @@ class BoundedParquet:
         return column
 
     def __enter__(self) -> Self:
-        """Give the file itself."""
+        """Return the file itself."""
         return self
 
     def __exit__(
@@ -138,7 +138,7 @@ class BoundedParquet:
 
 
 def most_values(size: int, floor: int) -> int:
-    """Give how many values a file may stand for.
+    """Return how many values a file may stand for.
 
     A value that no other repeats takes some bits, even if it is yes or no; repeated ones take none,
     so that a small file may have some millions.
@@ -151,7 +151,7 @@ def most_values(size: int, floor: int) -> int:
 
 
 def _check_footer(handle: int, size: int) -> int:
-    """Give the footer's bytes; what is no footer is left to Arrow, which says what it is."""
+    """Return the footer's bytes; what is no footer is left to Arrow, which says what it is."""
     tail = os.pread(handle, 8, max(size - 8, 0))
     length = int.from_bytes(tail[:4], "little")
     if size < 12 or tail[4:] != _MAGIC or length > size - 12:

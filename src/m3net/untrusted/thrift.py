@@ -65,7 +65,7 @@ class Compact:
         return value >> 1
 
     def fields(self) -> Iterator[tuple[int, int]]:
-        """Give number and kind of each field of a struct; the caller reads or skips its value.
+        """Yield number and kind of each field of a struct; the caller reads or skips its value.
 
         Raises:
             ExcessError: A number does not rise.

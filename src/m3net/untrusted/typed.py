@@ -2,6 +2,8 @@
 
 import inspect
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from typing import Any, Literal, TypeVar, get_type_hints
 
@@ -47,9 +49,30 @@ def read_as(kind: type[T], plain: object, others: Literal["forbid", "ignore"] = 
             ...
         m3net.untrusted.typed.MismatchError: pixels: Input should be a valid integer
     """
-    try:
+    with _told():
         # As JSON, whose lists may be tuples where the settings have them.
         return TypeAdapter(kind).validate_json(json.dumps(plain), strict=True, extra=others)
+
+
+def check_as(kind: type[BaseModel], values: object) -> None:
+    """Check values that JSON cannot hold, as tensors; what the model does not name is let be.
+
+    Args:
+        kind: Types of what is looked at.
+        values: Nested mappings and lists.
+
+    Raises:
+        MismatchError: A value has another type or is missing.
+    """
+    with _told():
+        kind.model_validate(values, strict=True, extra="ignore")
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """Raise the first thing that pydantic finds, in one line."""
+    try:
+        yield
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         place = ".".join(str(own)[:100] for own in first["loc"])

@@ -7,29 +7,20 @@ import torch
 
 from m3net.callbacks.page.attention import collect_looks
 from m3net.data.class_counts import ClassCounts
-from m3net.models.config import LocalConfig, NetworkConfig
 from m3net.task import M3NetTask
 from tests.callbacks.page.shop import TAXONOMY, thumbnails
+from tests.checkpoint_files import NETWORK
 from tests.page import decode
 
-SMALL = NetworkConfig(
-    backbone="test_resnet",
-    pretrained=False,
-    attention_dim=4,
-    class_width=4,
-    class_dim=4,
-    embedding_dim=4,
-    local=LocalConfig("test_resnet", size=32),
-)
 COUNTS = ClassCounts(TAXONOMY, positives=(5,) * 5, annotated=(10,) * 5)
 # Whether there is a map of the attribute, and whether of each class.
 NETWORKS = {
-    "m3net": (SMALL, True, True),
-    "m3net_a": (replace(SMALL, class_attention=False), True, False),
-    "m3net_c": (replace(SMALL, attribute_attention=False), False, True),
-    "asen": (replace(SMALL, head="asen"), True, False),
-    "asen_v2": (replace(SMALL, head="asen_v2"), True, False),
-    "asen_pp": (replace(SMALL, head="asen_pp"), True, False),
+    "m3net": (NETWORK, True, True),
+    "m3net_a": (replace(NETWORK, class_attention=False), True, False),
+    "m3net_c": (replace(NETWORK, attribute_attention=False), False, True),
+    "asen": (replace(NETWORK, head="asen"), True, False),
+    "asen_v2": (replace(NETWORK, head="asen_v2"), True, False),
+    "asen_pp": (replace(NETWORK, head="asen_pp"), True, False),
 }
 
 
@@ -61,5 +52,5 @@ def test_maps_are_those_that_the_network_has(name: str) -> None:
 
 
 def test_without_a_query_there_is_nothing_to_look_at() -> None:
-    task = M3NetTask(COUNTS, SMALL)
+    task = M3NetTask(COUNTS, NETWORK)
     assert collect_looks(task, thumbnails(20), [], most=3) == ()

@@ -159,7 +159,7 @@ def _refuse_texts(
 
 
 def _distinct(cells: pd.Series) -> list[str]:
-    """Give each text once, in order; pandas would look at all letters of every cell."""
+    """Return each text once, in order; pandas would look at all letters of every cell."""
     return list(dict.fromkeys(cells))
 
 
@@ -240,7 +240,7 @@ def _check_labels(file: Path, columns: Sequence[Sequence[tuple[str, ...]]]) -> N
 
 
 def _given(cells: Sequence[tuple[str, ...]]) -> NDArray[np.bool_]:
-    """Say of each cell whether it holds a class."""
+    """Return for each cell whether it holds a class."""
     return np.fromiter(map(bool, cells), np.bool_, len(cells))
 
 

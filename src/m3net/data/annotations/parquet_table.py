@@ -22,7 +22,7 @@ Column = NDArray[np.object_]
 
 
 def read_parquet_table(file: Path) -> tuple[list[str], list[Column]]:
-    """Give the names of all columns, and their cells without outer blanks, "" where there is none.
+    """Return the names of all columns, and their cells without outer blanks, "" for none.
 
     Args:
         file: Parquet; every column is text or can be written as text.
@@ -95,7 +95,7 @@ def _text_of(opened: BoundedParquet, group: int, leaf: int, kind: pa.DataType) -
 
 
 def _read_column(file: Path, opened: BoundedParquet, place: int, field: pa.Field) -> Column:
-    """Give the cells of one column; equal ones share their text within a row group."""
+    """Return the cells of one column; equal ones share their text within a row group."""
     parts: list[Column] = [np.array([], dtype=object)]
     for group in range(opened.content.num_row_groups):
         # Names do not do: Arrow takes "a" for the whole of "a.b" as well.
