@@ -2,7 +2,7 @@
 
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +30,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def untouched(place: Path) -> Any:  # noqa: ANN401 - a generator
+def untouched(place: Path) -> Iterator[None]:
     """See that nothing outside of the run folders has changed."""
     before = listing(place)
     yield

@@ -3,7 +3,7 @@
 import copy
 import io
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -107,7 +107,7 @@ def _edited(whole: Any, edits: list[tuple[int, str, Any]]) -> Any:  # noqa: ANN4
     return root[0]
 
 
-def _places(value: Any) -> Any:  # noqa: ANN401 - an iterator of containers and keys
+def _places(value: Any) -> Iterator[tuple[Any, Any]]:  # noqa: ANN401 - plain values
     pairs = value.items() if isinstance(value, dict) else enumerate(value)
     for key, own in list(pairs):
         yield value, key
