@@ -27,9 +27,9 @@ from torchmetrics.retrieval import RetrievalMAP, RetrievalRecall
 
 from benchmarks.__main__ import Figure
 from benchmarks.galleries import Task, deepfashion_tasks, fashionai_tasks
+from m3net.base.protocol import Protocol
 from m3net.metrics import CUTOFFS, Images, rank
 from m3net.metrics.ranking.plain import rank_plainly
-from m3net.protocol import Protocol
 
 ROUNDS = 7
 LISTED = 10

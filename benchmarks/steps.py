@@ -14,7 +14,7 @@ from m3net.losses.config import LossConfig
 from m3net.models.backbone import Backbone
 from m3net.models.config import NetworkConfig
 from m3net.models.m3net import M3Net
-from m3net.trainer import best_precision
+from m3net.training.trainer import best_precision
 
 BATCH, PIXELS = 16, 224
 FASHIONAI = (6, 9, 8, 6, 5, 5, 10, 5)

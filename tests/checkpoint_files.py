@@ -6,7 +6,7 @@ from typing import Any
 from m3net.data.class_counts import ClassCounts
 from m3net.data.taxonomy import Attribute, Taxonomy
 from m3net.models.config import LocalConfig, NetworkConfig
-from m3net.task import M3NetTask
+from m3net.training.task import M3NetTask
 
 TAXONOMY = Taxonomy(
     (Attribute("sleeve", ("short", "long")), Attribute("details", ("zip", "bow"), multi_label=True))

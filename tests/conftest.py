@@ -14,8 +14,8 @@ from subprocess import CompletedProcess
 import pytest
 
 from m3net.__main__ import main
+from m3net.base.environment import fast_imports
 from m3net.data.synthetic import write_catalogue
-from m3net.environment import fast_imports
 from tests.hostile.guard import Guard
 
 with fast_imports():

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 import torch
 
-from m3net.checkpoints import find_checkpoint, load_checkpoint, run_of
 from m3net.errors import CheckpointError
-from m3net.run_settings import evaluation_defaults
+from m3net.experiments.checkpoints import find_checkpoint, load_checkpoint, run_of
+from m3net.workflows.cli.run_settings import evaluation_defaults
 from tests.checkpoint_files import contents
 
 

@@ -9,7 +9,7 @@ from m3net.data.datamodules import LoadingConfig, SyntheticDataModule
 from m3net.metrics import RetrievalMetrics
 from m3net.models.config import NetworkConfig
 from m3net.models.representations import Ranking
-from m3net.task import M3NetTask, build_task
+from m3net.training.task import M3NetTask, build_task
 
 NETWORK = NetworkConfig(
     backbone="test_resnet", pretrained=False, attention_dim=8, class_width=8, class_dim=4

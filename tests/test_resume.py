@@ -15,14 +15,13 @@ from typing import Any
 import pytest
 import torch
 
-from m3net.callbacks.last import PROGRESS
-from m3net.checkpoint_io import WholeCheckpointIO
-from m3net.checkpoints import read_checkpoint
-from m3net.csv_logger import RunCSVLogger, open_rows
+from m3net.base.files import replacing, write_text
+from m3net.base.lock import Lock
 from m3net.errors import CheckpointError, ConfigError, OutputError
-from m3net.files import replacing, write_text
-from m3net.lock import Lock
-from m3net.resume import (
+from m3net.experiments.checkpoint_io import WholeCheckpointIO
+from m3net.experiments.checkpoints import PROGRESS, read_checkpoint
+from m3net.experiments.csv_logger import RunCSVLogger, open_rows
+from m3net.experiments.resume import (
     Finished,
     Start,
     changes,
@@ -200,7 +199,7 @@ def test_a_moved_run_keeps_its_best_checkpoints(tmp_path: Path) -> None:
 
 
 def test_a_run_is_kept_to_one_process(tmp_path: Path) -> None:
-    code = "import sys; from m3net.lock import Lock, Path; Lock(Path(sys.argv[1]))"
+    code = "import sys; from m3net.base.lock import Lock, Path; Lock(Path(sys.argv[1]))"
     lock = Lock(tmp_path)
     words = [sys.executable, "-c", code, str(tmp_path)]
     done = subprocess.run(words, capture_output=True, text=True)

@@ -3,7 +3,7 @@
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from m3net.runs import new_run
+from m3net.experiments.run import new_run
 
 
 def test_runs_of_an_experiment_are_counted(tmp_path: Path) -> None:

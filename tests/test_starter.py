@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from m3net.runs import new_run
-from m3net.starter import RUN_FOLDER, ending_with_starter
+from m3net.base.process_tree import RUN_FOLDER, ending_with_starter
+from m3net.experiments.run import new_run
 
 STARTED = """
 import sys, time
-from m3net import starter
+from m3net.base import process_tree as starter
 starter._PATIENCE = 0.1
 with starter.ending_with_starter():
     print("started", flush=True)
@@ -24,7 +24,7 @@ print("ended by itself", flush=True)
 """
 STARTING = """
 import subprocess, sys, time
-from m3net import starter
+from m3net.base import process_tree as starter
 with starter.ending_with_starter():
     subprocess.Popen(sys.argv[1:])
     time.sleep(1000)
@@ -136,5 +136,5 @@ def test_what_a_shell_starts_for_it_is_not_taken_for_left_behind() -> None:
 
 def test_a_process_of_another_user_is_there() -> None:
     look = "import os; os.getuid() or os.setuid(65534); raise SystemExit(not _is_there(1))"
-    code = f"from m3net.starter import _is_there; {look}"
+    code = f"from m3net.base.process_tree import _is_there; {look}"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0

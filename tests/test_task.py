@@ -16,8 +16,8 @@ from m3net.losses.config import LossConfig
 from m3net.metrics import MetricsConfig
 from m3net.models.config import LocalConfig, NetworkConfig
 from m3net.models.representations import Ranking
-from m3net.optimization import OptimizerConfig, build_optimizer
-from m3net.task import M3NetTask, Prediction, build_task
+from m3net.training.optimization import OptimizerConfig, build_optimizer
+from m3net.training.task import M3NetTask, Prediction, build_task
 
 FULL = NetworkConfig(
     backbone="resnet10t", pretrained=False, attention_dim=8, class_width=8, class_dim=4

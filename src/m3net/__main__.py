@@ -5,15 +5,15 @@ import sys
 from collections.abc import Sequence
 
 import m3net
-from m3net.environment import (
+from m3net.base.environment import (
     check_installation,
     fast_imports,
     no_pickles,
     open_missing_streams,
     show_outcries,
 )
+from m3net.base.process_tree import ending_with_starter
 from m3net.errors import ConfigError, M3NetError
-from m3net.starter import ending_with_starter
 
 _HELP = """usage: m3net COMMAND ... (m3net COMMAND --help explains each)
 
@@ -36,7 +36,7 @@ options:
 _TRAINER = ("train", "fit", "validate", "test", "predict")
 _LIGHT = ("synthesize", "data")
 _OTHERS = ("evaluate", "compare", "sweep", "report")
-"""Modules of `m3net.commands`; the light ones check the installation where they need it."""
+"""Modules of `workflows.commands`; the light ones check the installation where they need it."""
 
 
 def main(args: Sequence[str] | None = None) -> int:
@@ -79,7 +79,9 @@ def _run(words: list[str]) -> int:
     with fast_imports():
         if command not in _LIGHT:
             check_installation()
-        module = importlib.import_module(f"m3net.commands.{command}" if own else "m3net.cli")
+        module = importlib.import_module(
+            f"m3net.workflows.commands.{command}" if own else "m3net.workflows.cli"
+        )
     code: int = module.run(words[1:] if own else words)
     return code
 

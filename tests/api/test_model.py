@@ -17,8 +17,6 @@ from numpy.typing import NDArray
 from PIL import Image
 
 import m3net as package
-from m3net.api import Model, Photos, load
-from m3net.api.model import Precision
 from m3net.data.class_counts import ClassCounts
 from m3net.data.datamodules import ImagesDataModule, LoadingConfig
 from m3net.data.photos.reader import read_image
@@ -27,7 +25,9 @@ from m3net.data.transforms import Transform
 from m3net.errors import CheckpointError, ConfigError, ImageReadError
 from m3net.models.config import LocalConfig, NetworkConfig
 from m3net.models.representations import Ranking
-from m3net.task import M3NetTask
+from m3net.serving import Model, Photos, load
+from m3net.serving.model import Precision
+from m3net.training.task import M3NetTask
 
 Command = Callable[..., CompletedProcess[str]]
 

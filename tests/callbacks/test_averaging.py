@@ -10,12 +10,12 @@ from lightning.pytorch.callbacks import Callback, ModelCheckpoint
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, TensorDataset
 
-from m3net.callbacks.averaging import WeightAverage
 from m3net.data.datamodules import LoadingConfig, SyntheticDataModule
 from m3net.errors import ConfigError
 from m3net.models.config import NetworkConfig
-from m3net.optimization import OptimizerConfig
-from m3net.task import M3NetTask
+from m3net.training.callbacks.weight_average import WeightAverage
+from m3net.training.optimization import OptimizerConfig
+from m3net.training.task import M3NetTask
 
 
 class Counter(L.LightningModule):

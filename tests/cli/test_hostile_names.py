@@ -17,7 +17,8 @@ import pytest
 import yaml
 from PIL import Image
 
-from m3net.escaping import csv_text, printable
+from m3net.base.escaping import csv_text
+from m3net.errors import printable
 from tests.conftest import SETTINGS
 
 Command = Callable[..., CompletedProcess[str]]

@@ -7,12 +7,12 @@ from typing import get_args
 import numpy as np
 import pytest
 
+from m3net.base.protocol import Protocol
 from m3net.data.annotations.catalogue import Catalogue, CatalogueColumns, read_catalogue
 from m3net.data.division import check_splits, divide
 from m3net.data.records import Records, Role, Splits
 from m3net.data.taxonomy import Attribute, Taxonomy
 from m3net.errors import AnnotationError, ConfigError
-from m3net.protocol import Protocol
 
 TAXONOMY = Taxonomy(
     (

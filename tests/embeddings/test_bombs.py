@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from m3net.embeddings.block import Block
-from m3net.embeddings.files import read_embeddings
-from m3net.embeddings.vectors import MOST_NUMBERS, AttributeVectors
+from m3net.data.embeddings.block import Block
+from m3net.data.embeddings.files import read_embeddings
+from m3net.data.embeddings.vectors import MOST_NUMBERS, AttributeVectors
 from m3net.errors import EmbeddingError
 from tests.bombs import safetensors_bombs
 from tests.untrusted.measured import costs

@@ -12,9 +12,9 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from m3net.embeddings.block import BLOCK_SIZE
-from m3net.embeddings.files import read_embeddings
-from m3net.embeddings.parquet import read_parquet
+from m3net.data.embeddings.block import BLOCK_SIZE
+from m3net.data.embeddings.files import read_embeddings
+from m3net.data.embeddings.parquet import read_parquet
 from tests.embeddings.written import IMAGES, LENGTHS, Vectors, asked, refused, written
 
 

@@ -12,7 +12,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from m3net.embeddings.files import read_embeddings
+from m3net.data.embeddings.files import read_embeddings
 from m3net.errors import DatasetNotFoundError, EmbeddingError
 from tests.embeddings.written import IMAGES, Vectors, asked, refused, written
 

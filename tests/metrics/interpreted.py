@@ -9,11 +9,11 @@ from itertools import product
 
 import torch
 
+from m3net.base.protocol import Protocol
 from m3net.metrics import Images, QueryResults
 from m3net.metrics.ranking import device
 from m3net.metrics.ranking.device import DeviceRanking
 from m3net.metrics.ranking.plain import rank_plainly
-from m3net.protocol import Protocol
 from tests.metrics.test_fast import draw, values
 
 CUTOFFS = (1, 5, 100)

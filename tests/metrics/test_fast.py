@@ -12,6 +12,7 @@ import torch
 from hypothesis import given, settings
 from torch import Tensor
 
+from m3net.base.protocol import Protocol
 from m3net.metrics import CUTOFFS, Images, QueryResults, metric_names, rank
 from m3net.metrics.functional import average_precision, hit_rate, precision, r_precision, recall
 from m3net.metrics.ranking import fast
@@ -20,7 +21,6 @@ from m3net.metrics.ranking.fast import SCORES_AT_ONCE, FastRanking
 from m3net.metrics.ranking.loops import LONGEST, LOST, _apart, _is_open
 from m3net.metrics.ranking.plain import rank_plainly
 from m3net.metrics.ranking.product import Product, lengths
-from m3net.protocol import Protocol
 
 PROTOCOLS = get_args(Protocol)
 

@@ -9,10 +9,10 @@ import pytest
 import torch
 from torch import Tensor
 
+from m3net.base.protocol import Protocol
 from m3net.metrics import Images, QueryResults
 from m3net.metrics.ranking.passes import rank_in_passes
 from m3net.metrics.ranking.plain import rank_plainly
-from m3net.protocol import Protocol
 
 QUERIES, GALLERY, LENGTH = 30, 200, 8
 

@@ -8,11 +8,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from m3net.boundary.typed import read_as
 from m3net.errors import ConfigError, WeightsError
 from m3net.losses import CombinedLoss, LossConfig
 from m3net.models.asen_pp import AsenPP
 from m3net.models.config import LocalConfig, NetworkConfig
-from m3net.untrusted.typed import read_as
 from tests.models.pictures import images
 
 SIZES = (2, 3)

@@ -12,10 +12,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torchvision.transforms.v2 import functional as tv
 
+from m3net.boundary.typed import read_as
 from m3net.errors import ConfigError, WeightsError
 from m3net.models.backbone import Backbone
 from m3net.models.config import LocalConfig, NetworkConfig
-from m3net.untrusted.typed import read_as
 
 # A plain network, a transformer, one whose maps end with the channels, one with a stage before
 # those that timm gives by default.

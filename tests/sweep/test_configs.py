@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 import yaml
 
-from m3net.cli import resolve
+from m3net.boundary.typed import read_as
 from m3net.losses.config import LossConfig
 from m3net.models.config import NetworkConfig
-from m3net.optimization import OptimizerConfig
-from m3net.sweep.file import read_sweep
-from m3net.sweep.space import edges
-from m3net.untrusted.typed import read_as
+from m3net.training.optimization import OptimizerConfig
+from m3net.workflows.cli import resolve
+from m3net.workflows.studies.sweep.file import read_sweep
+from m3net.workflows.studies.sweep.space import edges
 
 ROOT = Path(__file__).parents[2]
 FILES = sorted((ROOT / "configs" / "sweep").glob("*.yaml"))

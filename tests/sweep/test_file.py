@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from m3net.errors import ConfigError
-from m3net.sweep.file import Sweep, read_sweep
+from m3net.workflows.studies.sweep.file import Sweep, read_sweep
 
 FILE: dict[str, Any] = {
     "method": "random",

@@ -46,7 +46,7 @@ def _catalogue(file: Path) -> None:
 
 
 def _vectors(file: Path) -> None:
-    from m3net.embeddings.files import read_embeddings
+    from m3net.data.embeddings.files import read_embeddings
 
     read_embeddings(file, {"collar": ["a.jpg", "b.jpg"]}, Path("root"))
 

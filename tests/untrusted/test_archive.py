@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from m3net.untrusted.archive import read_archive
+from m3net.boundary.archive import read_archive
 from tests.hostile.run_bombs import packed, pickle_parts
 
 PLAIN = st.recursive(

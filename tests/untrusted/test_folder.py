@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from m3net.boundary.folder import check_run_folder
 from m3net.errors import CheckpointError
-from m3net.untrusted.folder import check_run_folder
 
 
 @pytest.fixture

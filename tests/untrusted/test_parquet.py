@@ -11,12 +11,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from m3net.boundary.content import ExcessError
+from m3net.boundary.parquet import BoundedParquet
 from m3net.data.annotations.catalogue import CatalogueColumns, read_catalogue
 from m3net.data.annotations.table import read_table
-from m3net.embeddings.files import read_embeddings
+from m3net.data.embeddings.files import read_embeddings
 from m3net.errors import AnnotationError, EmbeddingError
-from m3net.untrusted.content import ExcessError
-from m3net.untrusted.parquet import BoundedParquet
 from tests.bombs import parquet_bombs
 from tests.raw_parquet import BYTE_ARRAY, Chunk, Page, plain_texts, repeated, table
 from tests.untrusted.measured import costs

@@ -13,6 +13,7 @@ from torchmetrics import Metric
 from torchmetrics.utilities import dim_zero_cat
 from torchmetrics.utilities.plot import _AX_TYPE, _PLOT_OUT_TYPE
 
+from m3net.base.protocol import Protocol
 from m3net.metrics.results import QueryResults
 from m3net.metrics.scores import COUNTS
 from m3net.metrics.settings import MetricsConfig
@@ -22,7 +23,6 @@ from m3net.metrics.sharing.processes import Processes
 from m3net.metrics.sharing.shard import Shard
 from m3net.metrics.sharing.share import rank_share
 from m3net.metrics.sums import QuerySums
-from m3net.protocol import Protocol
 
 QUERY = 1
 GALLERY = 2

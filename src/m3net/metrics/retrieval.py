@@ -6,6 +6,7 @@ from typing import Any, cast
 import torch
 from torch import Tensor, nn
 
+from m3net.base.protocol import Protocol
 from m3net.errors import M3NetError
 from m3net.metrics.attribute import GALLERY, QUERY, AttributeRetrieval
 from m3net.metrics.classes import ClassScores, class_scores
@@ -13,7 +14,6 @@ from m3net.metrics.confusion import retrieved_classes
 from m3net.metrics.results import QueryResults
 from m3net.metrics.scores import AttributeScores, flatten, score_table
 from m3net.metrics.settings import MetricsConfig
-from m3net.protocol import Protocol
 
 
 class RetrievalMetrics(nn.Module):

@@ -6,11 +6,11 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
+from m3net.base.protocol import Protocol
 from m3net.metrics.columns import Array, Columns, check_match, read_columns
 from m3net.metrics.images import Images
 from m3net.metrics.ranking import MEMORY_LIMIT, rank
 from m3net.metrics.results import CUTOFFS, QueryResults
-from m3net.protocol import Protocol
 
 
 def retrieve(

@@ -5,9 +5,9 @@ from dataclasses import replace
 import pytest
 import torch
 
-from m3net.callbacks.page.attention import collect_looks
 from m3net.data.class_counts import ClassCounts
-from m3net.task import M3NetTask
+from m3net.reports.page.attention import collect_looks
+from m3net.training.task import M3NetTask
 from tests.callbacks.page.shop import TAXONOMY, thumbnails
 from tests.checkpoint_files import NETWORK
 from tests.page import decode

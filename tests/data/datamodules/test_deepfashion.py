@@ -9,13 +9,13 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
+from m3net.base.protocol import Protocol
 from m3net.data.annotations.findings import Findings
 from m3net.data.datamodules import DeepFashionDataModule, LoadingConfig
 from m3net.data.photos.copies import CopySettings
 from m3net.data.photos.preparation import Preparation
 from m3net.data.records import Records, Role
 from m3net.errors import AnnotationError, ConfigError, DatasetNotFoundError
-from m3net.protocol import Protocol
 from tests.fake.deepfashion import TYPES, Fake, write_deepfashion
 
 LOADING = LoadingConfig(image_size=32, batch_size=16, num_workers=0, augmentation="none")

@@ -15,12 +15,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from m3net.boundary.parquet import REMEDY, most_values
 from m3net.data.annotations.table import read_table, rows_error
 from m3net.data.annotations.text import LEAVES, check_widths, shortened
 from m3net.data.records import Records, Role
 from m3net.data.taxonomy import Attribute, Taxonomy
 from m3net.errors import AnnotationError, ConfigError
-from m3net.untrusted.parquet import REMEDY, most_values
 
 _MOST_LABELS = 2**23
 SPLITS = {"train": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}

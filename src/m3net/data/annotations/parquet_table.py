@@ -8,10 +8,10 @@ import pandas as pd
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from m3net.boundary.content import MIB, ExcessError
+from m3net.boundary.pages import DELTA
+from m3net.boundary.parquet import MOST_COLUMNS, REMEDY, BoundedParquet, most_values
 from m3net.errors import AnnotationError
-from m3net.untrusted.content import MIB, ExcessError
-from m3net.untrusted.pages import DELTA
-from m3net.untrusted.parquet import MOST_COLUMNS, REMEDY, BoundedParquet, most_values
 
 _MOST_CELLS = 2**23
 """Of a small file: a cell takes up to 60 bytes until the catalogue is read."""

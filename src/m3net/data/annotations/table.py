@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pandas as pd
 
+from m3net.boundary.content import ExcessError, read_bytes
+from m3net.boundary.parquet import MOST_COLUMNS
 from m3net.data.annotations.parquet_table import as_frame, read_parquet_table
 from m3net.errors import AnnotationError, DatasetNotFoundError
-from m3net.untrusted.content import ExcessError, read_bytes
-from m3net.untrusted.parquet import MOST_COLUMNS
 
 MOST_BYTES = 2**32
 """Of a file of text that is read as a whole; in memory it takes up to 100 times as much, where it

@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from m3net.boundary.content import read_bytes
 from m3net.data.annotations.findings import Findings
 from m3net.data.annotations.table import MOST_BYTES, reading, rows_error
 from m3net.errors import AnnotationError, DatasetNotFoundError
-from m3net.untrusted.content import read_bytes
 
 # An absolute path, on any system, or one that climbs, or what no file can be called.
 OUTSIDE = r"^[/\\]|^[A-Za-z]:|(?:^|[/\\])\.\.(?:[/\\]|$)|\0"

@@ -7,6 +7,7 @@ from typing import Literal
 
 import numpy as np
 
+from m3net.base.protocol import Protocol
 from m3net.data.annotations import deepfashion
 from m3net.data.annotations.deepfashion import Classes
 from m3net.data.annotations.deepfashion_tables import (
@@ -26,7 +27,6 @@ from m3net.data.datamodules.loading import LoadingConfig
 from m3net.data.photos.preparation import is_prepared
 from m3net.data.records import Records, Role, SplitName, Splits
 from m3net.errors import AnnotationError, ConfigError, DatasetNotFoundError
-from m3net.protocol import Protocol
 
 TrainList = Literal["index", "rebuilt"]
 

@@ -9,8 +9,8 @@ import cv2
 import torch
 from torch.utils.data import DataLoader, Dataset
 
+from m3net.base.signals import held_signals, outlive_signals
 from m3net.errors import ConfigError
-from m3net.stopping import held_signals, outlive_signals
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")

@@ -14,10 +14,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from m3net.boundary.content import open_at_once
 from m3net.data.photos.content import FORMAT_OF_SUFFIX, MAX_PIXELS, find_problem
 from m3net.data.records import Record
 from m3net.errors import AnnotationError, ConfigError, DatasetNotFoundError, ImageReadError
-from m3net.untrusted.content import open_at_once
 
 IMAGE_SUFFIXES = frozenset(FORMAT_OF_SUFFIX)
 MAX_SIDE_RATIO = 50

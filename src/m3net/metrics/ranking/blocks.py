@@ -4,13 +4,13 @@ from collections.abc import Iterable, Sequence
 from math import ceil
 from typing import get_args
 
+from m3net.base.protocol import Protocol
 from m3net.metrics.images import Images
 from m3net.metrics.ranking.device import DeviceRanking, Scores, is_available
 from m3net.metrics.ranking.fast import SCORES_AT_ONCE, FastRanking
 from m3net.metrics.ranking.plain import rank_plainly
 from m3net.metrics.ranking.threads import map_in_threads, num_threads
 from m3net.metrics.results import CUTOFFS, QueryResults
-from m3net.protocol import Protocol
 
 MEMORY_LIMIT = 2**27
 _SORTED_SCORES, _COUNTED_SCORES = 2**24, 2**26

@@ -12,11 +12,11 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from m3net.base.protocol import Protocol
 from m3net.metrics.images import Images
 from m3net.metrics.ranking.labels import own_products, prepare
 from m3net.metrics.ranking.plain import exact_scores, judge_scores
 from m3net.metrics.results import QueryResults, metric_names
-from m3net.protocol import Protocol
 
 Scores = Literal["exact", "tf32"]
 

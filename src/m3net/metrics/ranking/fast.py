@@ -11,6 +11,7 @@ from itertools import pairwise
 import numpy as np
 import torch
 
+from m3net.base.protocol import Protocol
 from m3net.metrics.images import Images
 from m3net.metrics.ranking.loops import LAST, Asked, Judged, judge, write_keys
 from m3net.metrics.ranking.plain import rank_plainly
@@ -19,7 +20,6 @@ from m3net.metrics.ranking.relevance import queries_of
 from m3net.metrics.ranking.sorting import sort_rows
 from m3net.metrics.ranking.terms import terms_of
 from m3net.metrics.results import QueryResults
-from m3net.protocol import Protocol
 
 # So many that keys and orders stay in the cache while they are written, sorted and judged.
 SCORES_AT_ONCE = 2**16

@@ -9,10 +9,10 @@ from math import ceil
 import torch
 from torch import Tensor
 
+from m3net.base.protocol import Protocol
 from m3net.metrics.images import Images
 from m3net.metrics.ranking.plain import exact_scores, judge_scores
 from m3net.metrics.results import QueryResults
-from m3net.protocol import Protocol
 
 # Of an embedding's number in a block, which is needed in float64 as well; of a score; of a score
 # that is being sorted and judged.

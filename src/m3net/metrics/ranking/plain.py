@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
+from m3net.base.protocol import Protocol
 from m3net.metrics.functional import (
     average_precision,
     hit_rate,
@@ -18,7 +19,6 @@ from m3net.metrics.functional import (
 )
 from m3net.metrics.images import Images
 from m3net.metrics.results import QueryResults
-from m3net.protocol import Protocol
 
 
 def rank_plainly(

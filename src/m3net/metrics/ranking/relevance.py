@@ -4,9 +4,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from m3net.base.protocol import Protocol
 from m3net.metrics.ranking.loops import AT_ONCE, Asked
 from m3net.metrics.ranking.product import Bools
-from m3net.protocol import Protocol
 
 
 def queries_of(targets: Bools, protocol: Protocol) -> Iterator[Asked]:

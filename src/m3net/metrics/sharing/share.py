@@ -6,12 +6,12 @@ from typing import Any
 
 from torch import Tensor
 
+from m3net.base.protocol import Protocol
 from m3net.metrics.ranking import rank
 from m3net.metrics.ranking.passes import rank_in_passes
 from m3net.metrics.results import QueryResults
 from m3net.metrics.settings import MetricsConfig
 from m3net.metrics.sharing.exchange import Exchange
-from m3net.protocol import Protocol
 
 _PASSING_BYTES = 2**24  # of a gallery that is held whole, so that hardly more is held twice
 
