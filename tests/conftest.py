@@ -43,13 +43,7 @@ data:
       num_workers: 0
 model:
   network:
-    backbone: resnet10t
-    pretrained: false
-    attention_dim: 16
-    class_width: 8
-    class_dim: 4
-    embedding_dim: 16
-    local: {{backbone: resnet10t, size: 32}}
+    init_args: {{backbone: resnet10t, pretrained: false, attention_dim: 16}}
 trainer:
   max_epochs: 1
   log_every_n_steps: 1

@@ -9,8 +9,11 @@ from typing import Any
 import pytest
 import torch
 
+from m3net.boundary.typed import to_named
 from m3net.errors import CheckpointError
-from m3net.experiments.checkpoints import find_checkpoint, load_checkpoint, run_of
+from m3net.experiments.checkpoints import find_checkpoint, run_of
+from m3net.models import M3NetConfig
+from m3net.models.restoring import load_checkpoint
 from m3net.workflows.cli.run_settings import evaluation_defaults
 from tests.checkpoint_files import contents
 
@@ -50,7 +53,8 @@ def test_a_checkpoint_knows_its_run(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 
 def test_classes_and_protocol_of_a_training_bind_no_evaluation() -> None:
-    about = {"labels": {}, "protocol": "multi", "ranking": "duet", "network": {"class_dim": 4}}
+    network = to_named(M3NetConfig(class_dim=4))
+    about = {"labels": {}, "protocol": "multi", "ranking": "duet", "network": network}
     defaults = evaluation_defaults("test", {"hyper_parameters": about}, run=None)
     assert defaults["model"].keys() == {"ranking", "network"}
 

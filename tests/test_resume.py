@@ -21,7 +21,7 @@ from m3net.errors import CheckpointError, ConfigError, OutputError
 from m3net.experiments.checkpoint_io import WholeCheckpointIO
 from m3net.experiments.checkpoints import PROGRESS, read_checkpoint
 from m3net.experiments.csv_logger import RunCSVLogger, open_rows
-from m3net.experiments.resume import (
+from m3net.training.resume import (
     Finished,
     Start,
     changes,
@@ -34,7 +34,7 @@ from m3net.experiments.resume import (
 from tests.checkpoint_files import contents
 
 SETTINGS: dict[str, Any] = {
-    "model": {"network": {"head": "m3net"}, "optimizer": {"lr": 0.1}},
+    "model": {"network": {"class_path": "m3net.models.M3NetConfig"}, "optimizer": {"lr": 0.1}},
     "data": {"init_args": {"loading": {"batch_size": 8, "num_workers": 2}}},
     "trainer": {"max_epochs": 3, "max_steps": -1, "max_time": None},
 }
@@ -173,8 +173,8 @@ def test_other_settings_are_told_or_refused_or_free() -> None:
     ]
     with pytest.raises(ConfigError, match="batch_size was 8 and is 4"):
         changes(SETTINGS, batches, within)
-    with pytest.raises(ConfigError, match='head was "m3net" and is "asen"'):
-        changes(SETTINGS, with_value("model.network.head", "asen"), boundary)
+    with pytest.raises(ConfigError, match=r'class_path was "\S*M3NetConfig" and is "asen"'):
+        changes(SETTINGS, with_value("model.network.class_path", "asen"), boundary)
 
 
 def test_a_moved_run_keeps_its_best_checkpoints(tmp_path: Path) -> None:

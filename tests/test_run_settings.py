@@ -13,6 +13,7 @@ from m3net.workflows.cli.run_settings import classes_to_trust, resumable_setting
 from tests.hostile.runs import put
 
 CONFIGS = Path(__file__).parents[1] / "configs"
+NETWORK = "model.network.init_args"
 DATA = sorted((CONFIGS / "data").glob("*.yaml"))
 MODELS = sorted((CONFIGS / "model").glob("*.yaml"))
 Written = Callable[[dict[str, Any]], Path]
@@ -91,8 +92,16 @@ def test_a_logger_that_sends_to_others_is_trusted_by_name(
 @pytest.mark.parametrize(
     ("place", "value", "problem"),
     [
-        ("model.network.attention_dim", "512", "model.network.attention_dim: Input should be"),
-        ("model.network.more", 1, "by this version of m3net: model.network.more: there is no such"),
+        (
+            "model.network.init_args.attention_dim",
+            "512",
+            "model.network.init_args.attention_dim: Input should be",
+        ),
+        (
+            "model.network.init_args.more",
+            1,
+            "by this version of m3net: model.network.init_args.more: there is no such",
+        ),
         ("more", 1, "by this version of m3net: more: there is no such setting"),
         ("data.init_args.more", 1, "data.init_args.more: there is no such setting"),
         ("data.more", 1, "data.more: there is no such setting"),

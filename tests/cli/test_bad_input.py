@@ -106,7 +106,7 @@ def test_there_are_fewer_images_than_a_batch(fit: Command, refusal: Refusal) -> 
         ("--data.query_fraction=2", "--data.query_fraction"),
         ("--data.min_class_images=1000", "--data.min_class_images"),
         ("--model.optimizer.lr=-1", "model.optimizer"),
-        ("--model.loss.margin=3", "margin"),
+        ("--model.loss.instance.margin=3", "margin"),
         ("--model.network.stride=7", "stride"),
         ("--model.network.attention_dim=0", "model.network"),
         ("--model.network.backbone=resnet10", "resnet10"),

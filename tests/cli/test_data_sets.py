@@ -34,7 +34,7 @@ TINY = (
         "--model.network.backbone=resnet10t",
         "--model.network.pretrained=false",
     ),
-    *("--model.network.attention_dim=16", "--model.network.class_width=8"),
+    *("--model.network.attention_dim=16", "--model.network.value_dim=8"),
     *("--model.network.class_dim=4", "--data.loading.image_size=32"),
     *("--data.loading.batch_size=32", "--data.loading.num_workers=0", "--trainer.accelerator=cpu"),
     *("--trainer.devices=1", "--trainer.precision=32-true", "--trainer.max_epochs=1"),

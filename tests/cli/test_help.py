@@ -44,7 +44,9 @@ def test_each_argument_of_a_training_is_explained(m3net: Command, command: str) 
     done = m3net(command, "--help")
     assert done.returncode == 0
     found = explained(done.stdout)
-    assert {"--model.network.backbone", "--model.loss.margin", "--model.optimizer.lr"} <= {*found}
+    assert {"--model.network.backbone", "--model.loss.instance.margin", "--model.optimizer.lr"} <= {
+        *found
+    }
     assert {"--experiment", "--runs", "--data", "--trainer.max_epochs"} <= {*found}
     assert [name for name, words in found.items() if len(words.split()) < 3] == []
     assert not {"--model.labels", "--model.protocol"} & {*found}, "they come from the data"

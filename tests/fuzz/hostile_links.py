@@ -11,7 +11,7 @@ from m3net.base.files import make_folder, write_text
 from m3net.base.lock import Lock
 from m3net.boundary.folder import check_run_folder
 from m3net.experiments.csv_logger import RunCSVLogger
-from m3net.experiments.resume import Start, finish, prepare
+from m3net.training.resume import Start, finish, prepare
 from tests.fuzz.hostile import LIMITS, to_json
 from tests.fuzz.target import Target
 

@@ -12,10 +12,11 @@ import torch
 from hypothesis import strategies as st
 
 from m3net.errors import M3NetError
-from m3net.experiments.checkpoints import load_checkpoint, loading_of
+from m3net.experiments.checkpoints import loading_of
 from m3net.experiments.csv_logger import forget_rows
-from m3net.experiments.resume import Finished, check_unfinished, find_start, finish
+from m3net.models.restoring import load_checkpoint
 from m3net.reports.page.run_files import read_tested_run
+from m3net.training.resume import Finished, check_unfinished, find_start, finish
 from m3net.workflows.cli import resolve
 from m3net.workflows.cli.run_settings import evaluation_defaults, resumable_settings
 from m3net.workflows.studies.comparison.results import COSTS, read_results

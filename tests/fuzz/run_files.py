@@ -8,11 +8,11 @@ from pathlib import Path
 
 import torch
 
-from m3net.experiments.checkpoints import load_checkpoint
 from m3net.experiments.csv_logger import forget_rows
-from m3net.experiments.resume import Finished, check_unfinished, find_start
 from m3net.experiments.run import settings_of
+from m3net.models.restoring import load_checkpoint
 from m3net.reports.page.run_files import read_tested_run
+from m3net.training.resume import Finished, check_unfinished, find_start
 from tests.checkpoint_files import contents
 from tests.fuzz.target import Target, one_file
 

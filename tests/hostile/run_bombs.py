@@ -171,7 +171,7 @@ def checkpoint_bombs() -> dict[str, bytes]:
             _in_a_checkpoint(b"\x8b" + struct.pack("<i", 2**20) + b"\x7f" * 2**20)
         ),
         "attention_dim": _with_setting("network", "attention_dim", 10**8),
-        "class_width": _with_setting("network", "class_width", 16_384),
+        "value_dim": _with_setting("network", "value_dim", 16_384),
         "class_dim": _with_setting("network", "class_dim", 10**9),
         "backbone": _with_setting("network", "backbone", "convnext_xxlarge"),
         "local size": _with_setting("network", "local", {"size": 10**6}),

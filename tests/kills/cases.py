@@ -24,7 +24,7 @@ model:
     backbone: test_resnet
     pretrained: false
     attention_dim: 16
-    class_width: 8
+    value_dim: 8
     class_dim: 4
     embedding_dim: 16
     local: {backbone: test_resnet, size: 32}
@@ -63,7 +63,7 @@ CASES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
         ("model/modc.yaml", "small"),
         (WITHIN, "--data.init_args.loading.sampling=balanced"),
     ),
-    "learnable": (("model/m3net.yaml", "small"), ("--model.loss.center=learnable", WITHIN)),
+    "learnable": (("model/m3net.yaml", "small"), ("--model.loss.center.centers=learnable", WITHIN)),
     "bf16": (_PLUS, ("--trainer.precision=bf16-mixed", WITHIN)),
     "stopping": ((*_PLUS, "stopping"), ()),
     "steps": (_PLUS, ("--trainer.max_epochs=-1", "--trainer.max_steps=21")),

@@ -1,9 +1,12 @@
 """Plain values as settings of known types, or one sentence that says which one is not."""
 
+import importlib
 import inspect
 import json
-from collections.abc import Iterator
+import sys
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from functools import cache
 from typing import Any, Literal, TypeVar, get_type_hints
 
@@ -102,3 +105,80 @@ def arguments_of(kind: type, skip: frozenset[str] = frozenset()) -> type[BaseMod
         if name not in skip
     }
     return create_model(kind.__name__, __config__=ConfigDict(protected_namespaces=()), **fields)
+
+
+class _Named(BaseModel):
+    class_path: str
+    init_args: dict[str, Any] = {}
+
+
+def class_path(kind: type) -> str:
+    """Return the shortest path by which a class can be imported.
+
+    Example:
+        >>> from m3net.models import M3NetConfig
+        >>> class_path(M3NetConfig)
+        'm3net.models.M3NetConfig'
+    """
+    names = kind.__module__.split(".")
+    packages = (".".join(names[:length]) for length in range(1, len(names)))
+    loaded = ((name, sys.modules.get(name)) for name in packages)
+    short = (name for name, package in loaded if getattr(package, kind.__name__, None) is kind)
+    return f"{next(short, kind.__module__)}.{kind.__qualname__}"
+
+
+def to_named(settings: Any) -> dict[str, Any]:  # noqa: ANN401 - any dataclass
+    """Return the class of a dataclass and its fields as plain values, for `read_named`."""
+    plain = json.loads(json.dumps(asdict(settings)))
+    return {"class_path": class_path(type(settings)), "init_args": plain}
+
+
+def named_class(base: type[T], path: str, trusted: Collection[str] = ()) -> type[T] | None:
+    """Return the subclass of a base class that a path names; None if it is not known.
+
+    Nothing is imported but what is trusted. Known are the subclasses that this process has loaded.
+
+    Args:
+        base: The base class.
+        path: As from `class_path`, or with the module that defines it.
+        trusted: Paths of further classes.
+    """
+    if path in trusted:
+        module, _, name = path.rpartition(".")
+        kind = getattr(importlib.import_module(module), name)
+        return kind if isinstance(kind, type) and issubclass(kind, base) else None
+    concrete = [kind for kind in _subclasses(base) if not inspect.isabstract(kind)]
+    known = {name: kind for kind in concrete for name in _paths(kind)}
+    return known.get(path)
+
+
+def read_named(base: type[T], plain: object, trusted: Collection[str] = ()) -> T:
+    """Build a subclass of a base class from the path of the class and its arguments.
+
+    Args:
+        base: The base class, a dataclass.
+        plain: As from `to_named`.
+        trusted: Paths of classes that may be imported.
+
+    Raises:
+        MismatchError: It has another form, or names no known class.
+        M3NetError: What the class itself refuses.
+    """
+    named = read_as(_Named, plain)
+    kind = named_class(base, named.class_path, trusted)
+    if kind is None:
+        raise MismatchError(f"class_path: {named.class_path[:200]!r} is not known", unknown=True)
+    try:
+        return read_as(kind, named.init_args)
+    except MismatchError as error:
+        raise MismatchError(f"init_args.{error}", error.unknown) from error
+
+
+def _subclasses(base: type[T]) -> Iterator[type[T]]:
+    for kind in base.__subclasses__():
+        yield kind
+        yield from _subclasses(kind)
+
+
+def _paths(kind: type) -> set[str]:
+    return {class_path(kind), f"{kind.__module__}.{kind.__qualname__}"}

@@ -6,7 +6,6 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import torch
 from pydantic import BaseModel, Field
 from torch import Tensor
 from typing_extensions import TypeAliasType
@@ -15,8 +14,8 @@ from m3net.boundary.archive import read_archive
 from m3net.boundary.typed import MismatchError, check_as, read_as
 from m3net.data.datamodules import LoadingConfig
 from m3net.data.taxonomy import Taxonomy
-from m3net.errors import CheckpointError, M3NetError
-from m3net.training.task import build_task
+from m3net.errors import CheckpointError
+from m3net.experiments.upgrades import upgrade_checkpoint
 
 PROGRESS = "progress"
 """What a checkpoint from which a training can resume holds beside Lightning's own entries."""
@@ -38,6 +37,7 @@ class _Contents(BaseModel, arbitrary_types_allowed=True):
     version: str = Field("0", alias="pytorch-lightning_version", pattern=r"^[0-9][0-9a-z.+]{0,40}$")
     loops: dict[str, _Progress] | None = None
     optimizer_states: list[_Optimizer] | None = None
+    current_model_state: dict[str, Tensor] | None = None
     lr_schedulers: list[dict[str, Any]] | None = None
     callbacks: dict[str, dict[str, Any]] | None = None
 
@@ -76,38 +76,6 @@ def run_of(checkpoint: Path) -> Path | None:
     return place.parent if inside else None
 
 
-def load_checkpoint(file: Path) -> dict[str, Any]:
-    """Read a checkpoint whose network is as large as its weights.
-
-    Args:
-        file: Written by a training of this package.
-
-    Returns:
-        Its contents, tensors on the CPU; nothing that it names was imported, run or opened.
-
-    Raises:
-        CheckpointError: It is damaged, not a checkpoint of this package, or its settings describe
-            another network than its weights.
-    """
-    contents = read_checkpoint(file)
-    try:
-        # Of settings alone a network could be of any size: here it takes no memory.
-        with torch.device("meta"):
-            expected = build_task(contents["hyper_parameters"]).state_dict()
-        if "datamodule_hyper_parameters" in contents:
-            loading_of(contents)
-    except M3NetError as error:
-        raise CheckpointError(f"{file}: {error}") from error
-    weights = contents["state_dict"]
-    for name, weight in expected.items():
-        if name not in weights or weights[name].shape != weight.shape:
-            raise CheckpointError(
-                f"{file} has no weights {name} of the shape {tuple(weight.shape)}, which its own "
-                "settings describe: it is damaged, or of another version of m3net."
-            )
-    return contents
-
-
 def read_checkpoint(file: Path) -> dict[str, Any]:
     """Read a checkpoint's contents; paths in it are those of the folder that it lies in.
 
@@ -128,6 +96,7 @@ def read_checkpoint(file: Path) -> dict[str, Any]:
         check_as(_Contents, contents)
     except MismatchError as error:
         raise CheckpointError(f"{file} is damaged: {error}.") from error
+    upgrade_checkpoint(contents)
     _relocate(file, contents)
     return contents
 

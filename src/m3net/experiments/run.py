@@ -22,17 +22,10 @@ from m3net.boundary.content import ExcessError
 from m3net.boundary.plain import read_yaml
 from m3net.boundary.typed import MismatchError
 from m3net.errors import CheckpointError
+from m3net.experiments.upgrades import upgrade_settings
 
 PLACES = ("resume", "ckpt_path", "weights_only", "runs", "experiment", "trust")
 """Settings that say where a training starts, where it writes and whom it trusts."""
-_MOVED = {
-    "m3net.csv_logger.RunCSVLogger": "m3net.experiments.csv_logger.RunCSVLogger",
-    "m3net.wandb_logger.RunWandbLogger": "m3net.experiments.wandb_logger.RunWandbLogger",
-    "m3net.callbacks.averaging.WeightAverage": (
-        "m3net.training.callbacks.weight_average.WeightAverage"
-    ),
-}
-"""Where the classes are now that the settings of a run of 0.1.0 name."""
 _DAMAGE = (
     *(ValueError, TypeError, LookupError, OverflowError, RecursionError),
     *(csv.Error, yaml.YAMLError),
@@ -122,7 +115,7 @@ def read_config(file: Path, remedy: str) -> dict[str, Any]:
         plain = read_yaml(file)
         if not isinstance(plain, dict):
             raise TypeError("no mapping")
-        return {name: _renamed(value) for name, value in plain.items()}
+        return upgrade_settings(plain)
 
 
 def settings_of(run: Path) -> dict[str, Any]:
@@ -142,14 +135,3 @@ def settings_of(run: Path) -> dict[str, Any]:
         )
     settings = read_config(file, "restore it, or start a new run")
     return {name: value for name, value in settings.items() if name not in PLACES}
-
-
-def _renamed(value: object) -> object:
-    """Return settings with the classes of 0.1.0 under the names that they have now."""
-    if isinstance(value, list):
-        return [_renamed(item) for item in value]
-    if not isinstance(value, dict):
-        return value
-    settings = {name: _renamed(item) for name, item in value.items()}
-    path = settings.get("class_path")
-    return settings | {"class_path": _MOVED[path]} if path in _MOVED else settings

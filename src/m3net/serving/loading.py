@@ -5,12 +5,12 @@ from pathlib import Path
 
 import torch
 
-from m3net.data.transforms import Transform
-from m3net.errors import CheckpointError, ConfigError
-from m3net.experiments.checkpoints import find_checkpoint, load_checkpoint, loading_of
+from m3net.errors import ConfigError
+from m3net.experiments.checkpoints import find_checkpoint
 from m3net.models.representations import Ranking, check_ranking
+from m3net.models.restoring import load_retriever
+from m3net.models.retriever import Retriever
 from m3net.serving.model import Model, Precision
-from m3net.training.task import M3NetTask, build_task
 
 
 def load(
@@ -37,27 +37,19 @@ def load(
         M3NetError: There is no checkpoint of this package, or a setting does not suit it or the
             machine.
     """
-    file = find_checkpoint(Path(checkpoint))
-    contents = load_checkpoint(file)
-    try:
-        prepared = loading_of(contents)
-        task = build_task(contents["hyper_parameters"])
-        task.load_state_dict(contents["state_dict"])
-    except CheckpointError as error:
-        raise CheckpointError(f"{file}: {error}") from error
+    retriever = load_retriever(find_checkpoint(Path(checkpoint)))
     if ranking is not None:
-        check_ranking(ranking, task.network.config)
-        task.ranking = ranking
-    transform = Transform(prepared["image_size"], prepared["resize"])
-    return Model(_move(task, device), transform, batch_size, precision)
+        check_ranking(ranking, retriever.network.config)
+        retriever.ranking = ranking
+    return Model(_move(retriever, device), batch_size, precision)
 
 
-def _move(task: M3NetTask, device: str | torch.device | None) -> M3NetTask:
-    """Bring a network to a device."""
+def _move(retriever: Retriever, device: str | torch.device | None) -> Retriever:
+    """Move a network to a device."""
     if device is None:
         device = "cuda" if torch.cuda.is_available() else "cpu"
     try:
-        return task.to(device)
+        return retriever.to(device)
     except (RuntimeError, AssertionError) as error:  # the latter where torch has no CUDA at all
         raise ConfigError(
             f"the device {str(device)!r} cannot be used ({str(error).splitlines()[0]}): name "

@@ -9,17 +9,16 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from m3net.data.transforms import Transform
 from m3net.errors import ConfigError
+from m3net.models.retriever import Retriever
 from m3net.serving.photos import Name, Photos, read_photos
 from m3net.serving.views import Attention, Views
-from m3net.training.task import M3NetTask
 
 
 def prepare(
-    photos: Photos, transform: Transform, batch_size: int
+    photos: Photos, retriever: Retriever, batch_size: int
 ) -> Iterator[tuple[list[Name], Tensor]]:
-    """Read photos and make batches of them; one batch is held, and one photo in its own size.
+    """Read photos and make batches of them; one batch is held, and its photos in their own size.
 
     Yields:
         The photos' names, and (B, 3, H, W) uint8 in channels-last memory.
@@ -27,30 +26,30 @@ def prepare(
     Raises:
         M3NetError: A photo cannot be read, or there is none.
     """
-    ready = ((name, transform(pixels)) for name, pixels in read_photos(photos))
+    ready = ((name, retriever.prepare([pixels])) for name, pixels in read_photos(photos))
     batch = list(islice(ready, batch_size))
     if not batch:
         raise ConfigError("there is no photo to look at: give at least one.")
     while batch:
-        pixels = np.stack([own for _, own in batch])
-        yield [name for name, _ in batch], torch.from_numpy(pixels).permute(0, 3, 1, 2)
+        yield [name for name, _ in batch], torch.cat([image for _, image in batch])
         batch = list(islice(ready, batch_size))
 
 
 def look(
-    task: M3NetTask, batches: Iterable[tuple[list[Name], Tensor]], attributes: Sequence[str]
+    retriever: Retriever, batches: Iterable[tuple[list[Name], Tensor]], attributes: Sequence[str]
 ) -> Views:
-    """Give class probabilities of all batches together, and vectors for some attributes."""
+    """Return class probabilities of all batches together, and vectors for some attributes."""
     names: list[Name] = []
     probabilities: list[NDArray[np.float32]] = []
     embeddings: dict[str, list[NDArray[np.float32]]] = {name: [] for name in attributes}
-    for own, images in batches:
-        vectors, chances = task.look(images.to(task.device))
-        names += own
-        probabilities.append(_to_numpy(chances))
+    taxonomy = retriever.taxonomy
+    for batch_names, images in batches:
+        seen = retriever(images.to(retriever.device))
+        names += batch_names
+        probabilities.append(_to_numpy(seen.probabilities))
         for name, parts in embeddings.items():
-            parts.append(_to_numpy(vectors[task.taxonomy.names.index(name)]))
-    pairs = [(attribute.name, name) for attribute in task.taxonomy for name in attribute.classes]
+            parts.append(_to_numpy(seen.vectors[taxonomy.names.index(name)]))
+    pairs = [(attribute.name, name) for attribute in taxonomy for name in attribute.classes]
     columns = pd.MultiIndex.from_tuples(pairs, names=("attribute", "class"))
     return Views(
         {name: np.concatenate(parts) for name, parts in embeddings.items()},
@@ -58,10 +57,10 @@ def look(
     )
 
 
-def attend(task: M3NetTask, images: Tensor) -> Attention:
-    """Say where the network looks in one image, (1, 3, H, W) uint8."""
-    outputs, taxonomy = task.network(images.to(task.device)), task.taxonomy
-    of_attribute, of_class = outputs.attribute_attention, outputs.class_attention
+def attend(retriever: Retriever, images: Tensor) -> Attention:
+    """Return where the network looks in one image, (1, 3, H, W) uint8."""
+    seen, taxonomy = retriever(images.to(retriever.device)), retriever.taxonomy
+    of_attribute, of_class = seen.attribute_attention, seen.class_attention
     maps = [] if of_attribute is None else list(_to_numpy(of_attribute[0]))
     classes = [] if of_class is None else [_to_numpy(of_class[0, own]) for own in taxonomy.slices]
     return Attention(

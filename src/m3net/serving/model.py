@@ -11,13 +11,12 @@ import torch
 from numpy.typing import NDArray
 
 from m3net.data.taxonomy import Taxonomy
-from m3net.data.transforms import Transform
 from m3net.errors import ConfigError
+from m3net.models.retriever import Retriever
 from m3net.serving.gallery import Gallery
 from m3net.serving.looking import attend, look, prepare
 from m3net.serving.photos import Photo, Photos
 from m3net.serving.views import Attention, Views, check_attribute
-from m3net.training.task import M3NetTask
 
 Precision = Literal["32-true", "bf16-mixed"]
 
@@ -30,13 +29,14 @@ class Model:
     Each is prepared as `m3net predict` does, and the answers are the same.
 
     Example:
-        >>> from m3net.models.config import NetworkConfig
-        >>> from m3net.data.class_counts import ClassCounts
+        >>> import torch
         >>> from m3net.data.taxonomy import Attribute
+        >>> from m3net.data.transforms import Transform
+        >>> from m3net.models import M3NetConfig
         >>> taxonomy = Taxonomy((Attribute("collar", ("shirt", "polo")),))
-        >>> counts = ClassCounts(taxonomy, positives=(5, 5), annotated=(10, 10))
-        >>> network = NetworkConfig(backbone="test_resnet", class_dim=4, pretrained=False)
-        >>> model = Model(M3NetTask(counts, network), Transform(32, "letterbox"))
+        >>> network = M3NetConfig("test_resnet", class_dim=4).build(taxonomy.sizes)
+        >>> transform = Transform(32, "letterbox")
+        >>> model = Model(Retriever(network, taxonomy, torch.zeros(2), transform=transform))
         >>> photo = np.zeros((60, 40, 3), np.uint8)
         >>> model.embed([photo, photo], attribute="collar").shape
         (2, 8)
@@ -46,16 +46,14 @@ class Model:
 
     def __init__(
         self,
-        task: M3NetTask,
-        transform: Transform,
+        retriever: Retriever,
         batch_size: int = 64,
         precision: Precision = "32-true",
     ) -> None:
         """Take a network, which from now on is evaluated only.
 
         Args:
-            task: The network with its taxonomy, on the device where it is to work.
-            transform: Prepares photos.
+            retriever: The network, with a transform, on the device where it is to work.
             batch_size: How many photos the network sees at once.
             precision: "bf16-mixed" lets it multiply bfloat16, as Lightning's trainer does.
 
@@ -66,18 +64,18 @@ class Model:
             raise ConfigError(f"batch_size is {batch_size}: set it to 1 or more.")
         if precision not in ("32-true", "bf16-mixed"):
             raise ConfigError(f"precision is {precision!r}: choose 32-true or bf16-mixed.")
-        self._task, self._transform = task.eval().requires_grad_(False), transform
+        self._retriever = retriever.eval().requires_grad_(False)
         self.batch_size, self.precision = batch_size, precision
 
     @property
     def taxonomy(self) -> Taxonomy:
         """Attributes and classes that the network knows."""
-        return self._task.taxonomy
+        return self._retriever.taxonomy
 
     @property
     def device(self) -> torch.device:
         """Where it works."""
-        return self._task.device
+        return self._retriever.device
 
     @overload
     def embed(self, images: Photos, attribute: None = None) -> dict[str, NDArray[np.float32]]: ...
@@ -127,12 +125,12 @@ class Model:
         Raises:
             M3NetError: The photo cannot be read, or there are several.
         """
-        batches = islice(prepare(image, self._transform, 1), 2)
+        batches = islice(prepare(image, self._retriever, 1), 2)
         first, *others = [images for _, images in batches]
         if others:
             raise ConfigError("attention looks at one photo: give them one by one.")
         with self._evaluating():
-            return attend(self._task, first)
+            return attend(self._retriever, first)
 
     def gallery(self, images: Photos, attributes: Sequence[str] | None = None) -> Gallery:
         """Look at photos once, to search among them.
@@ -151,9 +149,9 @@ class Model:
         known = self.taxonomy.names
         for name in attributes or ():
             check_attribute(name, known)
-        batches = prepare(images, self._transform, self.batch_size)
+        batches = prepare(images, self._retriever, self.batch_size)
         with self._evaluating():
-            return look(self._task, batches, known if attributes is None else attributes)
+            return look(self._retriever, batches, known if attributes is None else attributes)
 
     @contextmanager
     def _evaluating(self) -> Iterator[None]:

@@ -35,8 +35,8 @@ def collect_looks(
     chosen = [queries[place] for place in places]
     batch = photos.dataset.read(chosen)["image"]
     with torch.inference_mode():
-        outputs = task.network.eval()(batch.to(task.device))
-        probabilities = task.probabilities(outputs)
+        outputs = task.retriever.network.eval()(batch.to(task.device))
+        probabilities = task.retriever.probabilities(outputs)
     return tuple(
         _looks(photos, image, row, pixels.permute(1, 2, 0).numpy(), outputs, probabilities[row])
         for row, (image, pixels) in enumerate(zip(chosen, batch, strict=True))

@@ -4,7 +4,6 @@ import shlex
 from collections.abc import Mapping
 from typing import Any
 
-from m3net.models.config import NetworkConfig
 from m3net.reports.page.run_files import RunFiles
 from m3net.reports.page.values import Heading
 from m3net.training.task import M3NetTask
@@ -26,10 +25,15 @@ def collect_heading(
     init = data.get("init_args", {})
     own = ", ".join(f"{key} {_word(value)}" for key, value in init.items() if key != "loading")
     loading = init.get("loading", {})
+    network = task.retriever.network.config
     facts = [
         ("experiment", run.name),
-        ("network", describe_network(task.network.config)),
-        ("ranked by", f"{task.ranking} vectors" + (", with mirror images" if task.mirror else "")),
+        ("network", f"{network.title} on {network.backbone}"),
+        (
+            "ranked by",
+            f"{task.retriever.ranking} vectors"
+            + (", with mirror images" if task.retriever.mirror else ""),
+        ),
         ("data", kind + (f" ({own})" if own else "")),
         ("protocol", task.test_metrics.protocol),
         ("split", "test"),
@@ -48,22 +52,6 @@ def collect_heading(
     elif str(run.summary.get("commit") or "").endswith("+"):
         notes.append("A + behind the commit: files differed from it.")
     return Heading(f"{run.name}: report of a test", facts, commands, notes, run.text)
-
-
-def describe_network(config: NetworkConfig) -> str:
-    """Give head and backbone in words.
-
-    Example:
-        >>> describe_network(NetworkConfig(class_attention=False))
-        'm3net with attribute attention only, on resnet50'
-    """
-    halves = {
-        (True, False): " with attribute attention only",
-        (False, True): " with class attention only",
-    }
-    which = (config.attribute_attention, config.class_attention)
-    half = halves.get(which, "") if config.head == "m3net" else ""
-    return f"{config.head}{half}, on {config.backbone}"
 
 
 def _costs(summary: Mapping[str, Any]) -> list[tuple[str, str]]:

@@ -91,7 +91,8 @@ class PageMaker:
         fate = metrics.config.without_relevant
         for other in self.others:
             check_scores(table, fate, other)
-        photos = Thumbnails(dataset, task.taxonomy)
+        taxonomy = task.retriever.taxonomy
+        photos = Thumbnails(dataset, taxonomy)
         targets = torch.from_numpy(dataset.records.targets(range(len(dataset))))
         lists = metrics.config.top_k > 0
         asked = torch.cat([own.query_index for own in results.values()])
@@ -104,7 +105,9 @@ class PageMaker:
             galleries=collect_galleries(results, photos) if lists else (),
             top_k=metrics.config.top_k,
             looks=collect_looks(task, photos, torch.unique(asked).tolist(), self.photos),
-            confusions=collect_confusions(metrics, task.taxonomy, targets) if lists else (),
+            confusions=collect_confusions(metrics, task.retriever.taxonomy, targets)
+            if lists
+            else (),
             planes=planes,
             sprite=sprite,
             seed=SEED,

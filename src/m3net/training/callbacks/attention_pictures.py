@@ -38,8 +38,8 @@ def draw_query_attention(
     places = np.linspace(0, len(queries) - 1, min(photos, len(queries))).astype(int)
     images = dataset.read([queries[place] for place in places])["image"]
     with torch.inference_mode():
-        outputs = task.network.eval()(images.to(task.device))
-        probabilities = task.probabilities(outputs)
+        outputs = task.retriever.network.eval()(images.to(task.device))
+        probabilities = task.retriever.probabilities(outputs)
     draw_attention(
         [
             AttentionRow(
@@ -56,10 +56,12 @@ def _maps(
 ) -> dict[str, NDArray[np.float32]]:
     """Give one photo's map for each attribute, under the caption of what it shows."""
     maps = {}
-    for place, (attribute, own) in enumerate(zip(task.taxonomy, task.taxonomy.slices, strict=True)):
+    for place, (attribute, own) in enumerate(
+        zip(task.retriever.taxonomy, task.retriever.taxonomy.slices, strict=True)
+    ):
         best = int(own.start) + int(probabilities[own].argmax())
         if outputs.class_attention is not None:
-            caption = f"{attribute.name}:\n{task.taxonomy.class_name(best)}"
+            caption = f"{attribute.name}:\n{task.retriever.taxonomy.class_name(best)}"
             maps[caption] = outputs.class_attention[photo, best].cpu().numpy()
         elif outputs.attribute_attention is not None:
             maps[attribute.name] = outputs.attribute_attention[photo, place].cpu().numpy()

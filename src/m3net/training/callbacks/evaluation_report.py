@@ -86,7 +86,7 @@ class EvaluationReport(L.Callback):
         scores, results = metrics.table(), metrics.results()
         if whole:
             records = dataset.records
-            num_labels = records.labels_per_attribute(task.taxonomy.attribute_of_class)
+            num_labels = records.labels_per_attribute(task.retriever.taxonomy.attribute_of_class)
             metrics.check_complete(torch.from_numpy(records.roles), torch.from_numpy(num_labels))
         if not is_first_process():
             return
@@ -95,12 +95,12 @@ class EvaluationReport(L.Callback):
         make_folder(folder)
         write_scores(scores, metrics.protocol, folder)
         if self.details:
-            records, about = dataset.records, (task.taxonomy, metrics.protocol)
+            records, about = dataset.records, (task.retriever.taxonomy, metrics.protocol)
             targets = torch.from_numpy(records.targets(range(len(records))))
             write_classes(metrics.class_table(targets), *about, folder / "classes.csv")
             write_queries(results, records, *about, folder / "queries.csv")
         if metrics.config.top_k and own:
-            GalleryMaker(dataset, task.taxonomy, self.queries).draw_all(results, folder)
+            GalleryMaker(dataset, task.retriever.taxonomy, self.queries).draw_all(results, folder)
         if own:
             draw_query_attention(task, dataset, results, self.photos, folder / "attention.png")
         if name == "test" and own:
@@ -108,7 +108,7 @@ class EvaluationReport(L.Callback):
             (folder / PAGE).unlink(missing_ok=True)
             if self.page is not None and self.page.wants(len(dataset)):
                 self.page.write(task, dataset, metrics, whole, folder)
-        title = name if own else f"{name}, ranking {task.ranking}"
+        title = name if own else f"{name}, ranking {task.retriever.ranking}"
         table = render_scores(scores, title, metrics.protocol, metrics.config, len(dataset))
         self.tables.append(table)
 
@@ -121,7 +121,9 @@ def report_folder(run: Path, task: M3NetTask, name: str) -> Path:
         task: Knows its ranking, and the one that it was configured with.
         name: "test" or "validate".
     """
-    return run / name if task.ranks_as_configured else run / "rankings" / task.ranking / name
+    return (
+        run / name if task.ranks_as_configured else run / "rankings" / task.retriever.ranking / name
+    )
 
 
 def _is_whole(limit: float) -> bool:

@@ -55,7 +55,7 @@ class PredictionWriter(BasePredictionWriter):
         """
         if isinstance(pl_module, M3NetTask):
             make_folder(self.folder)
-            taxonomy = json.dumps(pl_module.taxonomy.to_plain())
+            taxonomy = json.dumps(pl_module.retriever.taxonomy.to_plain())
             part = self.folder / f"part-{trainer.global_rank}.parquet"
             with writing(part):
                 # It may be a name of a file elsewhere, too.
@@ -78,7 +78,7 @@ class PredictionWriter(BasePredictionWriter):
             loader: Any = trainer.predict_dataloaders
             dataset: RetrievalDataset = loader.dataset
             images = dataset.records.paths[prediction["index"].cpu().numpy()].tolist()
-            self._writer.write_table(_table(images, prediction, pl_module.taxonomy))
+            self._writer.write_table(_table(images, prediction, pl_module.retriever.taxonomy))
 
     def on_predict_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Close the part, which makes it readable."""

@@ -10,18 +10,22 @@ from jsonargparse import Namespace, set_parsing_settings
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 
 from m3net.base.signals import StopRequest
+from m3net.boundary.typed import to_named
 from m3net.data.class_counts import ClassCounts
 from m3net.data.datamodules import BaseDataModule
 from m3net.errors import ConfigError
 from m3net.experiments.checkpoints import check_same_classes
+from m3net.losses import Term
+from m3net.models import M3NetConfig, NetworkConfig
 from m3net.models.representations import check_ranking
+from m3net.models.restoring import counts_of
 from m3net.reports.page.maker import PageMaker
 from m3net.reports.page.run_files import read_tested_run
 from m3net.training.callbacks.evaluation_report import EvaluationReport
 from m3net.training.callbacks.process_watch import ProcessWatch
 from m3net.training.callbacks.run_config import RunConfig
 from m3net.training.failures import failure, loaders_of
-from m3net.training.task import M3NetTask
+from m3net.training.task import M3NET_LOSS, M3NetTask
 from m3net.training.trainer import M3NetTrainer, best_precision, take_over_checkpoints
 from m3net.workflows.cli.common_callbacks import common_callbacks, training_callbacks
 from m3net.workflows.cli.flags import add_flags
@@ -29,7 +33,10 @@ from m3net.workflows.cli.parser import RunParser
 from m3net.workflows.cli.run_folder import EVALUATIONS, RunFolder, write_into
 
 # Else the link that fills it in would have to fill in each of its fields.
-set_parsing_settings(subclasses_enabled=[ClassCounts])
+set_parsing_settings(
+    subclasses_enabled=[ClassCounts, NetworkConfig, Term],
+    docstring_parse_attribute_docstrings=True,
+)
 
 
 class M3NetCLI(LightningCLI):
@@ -94,6 +101,8 @@ class M3NetCLI(LightningCLI):
             parser: Of one command.
         """
         add_flags(parser)
+        terms = {name: to_named(term) for name, term in M3NET_LOSS.items()}
+        parser.set_defaults({"model.network": to_named(M3NetConfig()), "model.loss": terms})
         parser.link_arguments(
             "data", "model.class_counts", compute_fn=self._class_counts, apply_on="instantiate"
         )
@@ -109,7 +118,7 @@ class M3NetCLI(LightningCLI):
             if own is None:
                 raise ConfigError("images without labels cannot be trained on; see m3net predict.")
             return own
-        trained = ClassCounts.from_plain(checkpoint["hyper_parameters"]["labels"])
+        trained = counts_of(checkpoint["hyper_parameters"])
         if own is not None:
             check_same_classes(trained.taxonomy, own.taxonomy)
         return trained
@@ -210,14 +219,15 @@ class M3NetCLI(LightningCLI):
     def before_train(self) -> None:
         """Refuse a ranking that the network has not, before it is trained and not after."""
         for ranking in self.config["train"].rankings:
-            check_ranking(ranking, self.model.network.config)
+            check_ranking(ranking, self.model.retriever.network.config)
 
     def after_train(self) -> None:
         """Judge the best weights, which the test has left in memory, by further rankings."""
-        own = self.model.ranking
+        retriever = self.model.retriever
+        configured = retriever.ranking
         for ranking in self.config["train"].rankings:
-            self.model.ranking = ranking
+            retriever.ranking = ranking
             self.trainer.validate(self.model, datamodule=self.datamodule, verbose=False)
-            if ranking != own:
+            if ranking != configured:
                 self.trainer.test(self.model, datamodule=self.datamodule, verbose=False)
-        self.model.ranking = own
+        retriever.ranking = configured

@@ -14,9 +14,9 @@ from m3net.base.process_tree import is_first_process
 from m3net.base.signals import Stopped, StopRequest
 from m3net.base.terminal import Terminal
 from m3net.errors import ConfigError, own_cause
-from m3net.experiments.resume import SURVIVAL, Finished, finish
 from m3net.experiments.wandb_logger import RunWandbLogger
 from m3net.reports.farewell import render_farewell, say_stopped
+from m3net.training.resume import SURVIVAL, Finished, finish
 from m3net.workflows.cli.command_line import M3NetCLI
 from m3net.workflows.cli.run_folder import EVALUATIONS
 from m3net.workflows.cli.run_settings import classes_to_trust

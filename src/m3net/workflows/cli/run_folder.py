@@ -12,11 +12,12 @@ from m3net.base.lock import Lock
 from m3net.base.process_tree import is_first_process
 from m3net.boundary.folder import check_run_folder
 from m3net.errors import CheckpointError, ConfigError
-from m3net.experiments.checkpoints import find_checkpoint, load_checkpoint, run_of
+from m3net.experiments.checkpoints import find_checkpoint, run_of
 from m3net.experiments.csv_logger import RunCSVLogger
-from m3net.experiments.resume import AUTO, latest_run, take_up
 from m3net.experiments.run import new_run, share_run
 from m3net.experiments.wandb_run import keep_run
+from m3net.models.restoring import load_checkpoint
+from m3net.training.resume import AUTO, latest_run, take_up
 from m3net.workflows.cli.run_settings import evaluation_defaults, resumable_settings
 
 EVALUATIONS = ("validate", "test", "predict")
@@ -114,7 +115,7 @@ class RunFolder:
                 "it would evaluate a random network. 'm3net train' trains and then tests."
             )
         file = find_checkpoint(Path(given.ckpt_path))
-        self.checkpoint, self.path = load_checkpoint(file), run_of(file)
+        self.checkpoint, self.path = load_checkpoint(file, trusted), run_of(file)
         defaults = json.dumps(evaluation_defaults(command, self.checkpoint, self.path, trusted))
         self.words = [command, "--config", defaults, *others, "--ckpt_path", str(file)]
 

@@ -14,7 +14,7 @@ import lightning as L
 from lightning.pytorch.callbacks import ModelCheckpoint
 from pydantic import BaseModel, Field, create_model
 
-from m3net.boundary.typed import MismatchError, arguments_of, read_as
+from m3net.boundary.typed import MismatchError, arguments_of, named_class, read_as, to_named
 from m3net.data.datamodules import (
     CatalogueDataModule,
     DARNDataModule,
@@ -28,6 +28,8 @@ from m3net.experiments.checkpoints import loading_of
 from m3net.experiments.csv_logger import RunCSVLogger
 from m3net.experiments.run import read_config, settings_of
 from m3net.experiments.wandb_logger import RunWandbLogger
+from m3net.losses import Term
+from m3net.models import M3NetConfig, NetworkConfig
 from m3net.models.representations import Ranking
 from m3net.training.callbacks.finite_steps import NonFinite
 from m3net.training.callbacks.weight_average import WeightAverage
@@ -101,7 +103,15 @@ _Checkpoint = _model(
         "monitor": Annotated[str, Field(max_length=1000)] | None,
     },
 )
-_Model = arguments_of(M3NetTask, skip=frozenset({"class_counts", "protocol"}))
+_Model = create_model(
+    "model",
+    __base__=arguments_of(
+        M3NetTask, skip=frozenset({"class_counts", "protocol", "network", "loss"})
+    ),
+    # Named classes, which `_check_class` checks.
+    network=(_Named, _Named(**to_named(M3NetConfig()))),
+    loss=(dict[_Word, _Named], {}),
+)
 
 
 class _Settings(BaseModel):
@@ -117,6 +127,12 @@ class _Settings(BaseModel):
     rankings: list[Ranking] = []
     last_every_n_steps: Annotated[int, Field(ge=1)] | None = None
     nonfinite: NonFinite = "stop"
+
+
+class _Checkpointed(BaseModel):
+    """What a checkpoint says of the task."""
+
+    model: _Model  # type: ignore[valid-type]
 
 
 class _Evaluation(BaseModel):
@@ -149,7 +165,7 @@ def resumable_settings(run: Path, trusted: Collection[str]) -> dict[str, Any]:
         CheckpointError: It is no run folder, or its settings name or hold what is not allowed.
     """
     settings = settings_of(run)
-    _check(settings, _Settings, run / "config.yaml", trusted)
+    _check(settings, _Settings, f"{run / 'config.yaml'} is not the config.yaml of a run", trusted)
     return settings
 
 
@@ -173,9 +189,16 @@ def evaluation_defaults(
     # Classes and protocol are the data's to say.
     given = checkpoint["hyper_parameters"].items()
     model = {key: value for key, value in given if key not in ("labels", "protocol")}
-    # Weights come from the checkpoint, so that pretrained ones are never fetched.
-    model["network"] = {**model["network"], "pretrained": False, "weights_file": None}
-    defaults: dict[str, Any] = {"model": model}
+    _check(
+        {"model": model},
+        _Checkpointed,
+        "the checkpoint does not hold the settings of a network",
+        trusted,
+    )
+    # Weights come from the checkpoint, so that pretrained ones are never downloaded.
+    network = dict(model["network"])
+    network["init_args"] = network["init_args"] | {"pretrained": False, "weights_file": None}
+    defaults: dict[str, Any] = {"model": model | {"network": network}}
     if run is not None:
         defaults |= _run_defaults(run / "config.yaml", trusted)
     if command == "predict":
@@ -192,12 +215,12 @@ def _run_defaults(file: Path, trusted: Collection[str]) -> dict[str, Any]:
     trainer = settings.get("trainer")
     precision = trainer.get("precision") if isinstance(trainer, dict) else "not there"
     taken = {"data": settings.get("data"), "precision": precision}
-    _check(taken, _Evaluation, file, trusted)
+    _check(taken, _Evaluation, f"{file} is not the config.yaml of a run", trusted)
     return {"data": taken["data"], "trainer": {"precision": precision}}
 
 
 def _check(
-    settings: dict[str, Any], kind: type[BaseModel], file: Path, trusted: Collection[str]
+    settings: dict[str, Any], kind: type[BaseModel], problem: str, trusted: Collection[str]
 ) -> None:
     """Refuse settings that are not of a kind, or name classes that nobody trusts."""
     try:
@@ -207,11 +230,11 @@ def _check(
     except MismatchError as error:
         version = " by this version of m3net" if error.unknown else ""
         raise CheckpointError(
-            f"{file} is not the config.yaml of a run{version}: {error}. Restore it, or start "
-            "without the run folder and name all settings yourself."
+            f"{problem}{version}: {error}. Restore it, or start without the run "
+            "folder and name all settings yourself."
         ) from error
     except M3NetError as error:
-        raise CheckpointError(f"{file}: {error}") from error
+        raise CheckpointError(f"{problem}: {error}") from error
 
 
 def _named_classes(value: object, place: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
@@ -249,7 +272,13 @@ def _check_class(place: str, named: dict[str, Any], trusted: Collection[str]) ->
 def _own_class(place: str, named: dict[str, Any]) -> type | None:
     """Return the class of m3net that is named, if it is one for that place."""
     path = named["class_path"]
-    own = _OWN.get(place, {}).get(path) if isinstance(path, str) else None
+    if not isinstance(path, str):
+        return None
+    if place == "model.network":
+        return named_class(NetworkConfig, path)  # type: ignore[type-abstract]
+    if place.startswith("model.loss."):
+        return named_class(Term, path)  # type: ignore[type-abstract]
+    own = _OWN.get(place, {}).get(path)
     given = named.get("init_args")
     # It would send curves, pictures and weights to whom the run folder says.
     sends = isinstance(given, dict) and (given.get("entity") or given.get("log_model"))

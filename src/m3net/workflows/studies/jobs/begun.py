@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from m3net.base.differences import differences
-from m3net.experiments.resume import SURVIVAL, latest_run
 from m3net.experiments.run import PLACES, settings_of
+from m3net.training.resume import SURVIVAL, latest_run
 from m3net.training.trainer import best_precision
 from m3net.workflows.studies.jobs.job import Settings
 

@@ -15,9 +15,10 @@ from m3net.base.process_tree import is_first_process
 from m3net.boundary.plain import read_json
 from m3net.boundary.typed import read_as
 from m3net.errors import CheckpointError, ConfigError
-from m3net.experiments.checkpoints import PROGRESS, load_checkpoint
+from m3net.experiments.checkpoints import PROGRESS
 from m3net.experiments.csv_logger import forget_rows
 from m3net.experiments.run import PLACES, reading, settings_of
+from m3net.models.restoring import load_checkpoint
 
 _log = logging.getLogger(__name__)
 
