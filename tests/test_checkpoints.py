@@ -11,7 +11,7 @@ import torch
 
 from m3net.boundary.typed import to_named
 from m3net.errors import CheckpointError
-from m3net.experiments.checkpoints import find_checkpoint, run_of
+from m3net.experiments.run import Run, find_checkpoint
 from m3net.models import M3NetConfig
 from m3net.models.restoring import load_checkpoint
 from m3net.workflows.cli.run_settings import evaluation_defaults
@@ -43,13 +43,13 @@ def test_a_place_without_a_checkpoint_is_named(tmp_path: Path, place: str) -> No
 
 def test_a_checkpoint_knows_its_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     inside = write(tmp_path / "0" / "checkpoints" / "best.ckpt")
-    assert run_of(inside) is None, "without config.yaml it is no run"
+    assert Run.of_checkpoint(inside) is None, "without config.yaml it is no run"
     write(tmp_path / "0" / "config.yaml")
-    assert run_of(inside) == tmp_path / "0"
-    assert run_of(write(tmp_path / "0" / "copies" / "best.ckpt")) is None
-    assert run_of(write(tmp_path / "0" / "best.ckpt")) is None
+    assert Run.of_checkpoint(inside) == Run(tmp_path / "0")
+    assert Run.of_checkpoint(write(tmp_path / "0" / "copies" / "best.ckpt")) is None
+    assert Run.of_checkpoint(write(tmp_path / "0" / "best.ckpt")) is None
     monkeypatch.chdir(tmp_path / "0" / "checkpoints")
-    assert run_of(Path("best.ckpt")) == tmp_path / "0"
+    assert Run.of_checkpoint(Path("best.ckpt")) == Run(tmp_path / "0")
 
 
 def test_classes_and_protocol_of_a_training_bind_no_evaluation() -> None:

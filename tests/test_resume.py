@@ -21,6 +21,7 @@ from m3net.errors import CheckpointError, ConfigError, OutputError
 from m3net.experiments.checkpoint_io import WholeCheckpointIO
 from m3net.experiments.checkpoints import PROGRESS, read_checkpoint
 from m3net.experiments.csv_logger import RunCSVLogger, open_rows
+from m3net.experiments.run import Run
 from m3net.training.resume import (
     Finished,
     Start,
@@ -200,8 +201,9 @@ def test_a_moved_run_keeps_its_best_checkpoints(tmp_path: Path) -> None:
 
 def test_a_run_is_kept_to_one_process(tmp_path: Path) -> None:
     code = "import sys; from m3net.base.lock import Lock, Path; Lock(Path(sys.argv[1]))"
-    lock = Lock(tmp_path)
-    words = [sys.executable, "-c", code, str(tmp_path)]
+    file = Run(tmp_path).lock
+    lock = Lock(file)
+    words = [sys.executable, "-c", code, str(file)]
     done = subprocess.run(words, capture_output=True, text=True)
     assert "ConfigError: another process trains in" in done.stderr
     del lock

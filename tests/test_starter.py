@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from m3net.base.process_tree import RUN_FOLDER, ending_with_starter
-from m3net.experiments.run import new_run
+from m3net.experiments.run import Run
 
 STARTED = """
 import sys, time
@@ -102,7 +102,7 @@ def test_nothing_is_handed_down_by_a_process_that_has_run_its_command(
     monkeypatch.delenv(RUN_FOLDER, raising=False)
     before = dict(os.environ)
     with ending_with_starter():
-        run = new_run(tmp_path, "own")
+        run = Run.create(tmp_path, "own").folder
         assert os.environ[RUN_FOLDER] == str(run)
     assert dict(os.environ) == before
 

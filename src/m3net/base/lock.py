@@ -32,18 +32,17 @@ def hold(file: IO[Any], does: str) -> None:
 
 
 class Lock:
-    """Keeps a run folder to one process, as long as that lives."""
+    """Keeps a folder to one process for as long as that lives."""
 
-    def __init__(self, run: Path) -> None:
+    def __init__(self, file: Path) -> None:
         """Take the folder.
 
         Args:
-            run: Its folder.
+            file: The lock file in it.
 
         Raises:
             ConfigError: Another process trains there.
         """
-        file = run / ".lock"
         with writing(file):
             self._file = file.open("a")
-        hold(self._file, f"trains in {run}")
+        hold(self._file, f"trains in {file.parent}")

@@ -1,7 +1,6 @@
 """Checkpoints: how one is found, read, and made the starting point of an evaluation."""
 
-import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -40,40 +39,6 @@ class _Contents(BaseModel, arbitrary_types_allowed=True):
     current_model_state: dict[str, Tensor] | None = None
     lr_schedulers: list[dict[str, Any]] | None = None
     callbacks: dict[str, dict[str, Any]] | None = None
-
-
-def find_checkpoint(place: Path, names: Sequence[str] = ("best", "last")) -> Path:
-    """Give the checkpoint that a path means.
-
-    Args:
-        place: A checkpoint file, or a run folder.
-        names: Which of a run's checkpoints, the one that is wanted most first.
-
-    Raises:
-        CheckpointError: There is none.
-    """
-    if place.is_file():
-        return place
-    for name in names:
-        if (place / "checkpoints" / f"{name}.ckpt").is_file():
-            return place / "checkpoints" / f"{name}.ckpt"
-    if place.is_dir():
-        raise CheckpointError(
-            f"{place} holds no checkpoints/best.ckpt or checkpoints/last.ckpt; it is not a run "
-            "folder, or its training was stopped before the first epoch ended."
-        )
-    raise CheckpointError(f"checkpoint or run folder not found: {place}.")
-
-
-def run_of(checkpoint: Path) -> Path | None:
-    """Return the run folder that a checkpoint lies in; None for a checkpoint outside of any.
-
-    Links are not followed: one may lead into the checkpoints of another run, whose results would be
-    replaced.
-    """
-    place = Path(os.path.abspath(checkpoint)).parent
-    inside = place.name == "checkpoints" and (place.parent / "config.yaml").is_file()
-    return place.parent if inside else None
 
 
 def read_checkpoint(file: Path) -> dict[str, Any]:

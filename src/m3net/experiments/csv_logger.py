@@ -14,7 +14,8 @@ from torch import Tensor
 
 from m3net.base.files import bring_to_disk, detach, replacing, writing
 from m3net.boundary.content import MIB, ExcessError
-from m3net.experiments.run import reading
+from m3net.boundary.parsing import parsing
+from m3net.experiments.run import Run
 
 
 class RunCSVLogger(Logger):
@@ -53,7 +54,7 @@ class RunCSVLogger(Logger):
     @property
     def file(self) -> Path:
         """Where the rows are written."""
-        return Path(self._folder) / "metrics.csv"
+        return Run(Path(self._folder)).curves
 
     @rank_zero_only
     def log_hyperparams(self, *_: object, **__: object) -> None:
@@ -164,6 +165,6 @@ def forget_rows(file: Path, steps: int) -> None:
         steps: How many of its steps are kept.
     """
     remedy = "delete it, and the curves begin where the training goes on"
-    with reading(file, remedy), open_rows(file) as (columns, rows):
+    with parsing(file, remedy), open_rows(file) as (columns, rows):
         if columns:
             write_rows(file, columns, (row for row in rows if int(row["step"]) < steps))

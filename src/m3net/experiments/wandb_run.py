@@ -14,12 +14,11 @@ import wandb
 
 from m3net.base.files import write_text
 from m3net.boundary.content import read_text
+from m3net.boundary.parsing import parsing
 from m3net.errors import CheckpointError
-from m3net.experiments.run import reading
+from m3net.experiments.run import Run
 
 _log = logging.getLogger(__name__)
-
-_ID_FILE = "wandb-id.txt"
 
 
 def init_choices(folder: Path) -> dict[str, Any]:
@@ -54,7 +53,7 @@ def init_choices(folder: Path) -> dict[str, Any]:
 
 def write_id(folder: Path, run_id: str) -> None:
     """Keep the id of a folder's W&B run."""
-    write_text(folder / _ID_FILE, f"{run_id}\n")
+    write_text(Run(folder).wandb_id, f"{run_id}\n")
 
 
 def keep_run(before: Path, folder: Path) -> None:
@@ -75,10 +74,10 @@ def _known_id(folder: Path) -> str | None:
     Raises:
         CheckpointError: It keeps something else.
     """
-    file = folder / _ID_FILE
+    file = Run(folder).wandb_id
     if not file.is_file():
         return None
-    with reading(file, "delete it, and the training gets a new W&B run"):
+    with parsing(file, "delete it, and the training gets a new W&B run"):
         known = read_text(file, most=1000).strip()
         if not re.fullmatch(r"[A-Za-z0-9_-]{1,128}", known):
             raise ValueError("no id")

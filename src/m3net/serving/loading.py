@@ -6,7 +6,7 @@ from pathlib import Path
 import torch
 
 from m3net.errors import ConfigError
-from m3net.experiments.checkpoints import find_checkpoint
+from m3net.experiments.run import find_checkpoint
 from m3net.models.representations import Ranking, check_ranking
 from m3net.models.restoring import load_retriever
 from m3net.models.retriever import Retriever

@@ -12,18 +12,18 @@ from pydantic import BaseModel
 from m3net.base.differences import differences
 from m3net.base.files import remove_parts, write_text, writing
 from m3net.base.process_tree import is_first_process
+from m3net.boundary.parsing import parsing
 from m3net.boundary.plain import read_json
 from m3net.boundary.typed import read_as
 from m3net.errors import CheckpointError, ConfigError
 from m3net.experiments.checkpoints import PROGRESS
 from m3net.experiments.csv_logger import forget_rows
-from m3net.experiments.run import PLACES, reading, settings_of
+from m3net.experiments.run import PLACES, Run
 from m3net.models.restoring import load_checkpoint
 
 _log = logging.getLogger(__name__)
 
 AUTO = "auto"
-_FINISHED = "finished.json"
 _NAMES = ("last", "previous", "best")
 _LIMITS = ("max_epochs", "max_steps", "max_time")
 SURVIVAL = ("resume", "trust", "last_every_n_steps")
@@ -87,11 +87,10 @@ def latest_run(root: Path, experiment: str) -> Path | None:
         root: Folder of all runs.
         experiment: Name of the experiment.
     """
-    runs = [own for own in (root / experiment).glob("*") if own.name.isdigit()]
-    latest = max(runs, key=lambda own: int(own.name), default=None)
-    if latest is None or not (latest / "config.yaml").is_file():
+    latest = Run.latest(root, experiment)
+    if latest is None or not latest.config.is_file() or latest.finished.is_file():
         return None
-    return None if (latest / _FINISHED).is_file() else latest
+    return latest.folder
 
 
 def take_up(run: Path, command: str, settings: Mapping[str, Any]) -> Start:
@@ -108,7 +107,7 @@ def take_up(run: Path, command: str, settings: Mapping[str, Any]) -> Start:
     """
     check_unfinished(run, command, settings)
     start = find_start(run)
-    changed = changes(settings_of(run), settings, start)
+    changed = changes(Run(run).settings(), settings, start)
     if is_first_process():
         prepare(run, start)
     if start.remark:
@@ -129,7 +128,7 @@ def find_start(run: Path) -> Start:
     """
     problems = []
     for name in _NAMES:
-        file = run / "checkpoints" / f"{name}.ckpt"
+        file = Run(run).checkpoint(name)
         if not file.is_file():
             continue
         try:
@@ -140,7 +139,7 @@ def find_start(run: Path) -> Start:
         passed = f"goes on from {file}, step {contents['global_step']:,}, since "
         remark = passed + " ".join(problems) if problems else ""
         if not problems and name != "last":
-            remark = f"{passed}there is no last.ckpt."
+            remark = f"{passed}there is no {Run(run).checkpoint('last').name}."
         return Start(file, contents, remark)
     if problems:
         raise CheckpointError(
@@ -162,8 +161,8 @@ def prepare(run: Path, start: Start) -> None:
     """
     with writing(run):
         remove_parts(run)
-        (run / _FINISHED).unlink(missing_ok=True)
-    forget_rows(run / "metrics.csv", start.steps)
+        Run(run).finished.unlink(missing_ok=True)
+    forget_rows(Run(run).curves, start.steps)
 
 
 def finish(run: Path, command: str, settings: Mapping[str, Any], steps: int) -> None:
@@ -177,7 +176,7 @@ def finish(run: Path, command: str, settings: Mapping[str, Any], steps: int) -> 
     """
     limits = {name: settings["trainer"][name] for name in _LIMITS}
     text = json.dumps({"command": command, "steps": steps, "limits": limits}, indent=2, default=str)
-    write_text(run / _FINISHED, text + "\n")
+    write_text(Run(run).finished, text + "\n")
 
 
 def check_unfinished(run: Path, command: str, settings: Mapping[str, Any]) -> None:
@@ -191,11 +190,11 @@ def check_unfinished(run: Path, command: str, settings: Mapping[str, Any]) -> No
     Raises:
         Finished: All is done.
     """
-    file = run / _FINISHED
+    file = Run(run).finished
     if not file.is_file():
         return
     limits = json.loads(json.dumps({n: settings["trainer"][n] for n in _LIMITS}, default=str))
-    with reading(file, "delete it, and the run goes on"):
+    with parsing(file, "delete it, and the run goes on"):
         done = read_as(_Finish, read_json(file))
     if done.command in (command, "train") and done.limits == limits:
         raise Finished(

@@ -10,10 +10,11 @@ from pydantic import BaseModel
 
 from m3net.base.escaping import csv_text
 from m3net.boundary.numbers import read_number_table
+from m3net.boundary.parsing import parsing
 from m3net.boundary.plain import read_json
 from m3net.boundary.typed import read_as
 from m3net.errors import CheckpointError
-from m3net.experiments.run import read_config, reading
+from m3net.experiments.run import Run
 
 Contents = TypeVar("Contents")
 
@@ -88,14 +89,14 @@ def read_run(folder: Path) -> RunFiles:
     Args:
         folder: The run folder.
     """
-    names = ("config.yaml", "metrics.json", "metrics.csv", "test/scores.csv")
-    config, summary, curves, scores = (folder / name for name in names)
+    run = Run(folder)
+    config, scores = run.config, run.evaluation("test").scores
     return RunFiles(
         folder=folder,
-        config=read_config(config, _REMEDY) if config.is_file() else None,
+        config=run.read_config(_REMEDY) if config.is_file() else None,
         text=config.read_text(encoding="utf-8") if config.is_file() else "",
-        summary=_read(summary, _read_summary),
-        curves=_read(curves, lambda file: read_number_table(file, numbers=["step"])),
+        summary=_read(run.summary, _read_summary),
+        curves=_read(run.curves, lambda file: read_number_table(file, numbers=["step"])),
         scores=_read(scores, read_scores),
     )
 
@@ -107,7 +108,7 @@ def _read_summary(file: Path) -> dict[str, Any]:
 
 
 def _read(file: Path, parse: Callable[[Path], Contents]) -> Contents | None:
-    with reading(file, _REMEDY):
+    with parsing(file, _REMEDY):
         return parse(file) if file.is_file() else None
 
 
@@ -127,7 +128,7 @@ def read_tested_run(folder: Path) -> RunFiles:
                 f"{folder} holds no {name}, so that the report cannot compare with it: name the "
                 "folder of a run that 'm3net train' or 'm3net test' has tested."
             )
-    with reading(folder / "config.yaml", _REMEDY):
+    with parsing(folder / "config.yaml", _REMEDY):
         read_as(_Tested, run.config, others="ignore")
     return run
 

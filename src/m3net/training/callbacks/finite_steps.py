@@ -17,6 +17,7 @@ from m3net.base.escaping import csv_cell
 from m3net.base.files import detach, writing
 from m3net.base.process_tree import is_first_process
 from m3net.errors import TrainingError
+from m3net.experiments.run import Run
 from m3net.training.task import M3NetTask
 
 NonFinite = Literal["stop", "skip"]
@@ -188,7 +189,7 @@ class FiniteSteps(L.Callback):
         if found is not None:
             self._note(found)
             raise TrainingError(
-                f"{found}; nonfinite.csv in {self.folder} lists the images. {self._kept()}: go on "
+                f"{found}; {Run(self.folder).nonfinite} lists the images. {self._kept()}: go on "
                 "from there with a lower --model.optimizer.lr or with --trainer.precision=32-true, "
                 "look at these images, or leave such steps out by --nonfinite=skip."
             )
@@ -234,7 +235,7 @@ class FiniteSteps(L.Callback):
         """List the images."""
         if not is_first_process():
             return
-        file = self.folder / "nonfinite.csv"
+        file = Run(self.folder).nonfinite
         new = not file.is_file()
         detach(file)
         with writing(file), file.open("a", newline="", encoding="utf-8") as stream:
@@ -247,7 +248,7 @@ class FiniteSteps(L.Callback):
     def _kept(self) -> str:
         """Say which checkpoint is the latest; none is written once a step was no number."""
         for name in ("last", "best"):
-            file = self.folder / "checkpoints" / f"{name}.ckpt"
+            file = Run(self.folder).checkpoint(name)
             if file.is_file():
                 return f"The last good checkpoint is {file}"
         return "No checkpoint was written before it"

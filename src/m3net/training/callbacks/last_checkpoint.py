@@ -13,6 +13,7 @@ from m3net.base.files import writing
 from m3net.base.process_tree import is_first_process
 from m3net.base.signals import StopRequest
 from m3net.experiments.checkpoints import PROGRESS
+from m3net.experiments.run import Run
 
 _BATCHES = "epoch_loop.batch_progress"
 
@@ -24,18 +25,16 @@ class LastCheckpoint(Checkpoint):
     all other callbacks, so that their state is that of the epoch's end.
     """
 
-    def __init__(
-        self, folder: Path, every: int | None, request: StopRequest, resumed: bool
-    ) -> None:
+    def __init__(self, run: Run, every: int | None, request: StopRequest, resumed: bool) -> None:
         """Say where and when.
 
         Args:
-            folder: Of the checkpoints.
+            run: Its folder.
             every: Steps within an epoch; None for its end alone.
             request: Says whether a signal waits.
             resumed: Whether a checkpoint that is loaded is one of this folder.
         """
-        self.file, self.previous = folder / "last.ckpt", folder / "previous.ckpt"
+        self.file, self.previous = run.checkpoint("last"), run.checkpoint("previous")
         self._every, self._request, self._resumed = every, request, resumed
         self._saved = self._skip = 0
         self._validated = False

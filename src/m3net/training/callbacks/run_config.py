@@ -6,6 +6,7 @@ import lightning as L
 from lightning.pytorch.cli import SaveConfigCallback
 
 from m3net.base.files import replacing
+from m3net.experiments.run import Run
 
 
 class RunConfig(SaveConfigCallback):
@@ -21,5 +22,5 @@ class RunConfig(SaveConfigCallback):
         """
         del pl_module
         if stage == "fit":
-            with replacing(Path(trainer.default_root_dir) / "config.yaml") as part:
+            with replacing(Run(Path(trainer.default_root_dir)).config) as part:
                 self.parser.save(self.config, str(part), skip_unset=False, overwrite=True)

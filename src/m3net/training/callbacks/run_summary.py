@@ -13,6 +13,7 @@ import torch
 from m3net.base.files import write_text
 from m3net.base.process_tree import is_first_process
 from m3net.experiments.provenance import origin
+from m3net.experiments.run import Run
 
 WARM_UP = 10
 """Steps that the speed leaves out, where there are twice as many: workers and kernels start."""
@@ -186,7 +187,7 @@ class TrainingSummary(L.Callback):
             "last": _plain(self._last),
         }
         text = json.dumps(content | origin(pl_module.device), indent=2)
-        write_text(self.folder / "metrics.json", text + "\n")
+        write_text(Run(self.folder).summary, text + "\n")
 
 
 def steps_per_second(durations: list[float]) -> float:

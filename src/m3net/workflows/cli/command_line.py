@@ -189,7 +189,7 @@ class M3NetCLI(LightningCLI):
         callbacks = [*common_callbacks(run, config, self.report, given), watch]
         if self.subcommand not in EVALUATIONS:
             resumed = self.folder.resumed is not None
-            callbacks += training_callbacks(config, self._request, resumed)
+            callbacks += training_callbacks(run, config, self._request, resumed)
         self.trainer_defaults["callbacks"] = callbacks
         trainer = super().instantiate_trainer(**kwargs)
         take_over_checkpoints(trainer)

@@ -7,6 +7,7 @@ from jsonargparse import Namespace
 from lightning.pytorch.callbacks import LearningRateMonitor, ProgressBar
 
 from m3net.base.signals import StopRequest
+from m3net.experiments.run import Run
 from m3net.training.callbacks.evaluation_report import EvaluationReport
 from m3net.training.callbacks.final_validation import FinalValidation
 from m3net.training.callbacks.finite_steps import FiniteSteps
@@ -44,10 +45,13 @@ def common_callbacks(
     return callbacks
 
 
-def training_callbacks(config: Namespace, request: StopRequest, resumed: bool) -> list[L.Callback]:
-    """Give the callbacks of a training alone.
+def training_callbacks(
+    run: Path, config: Namespace, request: StopRequest, resumed: bool
+) -> list[L.Callback]:
+    """Return the callbacks of a training alone.
 
     Args:
+        run: The run folder.
         config: Settings of the command.
         request: Says whether a signal asks to stop.
         resumed: Whether the training goes on in its folder.
@@ -58,6 +62,5 @@ def training_callbacks(config: Namespace, request: StopRequest, resumed: bool) -
         callbacks.append(LearningRateMonitor())
     callbacks.append(StepSeeds())
     if config.checkpoint.save_last:
-        place = Path(config.checkpoint.dirpath)
-        callbacks.append(LastCheckpoint(place, config.last_every_n_steps, request, resumed))
+        callbacks.append(LastCheckpoint(Run(run), config.last_every_n_steps, request, resumed))
     return callbacks

@@ -12,9 +12,8 @@ from m3net.base.lock import Lock
 from m3net.base.process_tree import is_first_process
 from m3net.boundary.folder import check_run_folder
 from m3net.errors import CheckpointError, ConfigError
-from m3net.experiments.checkpoints import find_checkpoint, run_of
 from m3net.experiments.csv_logger import RunCSVLogger
-from m3net.experiments.run import new_run, share_run
+from m3net.experiments.run import Run, find_checkpoint
 from m3net.experiments.wandb_run import keep_run
 from m3net.models.restoring import load_checkpoint
 from m3net.training.resume import AUTO, latest_run, take_up
@@ -73,16 +72,16 @@ class RunFolder:
         if training and config.ckpt_path is not None:
             file = find_checkpoint(Path(config.ckpt_path), ("last", "best"))
             self.checkpoint, config.ckpt_path = load_checkpoint(file), str(file)
-            before = run_of(file)
+            before = _folder_of(file)
         known = self.path or self.resumed
         if known is not None:
             check_run_folder(known)
         if self.path is None:
-            self.path = self.resumed or new_run(Path(config.runs), config.experiment)
+            self.path = self.resumed or Run.create(Path(config.runs), config.experiment).folder
             if before is not None and is_first_process():
                 keep_run(before, self.path)
         if training and is_first_process():
-            self._lock = Lock(self.path)
+            self._lock = Lock(Run(self.path).lock)
         return self.path
 
     def take_up(
@@ -115,7 +114,7 @@ class RunFolder:
                 "it would evaluate a random network. 'm3net train' trains and then tests."
             )
         file = find_checkpoint(Path(given.ckpt_path))
-        self.checkpoint, self.path = load_checkpoint(file, trusted), run_of(file)
+        self.checkpoint, self.path = load_checkpoint(file, trusted), _folder_of(file)
         defaults = json.dumps(evaluation_defaults(command, self.checkpoint, self.path, trusted))
         self.words = [command, "--config", defaults, *others, "--ckpt_path", str(file)]
 
@@ -144,7 +143,12 @@ class RunFolder:
         if self.resumed is None:
             self.resumed = latest_run(Path(config.runs), config.experiment)
         if self.resumed is not None:
-            self.resumed = share_run(self.resumed)
+            self.resumed = Run(self.resumed).share().folder
+
+
+def _folder_of(checkpoint: Path) -> Path | None:
+    run = Run.of_checkpoint(checkpoint)
+    return None if run is None else run.folder
 
 
 def write_into(run: Path, command: str, config: Namespace) -> None:
@@ -156,7 +160,7 @@ def write_into(run: Path, command: str, config: Namespace) -> None:
         config: Its settings, which are changed.
     """
     config.trainer.default_root_dir = str(run)
-    config.checkpoint.dirpath = str(run / "checkpoints")
+    config.checkpoint.dirpath = str(Run(run).checkpoints)
     if config.trainer.logger is None:
         config.trainer.logger = False if command in EVALUATIONS else _csv_logger(run)
     given = config.trainer.logger

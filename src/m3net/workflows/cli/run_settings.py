@@ -26,7 +26,7 @@ from m3net.data.datamodules import (
 from m3net.errors import CheckpointError, M3NetError
 from m3net.experiments.checkpoints import loading_of
 from m3net.experiments.csv_logger import RunCSVLogger
-from m3net.experiments.run import read_config, settings_of
+from m3net.experiments.run import Run
 from m3net.experiments.wandb_logger import RunWandbLogger
 from m3net.losses import Term
 from m3net.models import M3NetConfig, NetworkConfig
@@ -148,9 +148,9 @@ def classes_to_trust(run: Path) -> list[str]:
     Args:
         run: The run folder of a training that this process has just ended.
     """
-    if not (run / "config.yaml").is_file():
+    if not Run(run).config.is_file():
         return []
-    named = _named_classes(settings_of(run))
+    named = _named_classes(Run(run).settings())
     return [str(own["class_path"]) for place, own in named if not _own_class(place, own)]
 
 
@@ -164,8 +164,8 @@ def resumable_settings(run: Path, trusted: Collection[str]) -> dict[str, Any]:
     Raises:
         CheckpointError: It is no run folder, or its settings name or hold what is not allowed.
     """
-    settings = settings_of(run)
-    _check(settings, _Settings, f"{run / 'config.yaml'} is not the config.yaml of a run", trusted)
+    settings = Run(run).settings()
+    _check(settings, _Settings, _not_settings(Run(run)), trusted)
     return settings
 
 
@@ -200,7 +200,7 @@ def evaluation_defaults(
     network["init_args"] = network["init_args"] | {"pretrained": False, "weights_file": None}
     defaults: dict[str, Any] = {"model": model | {"network": network}}
     if run is not None:
-        defaults |= _run_defaults(run / "config.yaml", trusted)
+        defaults |= _run_defaults(Run(run), trusted)
     if command == "predict":
         path = f"{ImagesDataModule.__module__}.{ImagesDataModule.__name__}"
         loading = {"loading": loading_of(checkpoint)}
@@ -208,15 +208,19 @@ def evaluation_defaults(
     return defaults
 
 
-def _run_defaults(file: Path, trusted: Collection[str]) -> dict[str, Any]:
+def _run_defaults(run: Run, trusted: Collection[str]) -> dict[str, Any]:
     """Return the data of a run, and the precision: another one gives other scores."""
     remedy = "restore it, or name the checkpoint file outside of the run folder, and its data"
-    settings = read_config(file, remedy)
+    settings = run.read_config(remedy)
     trainer = settings.get("trainer")
     precision = trainer.get("precision") if isinstance(trainer, dict) else "not there"
     taken = {"data": settings.get("data"), "precision": precision}
-    _check(taken, _Evaluation, f"{file} is not the config.yaml of a run", trusted)
+    _check(taken, _Evaluation, _not_settings(run), trusted)
     return {"data": taken["data"], "trainer": {"precision": precision}}
+
+
+def _not_settings(run: Run) -> str:
+    return f"{run.config} is not the {run.config.name} of a run"
 
 
 def _check(

@@ -19,7 +19,7 @@ from m3net.data.records import Records, Role
 from m3net.data.taxonomy import Taxonomy
 from m3net.data.transforms import Transform
 from m3net.errors import own_cause
-from m3net.experiments.run import new_run
+from m3net.experiments.run import Run
 from m3net.metrics.retrieval import RetrievalMetrics
 from m3net.metrics.settings import MetricsConfig
 from m3net.reports.details import write_classes, write_queries
@@ -66,7 +66,7 @@ def evaluate(
     vectors = read_embeddings(embeddings, images_taking_part(records, taxonomy), contents.root)
     evaluated = score(vectors, records, taxonomy, data.protocol, metrics)
     scores = evaluated.table()
-    run = new_run(runs, experiment)
+    run = Run.create(runs, experiment).folder
     folder = run / _FOLDERS[split]
     folder.mkdir()
     write_scores(scores, data.protocol, folder)

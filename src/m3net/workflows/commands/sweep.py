@@ -13,9 +13,9 @@ from m3net.base.files import make_folder, write_text
 from m3net.base.messages import set_up_speech
 from m3net.base.terminal import Terminal
 from m3net.boundary.folder import check_run_folder
+from m3net.boundary.parsing import parsing
 from m3net.boundary.plain import read_yaml
 from m3net.errors import ConfigError
-from m3net.experiments.run import reading
 from m3net.reports.sheets import Sheet
 from m3net.workflows.cli import resolve
 from m3net.workflows.studies.sweep.file import Sweep, read_sweep
@@ -144,7 +144,7 @@ def _check_same(file: Path, settings: dict[str, Any]) -> None:
     if not file.is_file():
         return
     remedy = f"restore it, or delete {file.parent}, and run again"
-    with reading(file, remedy, "the sweep.yaml of a sweep"):
+    with parsing(file, remedy, "the sweep.yaml of a sweep"):
         before = read_yaml(file)
         if not isinstance(before, dict):
             raise TypeError("no mapping")

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import lightning as L
 
+from m3net.experiments.run import Run
 from m3net.training.callbacks.run_summary import WARM_UP
 from m3net.workflows.studies.comparison.settings import Comparison, System
 from m3net.workflows.studies.jobs.job import Job, Resolve, Settings, plan_job
@@ -48,9 +49,7 @@ class Planner:
             # A page takes a while, and m3net report can make it of any run later.
             *(f"--rankings=[{','.join(rankings)}]", "--report=false"),
         )
-        folders = {ranking: ranking_folder(ranking, own) for ranking in rankings}
-        files = [f"{at}{part}/scores.csv" for at in folders.values() for part in PARTS.values()]
-        return self._job(run_name(name, seed), words, ("config.yaml", "metrics.json", *files))
+        return self._job(run_name(name, seed), words, files_of_training(rankings, own))
 
     def timing(self, name: str) -> Job:
         """Give the short training that tells a system's speed; it keeps no weights.
@@ -64,7 +63,7 @@ class Planner:
             *("--trainer.limit_val_batches=0", "--trainer.num_sanity_val_steps=0"),
             *("--checkpoint.save_top_k=0", "--checkpoint.save_last=false"),
         )
-        return self._job(f"{name}-timing", words, ("metrics.json",))
+        return self._job(f"{name}-timing", words, (str(Run(Path()).summary),))
 
     def rankings(self, name: str) -> Sequence[str]:
         """Give the rankings of a system beside its configured one."""
@@ -89,14 +88,21 @@ class Planner:
 PARTS = {"val": "validate", "test": "test"}
 
 
-def ranking_folder(ranking: str, own: str) -> str:
-    """Give where a run folder has the scores of a ranking, as `m3net train --rankings` writes them.
+def files_of_training(rankings: Sequence[str], own: str) -> tuple[str, ...]:
+    """Return the files, relative to its run folder, that a finished training has written.
+
+    Args:
+        rankings: Those that it was judged by.
+        own: The configured one.
 
     Example:
-        >>> ranking_folder("class", "class"), ranking_folder("posterior", "class")
-        ('', 'rankings/posterior/')
+        >>> files_of_training(["posterior"], "class")[2:]
+        ('rankings/posterior/validate/scores.csv', 'rankings/posterior/test/scores.csv')
     """
-    return "" if ranking == own else f"rankings/{ranking}/"
+    run = Run(Path())
+    others = [None if ranking == own else ranking for ranking in rankings]
+    scores = [run.evaluation(part, other).scores for other in others for part in PARTS.values()]
+    return tuple(str(file) for file in (run.config, run.summary, *scores))
 
 
 def run_name(system: str, seed: int) -> str:

@@ -7,10 +7,11 @@ from typing import Any
 
 import pandas as pd
 
+from m3net.boundary.parsing import parsing
 from m3net.boundary.plain import read_json
-from m3net.experiments.run import read_config, reading
+from m3net.experiments.run import Run
 from m3net.reports.page.run_files import read_scores
-from m3net.workflows.studies.comparison.plan import PARTS, ranking_folder
+from m3net.workflows.studies.comparison.plan import PARTS
 
 COSTS = ("parameters", "seconds", "images", "steps", "images_per_second")
 """What metrics.json says of a training."""
@@ -39,24 +40,25 @@ def read_results(
     """
     rows: list[dict[str, Any]] = []
     for (system, seed), run in runs.items():
-        own = _own_ranking(run / "config.yaml")
+        own = _own_ranking(Run(run))
         about = {"system": system, "seed": seed}
         for ranking in dict.fromkeys((own, *rankings[system])):
             named = about | {"ranking": ranking, "own": ranking == own}
             for split, part in PARTS.items():
-                folder = run / ranking_folder(ranking, own) / part
-                rows += [named | {"split": split} | row for row in _scores(folder)]
-        costs = _costs(run / "metrics.json")
+                other = None if ranking == own else ranking
+                file = Run(run).evaluation(part, other).scores
+                rows += [named | {"split": split} | row for row in _scores(file)]
+        costs = _costs(Run(run).summary)
         shared = about | {"ranking": own, "own": True, "split": "train"}
         shared |= {"protocol": "", "attribute": ""}
         rows += [shared | {"metric": name, "value": costs[name]} for name in COSTS]
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
-def _own_ranking(file: Path) -> str:
+def _own_ranking(run: Run) -> str:
     """Give the ranking that a training was configured with."""
-    config = read_config(file, _REMEDY)
-    with reading(file, _REMEDY):
+    config = run.read_config(_REMEDY)
+    with parsing(run.config, _REMEDY):
         own = config["model"]["ranking"]
         if not isinstance(own, str):
             raise TypeError("no name")
@@ -65,7 +67,7 @@ def _own_ranking(file: Path) -> str:
 
 def _costs(file: Path) -> dict[str, float]:
     """Give what a training took."""
-    with reading(file, _REMEDY):
+    with parsing(file, _REMEDY):
         costs = read_json(file)
         numbers = {name: float(costs[name]) for name in COSTS}
         if not all(map(math.isfinite, numbers.values())):
@@ -73,10 +75,9 @@ def _costs(file: Path) -> dict[str, float]:
         return numbers
 
 
-def _scores(folder: Path) -> list[dict[str, Any]]:
+def _scores(file: Path) -> list[dict[str, Any]]:
     """Give a table of scores as one row for each number, without the counts of queries."""
-    file = folder / "scores.csv"
-    with reading(file, _REMEDY):
+    with parsing(file, _REMEDY):
         table = read_scores(file)
         counts = [name for name in table if str(name).startswith("num_")]
         long = table.drop(columns=counts).melt(["attribute", "protocol"], var_name="metric")
@@ -91,4 +92,4 @@ def images_per_second(run: Path) -> float:
     Args:
         run: Its run folder.
     """
-    return _costs(run / "metrics.json")["images_per_second"]
+    return _costs(Run(run).summary)["images_per_second"]

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from m3net.base.differences import differences
-from m3net.experiments.run import PLACES, settings_of
+from m3net.experiments.run import PLACES, Run
 from m3net.training.resume import SURVIVAL, latest_run
 from m3net.training.trainer import best_precision
 from m3net.workflows.studies.jobs.job import Settings
@@ -31,5 +31,5 @@ def has_begun(root: Path, name: str, settings: Settings) -> bool:
         return False
     trainer = settings["trainer"]
     chosen = trainer | {"precision": trainer["precision"] or best_precision()}
-    found = differences(settings_of(run), settings | {"trainer": chosen})
+    found = differences(Run(run).settings(), settings | {"trainer": chosen})
     return all(changed.startswith(_OWN) for changed in found)

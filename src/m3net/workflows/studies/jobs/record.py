@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from m3net.base.files import make_folder, write_text
+from m3net.boundary.parsing import parsing
 from m3net.boundary.plain import read_json
-from m3net.experiments.run import reading
 from m3net.workflows.studies.jobs.job import Job
 
 
@@ -57,7 +57,7 @@ def read_record(file: Path, name: str) -> Record:
         CheckpointError: It is damaged.
     """
     remedy = "restore it, or delete it, and its training is done anew"
-    with reading(file, remedy, "the record of a training"):
+    with parsing(file, remedy, "the record of a training"):
         record = Record(**read_json(file))
         texts = isinstance(record.files, list) and [record.command, record.run, *record.files]
         if not texts or not all(isinstance(text, str) for text in texts):

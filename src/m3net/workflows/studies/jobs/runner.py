@@ -14,6 +14,7 @@ from typing import Any
 from m3net.base.differences import differences
 from m3net.base.files import make_folder, writing
 from m3net.errors import ConfigError
+from m3net.experiments.run import Run
 from m3net.workflows.studies.jobs.begun import has_begun
 from m3net.workflows.studies.jobs.job import Job
 from m3net.workflows.studies.jobs.record import read_record, write_record
@@ -147,9 +148,8 @@ class Runner:
 
     def _finish(self, job: Job, code: int, seconds: float) -> Outcome:
         log = self._log(job)
-        parent = self.folder / "runs" / job.name
-        runs = [own for own in parent.glob("*") if own.name.isdigit()]
-        run = max(runs, key=lambda own: int(own.name), default=None)
+        latest = Run.latest(self.folder / "runs", job.name)
+        run = None if latest is None else latest.folder
         lost = [name for name in job.files if run is None or not (run / name).is_file()]
         if code or run is None or lost:
             lines = log.read_text(encoding="utf-8", errors="replace").split("\n")

@@ -3,8 +3,9 @@
 import math
 from pathlib import Path
 
+from m3net.boundary.parsing import parsing
 from m3net.boundary.plain import read_json
-from m3net.experiments.run import reading
+from m3net.experiments.run import Run
 from m3net.workflows.studies.sweep.file import METRIC, Sweep
 from m3net.workflows.studies.sweep.space import Values
 
@@ -21,7 +22,7 @@ def read_proposals(file: Path, sweep: Sweep) -> list[Values]:
     """
     # Another method proposes the same again, whatever was found.
     what = file if sweep.method != "bayes" else file.parent
-    with reading(file, f"restore it, or delete {what}, and run again", "the proposals of a sweep"):
+    with parsing(file, f"restore it, or delete {what}, and run again", "the proposals of a sweep"):
         proposals = read_json(file)
         if not isinstance(proposals, list):
             raise TypeError("no list")
@@ -42,8 +43,8 @@ def best_score(run: Path) -> float | None:
     Raises:
         CheckpointError: Its metrics.json is damaged.
     """
-    file = run / "metrics.json"
-    with reading(file, "restore it, or delete it, and its training is done anew"):
+    file = Run(run).summary
+    with parsing(file, "restore it, or delete it, and its training is done anew"):
         best = dict(read_json(file)["best"] or {})
         score = best.get(METRIC)
         return score if score is not None and math.isfinite(score) else None

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from m3net.base.files import write_text
+from m3net.experiments.run import Run
 from m3net.workflows.studies.jobs.job import Job, Resolve, plan_job
 from m3net.workflows.studies.jobs.runner import Outcome, Runner
 from m3net.workflows.studies.sweep.file import METRIC, Sweep
@@ -13,7 +14,8 @@ from m3net.workflows.studies.sweep.proposals import Tried, propose
 from m3net.workflows.studies.sweep.results import best_score, read_proposals
 from m3net.workflows.studies.sweep.space import Values, edges
 
-_FILES = ("config.yaml", "metrics.json")
+_RUN = Run(Path())
+_FILES = (str(_RUN.config), str(_RUN.summary))
 
 
 @dataclass(frozen=True)
@@ -130,7 +132,7 @@ class Session:
     def _note(self, number: int, run: Path, seconds: float | None) -> None:
         """Take a training that has gone to its end, which may yet have no score."""
         values, score = self._proposals[number], best_score(run)
-        reason = "" if score is not None else f"{run / 'metrics.json'} has no best {METRIC}"
+        reason = "" if score is not None else f"{Run(run).summary} has no best {METRIC}"
         self._keep(Trial(number, values, run, score, reason), seconds)
 
     def _keep(self, trial: Trial, seconds: float | None) -> None:
