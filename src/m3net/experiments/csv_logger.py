@@ -11,6 +11,7 @@ from typing import Any, TextIO
 from lightning.pytorch.loggers.logger import Logger
 from lightning.pytorch.utilities import rank_zero_only
 from torch import Tensor
+from typing_extensions import override
 
 from m3net.base.files import bring_to_disk, detach, replacing, writing
 from m3net.boundary.content import MIB, ExcessError
@@ -95,14 +96,10 @@ class RunCSVLogger(Logger):
                 _append(self.file, columns, self._rows)
         self._rows = []
 
+    @override
     @rank_zero_only
     def finalize(self, status: str) -> None:
-        """Write what is left.
-
-        Args:
-            status: Not used.
-        """
-        del status
+        """Write what is left."""
         self.save()
 
 
