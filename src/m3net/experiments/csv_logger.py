@@ -13,7 +13,7 @@ from lightning.pytorch.utilities import rank_zero_only
 from torch import Tensor
 
 from m3net.base.files import bring_to_disk, detach, replacing, writing
-from m3net.boundary.content import MIB, ExcessError
+from m3net.boundary.regular_file import MIB, ExcessError
 from m3net.experiments.run import reading
 
 

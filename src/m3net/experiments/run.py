@@ -18,8 +18,8 @@ import yaml
 
 from m3net.base.files import writing
 from m3net.base.process_tree import RUN_FOLDER, is_first_process, started_by_another
-from m3net.boundary.content import ExcessError
-from m3net.boundary.plain import read_yaml
+from m3net.boundary.plain_values import read_yaml
+from m3net.boundary.regular_file import ExcessError
 from m3net.boundary.typed import MismatchError
 from m3net.errors import CheckpointError
 from m3net.experiments.upgrades import upgrade_settings

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from m3net.base.files import make_folder, write_text
-from m3net.boundary.plain import read_json
+from m3net.boundary.plain_values import read_json
 from m3net.experiments.run import reading
 from m3net.workflows.studies.jobs.job import Job
 
