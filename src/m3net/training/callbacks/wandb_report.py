@@ -7,7 +7,7 @@ import lightning as L
 from lightning.pytorch.loggers import WandbLogger
 
 from m3net.base.process_tree import is_first_process
-from m3net.boundary.plain import read_yaml
+from m3net.boundary.plain_values import read_yaml
 from m3net.training.callbacks.evaluation_report import report_folder
 from m3net.training.task import M3NetTask
 
