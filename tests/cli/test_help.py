@@ -44,12 +44,27 @@ def test_each_argument_of_a_training_is_explained(m3net: Command, command: str) 
     done = m3net(command, "--help")
     assert done.returncode == 0
     found = explained(done.stdout)
-    assert {"--model.network.backbone", "--model.loss.instance.margin", "--model.optimizer.lr"} <= {
-        *found
-    }
+    assert {"--model.network", "--model.loss", "--model.optimizer.lr"} <= {*found}
     assert {"--experiment", "--runs", "--data", "--trainer.max_epochs"} <= {*found}
     assert [name for name, words in found.items() if len(words.split()) < 3] == []
     assert not {"--model.labels", "--model.protocol"} & {*found}, "they come from the data"
+
+
+@pytest.mark.parametrize(
+    ("setting", "kind", "argument"),
+    [
+        *(("network", kind, "backbone") for kind in ("M3NetConfig", "AsenConfig", "AsenV2Config")),
+        ("network", "AsenPPConfig", "local.start"),
+    ],
+)
+def test_each_argument_of_a_network_is_explained(
+    m3net: Command, setting: str, kind: str, argument: str
+) -> None:
+    done = m3net("fit", f"--model.{setting}.help", kind)
+    assert done.returncode == 0
+    found = explained(done.stdout)
+    assert f"--model.{setting}.{argument}" in found
+    assert [name for name, words in found.items() if len(words.split()) < 3] == []
 
 
 @pytest.mark.parametrize("data", DATA)
