@@ -16,6 +16,7 @@ FLOW = [
         "escaping",
         "errors",
         "terminal",
+        "extras",
         "files",
         "untrusted",
         "differences",

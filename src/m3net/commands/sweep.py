@@ -11,6 +11,7 @@ from jsonargparse import ArgumentParser
 from m3net.cli import resolve
 from m3net.differences import differences
 from m3net.errors import ConfigError
+from m3net.extras import check_extra
 from m3net.files import make_folder, write_text
 from m3net.reports.sheets import Sheet
 from m3net.runs import reading
@@ -52,6 +53,7 @@ def run(words: Sequence[str]) -> int:
         raise ConfigError(f"--jobs is {given.jobs}: it must be 1 or more.")
     if given.seed < 0:
         raise ConfigError(f"--seed is {given.seed}: it must be 0 or more.")
+    check_extra("optuna")
     sweep = read_sweep(given.file)
     count = sweep.count(given.trials)
     folder = given.runs / "sweep" / sweep.name
