@@ -18,6 +18,7 @@ FLOW = [
         "terminal",
         "extras",
         "files",
+        "packaged_configs",
         "untrusted",
         "differences",
         "lock",

@@ -112,6 +112,7 @@ def test_the_help_of_a_training_names_kinds_of_data(m3net: Command) -> None:
         (["--help"], "torch"),
         (["--version"], "torch"),
         (["synthesize", "shop", "--num_images=1"], "torch"),
+        (["configs"], "torch"),
         (["data", "prepare", "--help"], "lightning"),
     ],
 )

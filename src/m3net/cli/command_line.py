@@ -24,6 +24,7 @@ from m3net.data.datamodules import BaseDataModule
 from m3net.errors import ConfigError
 from m3net.failures import failure, loaders_of
 from m3net.models.representations import check_ranking
+from m3net.packaged_configs import expand_config_names
 from m3net.stopping import StopRequest
 from m3net.task import M3NetTask
 from m3net.trainer import M3NetTrainer, best_precision, take_over_checkpoints
@@ -122,7 +123,7 @@ class M3NetCLI(LightningCLI):
             args: Not used.
         """
         del args
-        self.config = parser.parse_args(self.folder.words)
+        self.config = parser.parse_args(expand_config_names(self.folder.words))
 
     def _parse_ckpt_path(self) -> None:
         """Leave out Lightning's step, by which a checkpoint's settings beat what was typed."""

@@ -13,6 +13,7 @@ from m3net.comparison.settings import Comparison
 from m3net.errors import ConfigError, own_cause
 from m3net.escaping import csv_cell
 from m3net.files import make_folder, write_text
+from m3net.packaged_configs import expand_config_names
 from m3net.reports.bars import draw_bars
 from m3net.reports.compared import Compared, Outline
 from m3net.reports.comparison import comparison_bars, comparison_sheets
@@ -43,7 +44,7 @@ def run(words: Sequence[str]) -> int:
     set_up_speech()
     parser = _parser()
     try:
-        config = parser.parse_args(list(words))
+        config = parser.parse_args(expand_config_names(words))
     except UnicodeDecodeError as error:
         raise ConfigError.not_text(error) from error
     comparison = _comparison(parser, config)

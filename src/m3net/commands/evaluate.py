@@ -19,6 +19,7 @@ from m3net.embeddings.vectors import AttributeVectors
 from m3net.errors import own_cause
 from m3net.metrics.retrieval import RetrievalMetrics
 from m3net.metrics.settings import MetricsConfig
+from m3net.packaged_configs import expand_config_names
 from m3net.protocol import Protocol
 from m3net.reports.details import write_classes, write_queries
 from m3net.reports.farewell import render_farewell
@@ -145,7 +146,12 @@ def run(words: Sequence[str]) -> int:
     """
     set_up_speech()
     try:
-        auto_cli(evaluate, args=list(words), prog="m3net evaluate", as_positional=False)
+        auto_cli(
+            evaluate,
+            args=expand_config_names(words),
+            prog="m3net evaluate",
+            as_positional=False,
+        )
     except ValueError as error:
         raise (own_cause(error) or error) from None
     return 0

@@ -56,6 +56,9 @@ COMMANDS = {
         "FOLDER",
         light=True,
     ),
+    "configs": Command(
+        "m3net.commands.configs", "list, show or copy the config files of m3net", light=True
+    ),
     "data": Command("m3net.commands.data", "check, count and prepare data sets", light=True),
 }
 DATA_COMMANDS = {
