@@ -10,14 +10,11 @@ from subprocess import CompletedProcess
 import pytest
 
 import m3net as package
+from m3net.workflows.commands.registry import COMMANDS, DATA_COMMANDS
 
 Command = Callable[..., CompletedProcess[str]]
 Refusal = Callable[[CompletedProcess[str]], str]
 
-COMMANDS = [
-    *("train", "fit", "validate", "test", "predict", "evaluate", "compare", "sweep", "report"),
-    *("synthesize", "data"),
-]
 DATA = ["CatalogueDataModule", "SyntheticDataModule", "ImagesDataModule"]
 
 
@@ -101,6 +98,27 @@ def test_the_help_names_commands(m3net: Command) -> None:
         assert re.search(rf"^  (\w+, )*{command}\b.*  \w", done.stdout, flags=re.MULTILINE)
 
 
+def test_the_help_of_data_names_commands(m3net: Command) -> None:
+    done = m3net("data", "--help")
+    assert done.returncode == 0
+    for name, command in DATA_COMMANDS.items():
+        assert f"  {name} {command.arguments}" in done.stdout
+        assert command.sentence in done.stdout
+
+
+def test_the_readme_lists_all_commands_with_what_they_do() -> None:
+    text = (Path(__file__).parents[2] / "README.md").read_text("utf-8")
+    rows = re.findall(r"^\| (`m3net .*`) \| (.*) \|$", text, flags=re.MULTILINE)
+    listed = {
+        name: re.sub(r" \(\[.*\]\(.*\)\)$", "", said).replace("`", "")
+        for names, said in rows
+        for name in re.findall(r"`m3net ([a-z ]+)`", names)
+    }
+    known = COMMANDS | {f"data {name}": command for name, command in DATA_COMMANDS.items()}
+    del known["data"]
+    assert listed == {name: command.sentence for name, command in known.items()}
+
+
 def test_the_help_of_a_training_names_kinds_of_data(m3net: Command) -> None:
     assert all(name in m3net("fit", "--help").stdout for name in DATA)
 
@@ -111,6 +129,7 @@ def test_the_help_of_a_training_names_kinds_of_data(m3net: Command) -> None:
         (["--help"], "torch"),
         (["--version"], "torch"),
         (["synthesize", "shop", "--num_images=1"], "torch"),
+        (["configs"], "torch"),
         (["data", "prepare", "--help"], "lightning"),
     ],
 )
