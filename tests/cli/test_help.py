@@ -82,6 +82,16 @@ def test_each_argument_of_an_evaluation_of_vectors_is_explained(m3net: Command) 
     assert all(name in done.stdout for name in ("CatalogueDataModule", "SyntheticDataModule"))
 
 
+@pytest.mark.parametrize("command", ["verify", "stats"])
+def test_each_setting_of_a_checked_data_set_is_explained(m3net: Command, command: str) -> None:
+    done = m3net("data", command, "catalogue", "--help")
+    assert done.returncode == 0
+    found = explained(done.stdout)
+    assert {"--root", "--columns.image", "--columns.multi_label", "--out"} <= {*found}
+    assert [name for name, words in found.items() if len(words.split()) < 3] == []
+    assert "data.root" in done.stdout
+
+
 def test_each_argument_of_a_sweep_is_explained(m3net: Command) -> None:
     done = m3net("sweep", "--help")
     assert done.returncode == 0

@@ -55,7 +55,7 @@ class CatalogueDataModule(RetrievalDataModule):
         if leave_out == "product" and columns.item is None:
             raise ConfigError(
                 "images of a query's product cannot be left out, since no column says what they "
-                "show: name it by --data.columns.item, or set --data.leave_out=image."
+                "show: name it by data.columns.item, or set data.leave_out=image."
             )
         super().__init__(loading)
         self.file, self.columns = Path(file), columns

@@ -66,7 +66,7 @@ def map_in_order(
                 raise
             raise ConfigError(
                 f"a process that reads images died ({str(error).strip().rstrip('.')}): give fewer "
-                "--workers where the system ends processes for want of memory; --workers=0 shows "
+                "workers where the system ends processes for want of memory; workers=0 shows "
                 "what it meets."
             ) from error
         if found is None:

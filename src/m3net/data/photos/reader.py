@@ -168,12 +168,12 @@ def list_images(source: Path) -> list[str]:
         ConfigError: A folder holds no image.
     """
     if not source.exists():
-        raise DatasetNotFoundError.at("images", source, "--data.images")
+        raise DatasetNotFoundError.at("images", source, "data.images")
     if source.is_dir():
         files = images_below(source)
         if not files:
             known = ", ".join(sorted(IMAGE_SUFFIXES))
-            raise ConfigError(f"{source} holds no image ({known}). Set --data.images to another.")
+            raise ConfigError(f"{source} holds no image ({known}). Set data.images to another.")
         return [str(file) for file in files]
     if source.suffix.lower() in IMAGE_SUFFIXES:
         return [str(source)]
