@@ -13,7 +13,7 @@ class Command:
     """One command and the module that runs it."""
 
     module: str
-    """Below `m3net.workflows`. Its `run` takes what follows the command's name, and returns the exit code."""
+    """Below `m3net.workflows`; its `run` takes the command's arguments, returns the exit code."""
     sentence: str
     """What it does, in the imperative."""
     arguments: str = ""
