@@ -17,8 +17,8 @@ from m3net.errors import CheckpointError, ConfigError
 from m3net.escaping import printable
 from m3net.losses.combined import CombinedLoss
 from m3net.losses.config import LossConfig
-from m3net.metrics.retrieval import RetrievalMetrics
-from m3net.metrics.settings import MetricsConfig
+from m3net.metrics.metrics_config import MetricsConfig
+from m3net.metrics.retrieval_metrics import RetrievalMetrics
 from m3net.models.build import build_network
 from m3net.models.config import NetworkConfig
 from m3net.models.outputs import Outputs

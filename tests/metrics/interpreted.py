@@ -10,11 +10,11 @@ from itertools import product
 import torch
 
 from m3net.metrics import Images, QueryResults
-from m3net.metrics.ranking import device
-from m3net.metrics.ranking.device import DeviceRanking
-from m3net.metrics.ranking.plain import rank_plainly
+from m3net.metrics.ranking import gpu
+from m3net.metrics.ranking.gpu import GpuRanking
+from m3net.metrics.ranking.reference import rank_by_definition
 from m3net.protocol import Protocol
-from tests.metrics.test_fast import draw, values
+from tests.metrics.test_cpu import draw, values
 
 CUTOFFS = (1, 5, 100)
 WHERE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -26,10 +26,12 @@ def left_to_plain(
 ) -> int:
     """Compare both rankings, and give how many rows the kernel left."""
     queries, gallery = moved(queries), moved(gallery)
-    ranking = DeviceRanking(queries, gallery, protocol, CUTOFFS, top_k)
+    ranking = GpuRanking(queries, gallery, protocol, CUTOFFS, top_k)
     ours = values(ranking.rank(block_size))
     gallery = gallery.select(gallery.index.argsort())
-    plain = QueryResults.concatenate(list(rank_plainly(queries, gallery, protocol, CUTOFFS, top_k)))
+    plain = QueryResults.concatenate(
+        list(rank_by_definition(queries, gallery, protocol, CUTOFFS, top_k))
+    )
     theirs = values(plain)
     assert tuple(ours) == tuple(theirs)
     for name, own in ours.items():
@@ -86,15 +88,15 @@ def others() -> tuple[Images, Images]:
 
 def main() -> None:
     """Compare, in programs of few bins and small tiles, which even small galleries fill."""
-    usual = device.BINS, device.LONGEST, device._TILE, device._NODES, device._MARGIN
-    device.BINS, device.LONGEST, device._TILE, device._NODES, device._MARGIN = 64, 20, 64, 32, 16
+    usual = gpu.BINS, gpu.LONGEST, gpu._TILE, gpu._NODES, gpu._MARGIN
+    gpu.BINS, gpu.LONGEST, gpu._TILE, gpu._NODES, gpu._MARGIN = 64, 20, 64, 32, 16
     for name, left in drawn_cases():
         print(name, left)  # noqa: T201 - the test reads it
     asked: tuple[tuple[Protocol, int], ...] = (("single", 4), ("multi", 1), ("multi", 6))
     for protocol, block_size in asked:
         name = f"others {protocol} by {block_size}"
         print(name, left_to_plain(*others(), protocol, 7, block_size))  # noqa: T201 - the test reads it
-    device.BINS, device.LONGEST, device._TILE, device._NODES, device._MARGIN = usual
+    gpu.BINS, gpu.LONGEST, gpu._TILE, gpu._NODES, gpu._MARGIN = usual
     images = draw(9, 1100, 3, step=0.1)
     asking = images.select(torch.arange(2))
     print("usual sizes", left_to_plain(asking, images, "multi", 5, 2))  # noqa: T201 - the test reads it

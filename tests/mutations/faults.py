@@ -56,14 +56,14 @@ FAULTS = [
         ("R-precision takes R + 1 ranks", "< num_relevant[:, None]", "<= num_relevant[:, None]"),
     ),
     *_in(
-        "results.py",
-        "ranking scores",
+        "query_results.py",
+        "rank scores",
         ("one relevant image is none", "(self.num_relevant == 0)", "(self.num_relevant <= 1)"),
         ("two metrics change names", '("map_{}", "map_{}_by_min",', '("map_{}_by_min", "map_{}",'),
     ),
     *_in(
-        "ranking/plain.py",
-        "fast passes",
+        "ranking/reference.py",
+        "cpu streaming",
         (
             "an image ranks itself",
             "scores.masked_fill(queries.group[:, None] == gallery.group, -torch.inf)",
@@ -88,8 +88,8 @@ FAULTS = [
         ("one shared class is too few", "shared > 0", "shared > 1"),
     ),
     *_in(
-        "ranking/fast.py",
-        "ranking",
+        "ranking/cpu.py",
+        "rank",
         (
             "an image ranks itself",
             "keys[part.order[own_query[own] - first], own_column[own]] = LAST",
@@ -107,8 +107,8 @@ FAULTS = [
         ),
     ),
     *_in(
-        "ranking/loops.py",
-        "ranking fast",
+        "ranking/cpu_loops.py",
+        "rank cpu",
         (
             "ranks count from 2",
             "total += float(hit + 1) / float(hits[hit] + 1)",
@@ -172,25 +172,25 @@ FAULTS = [
         ),
     ),
     *_in(
-        "ranking/sorting.py",
-        "sorting",
+        "ranking/radix_sort.py",
+        "radix_sort",
         ("a digit is not sorted by", "_PASSES = 3", "_PASSES = 1"),
         ("bits of columns are sorted by", "UNSORTED = 5", "UNSORTED = 4"),
     ),
     *_in(
         "ranking/terms.py",
-        "fast",
+        "cpu",
         ("MAP@k is divided by R", "total / np.maximum(hits, 1)", "total / one_or_count"),
         ("min(k, R) is R", "total / np.clip(count, 1, k)", "total / one_or_count"),
     ),
     *_in(
-        "ranking/product.py",
-        "fast",
+        "ranking/cpu_product.py",
+        "cpu",
         ("terms never cancel", "_CANCELLED * _UNIT * length", "0.1 * _UNIT * length"),
     ),
     *_in(
-        "ranking/relevance.py",
-        "ranking protocols",
+        "ranking/cpu_queries.py",
+        "rank protocols",
         (
             "an image asks for the next one's classes",
             "np.searchsorted(rows, np.arange(len(targets) + 1))",
@@ -203,13 +203,13 @@ FAULTS = [
         ),
     ),
     *_in(
-        "ranking/blocks.py",
-        "ranking",
+        "ranking/rank.py",
+        "rank",
         ("ties stand in row order", "(gallery.index.diff() < 0).any()", "len(gallery) < 0"),
     ),
     *_in(
         "sums.py",
-        "scores ranking",
+        "scores rank",
         (
             "all queries without relevant images are left out",
             'if without_relevant == "skip" else 0',
@@ -234,7 +234,7 @@ FAULTS = [
     ),
     *_in(
         "confusion.py",
-        "confusion",
+        "retrieved_classes",
         (
             "ends of lists are image 0",
             "carried[images.clamp(min=0)] & there[:, None]",
@@ -243,8 +243,8 @@ FAULTS = [
         ("a list counts as one image", "listed += there", "listed += there & (listed == 0)"),
     ),
     *_in(
-        "sharing/shard.py",
-        "retrieval distributed",
+        "distributed/shard.py",
+        "attribute_retrieval distributed",
         ("images that occur again count again", "is_first[1:] = ~again", "is_first[1:] = True"),
         (
             "the last of them counts",
@@ -254,13 +254,13 @@ FAULTS = [
         ),
     ),
     *_in(
-        "sharing/share.py",
-        "retrieval",
+        "distributed/shares.py",
+        "attribute_retrieval",
         ("the gallery asks", "exchange.share(asking)", "exchange.share(listed)"),
     ),
     *_in(
-        "sharing/exchange.py",
-        "retrieval distributed",
+        "distributed/exchange.py",
+        "attribute_retrieval distributed",
         ("images of two roles have none", "(self.roles & role) != 0", "self.roles == role"),
         (
             "embeddings stay in the order of their owners",

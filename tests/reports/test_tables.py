@@ -12,7 +12,7 @@ import pytest
 
 from m3net.callbacks.page.run_files import read_scores
 from m3net.metrics import AttributeScores, MetricsConfig, metric_names
-from m3net.metrics.results import WithoutRelevant
+from m3net.metrics.query_results import WithoutRelevant
 from m3net.protocol import Protocol
 from m3net.reports.tables import render_scores, write_scores
 from m3net.terminal import Terminal

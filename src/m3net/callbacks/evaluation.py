@@ -12,7 +12,7 @@ from m3net.callbacks.galleries import GalleryMaker
 from m3net.callbacks.page.maker import PAGE, PageMaker
 from m3net.data.dataset import RetrievalDataset
 from m3net.files import make_folder
-from m3net.metrics.retrieval import RetrievalMetrics
+from m3net.metrics.retrieval_metrics import RetrievalMetrics
 from m3net.reports.details import write_classes, write_queries
 from m3net.reports.tables import render_scores, write_scores
 from m3net.runs import is_first_process

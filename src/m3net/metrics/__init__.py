@@ -7,13 +7,14 @@ and `scores` take the means over queries and attributes, `classes` over the quer
 `settings`. `sharing` spreads the work over processes. `retrieve` ranks arrays of anyone.
 """
 
-from m3net.metrics.attribute import GALLERY, QUERY, AttributeRetrieval
+from m3net.metrics.attribute_retrieval import GALLERY, QUERY, AttributeRetrieval
 from m3net.metrics.classes import ClassScores
+from m3net.metrics.embedded_images import Images
 from m3net.metrics.functional import average_precision, hit_rate, precision, r_precision, recall
-from m3net.metrics.images import Images
+from m3net.metrics.metrics_config import MetricsConfig
+from m3net.metrics.query_results import CUTOFFS, QueryResults, metric_names
 from m3net.metrics.ranking import rank
-from m3net.metrics.results import CUTOFFS, QueryResults, metric_names
-from m3net.metrics.retrieval import RetrievalMetrics
+from m3net.metrics.retrieval_metrics import RetrievalMetrics
 from m3net.metrics.retrieve import retrieve
 from m3net.metrics.scores import (
     COUNTS,
@@ -23,7 +24,6 @@ from m3net.metrics.scores import (
     flatten,
     score_table,
 )
-from m3net.metrics.settings import MetricsConfig
 from m3net.metrics.sums import QuerySums
 
 __all__ = [

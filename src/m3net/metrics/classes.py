@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from m3net.metrics.results import QueryResults, WithoutRelevant
+from m3net.metrics.query_results import QueryResults, WithoutRelevant
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from m3net.metrics.results import QueryResults
+from m3net.metrics.query_results import QueryResults
 
 
 def retrieved_classes(results: QueryResults, asked: Tensor, carried: Tensor) -> Tensor:

@@ -7,9 +7,9 @@ import torch
 from torch import Tensor
 
 from m3net.metrics.columns import Array, Columns, check_match, read_columns
-from m3net.metrics.images import Images
+from m3net.metrics.embedded_images import Images
+from m3net.metrics.query_results import CUTOFFS, QueryResults
 from m3net.metrics.ranking import MEMORY_LIMIT, rank
-from m3net.metrics.results import CUTOFFS, QueryResults
 from m3net.protocol import Protocol
 
 

@@ -8,7 +8,7 @@ from statistics import fmean
 import torch
 from torch import Tensor
 
-from m3net.metrics.results import WithoutRelevant
+from m3net.metrics.query_results import WithoutRelevant
 from m3net.metrics.sums import QuerySums
 
 COUNTS = ("num_queries", "num_gallery", "num_queries_without_relevant")

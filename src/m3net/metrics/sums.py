@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import nan
 
-from m3net.metrics.results import QueryResults, WithoutRelevant
+from m3net.metrics.query_results import QueryResults, WithoutRelevant
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from m3net.data.taxonomy import Taxonomy
 from m3net.escaping import csv_cell
 from m3net.files import replacing
 from m3net.metrics.classes import ClassScores
-from m3net.metrics.results import QueryResults
+from m3net.metrics.query_results import QueryResults
 from m3net.protocol import Protocol
 
 # What stands between the classes of a query that asks for several.

@@ -15,7 +15,7 @@ from m3net.data.records import SplitName
 from m3net.data.statistics import AttributeCounts
 from m3net.escaping import csv_cell, printable
 from m3net.files import replacing
-from m3net.metrics.chance import chance_average_precision, recall_ceiling
+from m3net.metrics.random_baseline import chance_average_precision, recall_ceiling
 from m3net.metrics.scores import OVERALL_BY_QUERIES
 from m3net.protocol import Protocol
 

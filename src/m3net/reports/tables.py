@@ -13,8 +13,8 @@ from rich.table import Table
 
 from m3net.escaping import csv_cell
 from m3net.files import replacing, write_text
+from m3net.metrics.metrics_config import MetricsConfig
 from m3net.metrics.scores import COUNTS, AttributeScores
-from m3net.metrics.settings import MetricsConfig
 from m3net.protocol import Protocol
 
 

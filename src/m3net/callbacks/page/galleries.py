@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from m3net.callbacks.page.thumbnails import Thumbnails
-from m3net.metrics.results import QueryResults
+from m3net.metrics.query_results import QueryResults
 from m3net.reports.page.values import Answer, Found, Gallery
 
 PER_GROUP = 2

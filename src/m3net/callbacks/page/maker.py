@@ -20,7 +20,7 @@ from m3net.callbacks.page.thumbnails import Thumbnails
 from m3net.callbacks.page.training_curves import collect_curves
 from m3net.data.dataset import RetrievalDataset
 from m3net.files import write_text
-from m3net.metrics.retrieval import RetrievalMetrics
+from m3net.metrics.retrieval_metrics import RetrievalMetrics
 from m3net.reports.page.rendering import render_page
 from m3net.reports.page.tables import beside_sheet, published_sheet, score_sheet
 from m3net.reports.page.values import Curves, Page

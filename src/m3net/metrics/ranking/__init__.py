@@ -6,6 +6,6 @@ does it on a GPU of CUDA, by way of `labels` and `kernels`. `passes` ranks a gal
 held whole.
 """
 
-from m3net.metrics.ranking.blocks import MEMORY_LIMIT, rank
+from m3net.metrics.ranking.rank import MEMORY_LIMIT, rank
 
 __all__ = ["MEMORY_LIMIT", "rank"]

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from m3net.metrics.ranking.loops import Judged
-from m3net.metrics.ranking.product import Doubles
+from m3net.metrics.ranking.cpu_loops import Judged
+from m3net.metrics.ranking.cpu_product import Doubles
 
 
 def terms_of(judged: Judged, cutoffs: Sequence[int]) -> dict[str, Doubles]:

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from m3net.metrics.ranking.loops import AT_ONCE, Asked
-from m3net.metrics.ranking.product import Bools
+from m3net.metrics.ranking.cpu_loops import AT_ONCE, Asked
+from m3net.metrics.ranking.cpu_product import Bools
 from m3net.protocol import Protocol
 
 

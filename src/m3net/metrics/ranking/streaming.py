@@ -9,9 +9,9 @@ from math import ceil
 import torch
 from torch import Tensor
 
-from m3net.metrics.images import Images
-from m3net.metrics.ranking.plain import exact_scores, judge_scores
-from m3net.metrics.results import QueryResults
+from m3net.metrics.embedded_images import Images
+from m3net.metrics.query_results import QueryResults
+from m3net.metrics.ranking.reference import evaluate_scores, exact_scores
 from m3net.protocol import Protocol
 
 # Of an embedding's number in a block, which is needed in float64 as well; of a score; of a score
@@ -21,7 +21,7 @@ _NUMBER_BYTES, _SCORE_BYTES, _JUDGED_BYTES = 12, 4, 64
 Blocks = Callable[[int], Iterable[tuple[Tensor, Tensor]]]
 
 
-def rank_in_passes(
+def rank_streamed(
     queries: Images,
     gallery: Images,
     blocks: Blocks,
@@ -60,5 +60,5 @@ def rank_in_passes(
             scores[:, columns] = exact_scores(wide, embeddings)
         parts = max(ceil(len(own) / judged), 1)
         for part, part_scores in zip(own.split(parts), scores.tensor_split(parts), strict=True):
-            results += judge_scores(part_scores, part, gallery, protocol, cutoffs, top_k)
+            results += evaluate_scores(part_scores, part, gallery, protocol, cutoffs, top_k)
     return QueryResults.concatenate(results)

@@ -3,11 +3,11 @@
 import triton
 import triton.language as tl
 
-from m3net.metrics.ranking.kernels.bits import set_before, set_bits, sum_before, zero
+from m3net.metrics.ranking.gpu_kernels.bits import set_before, set_bits, sum_before, zero
 
 
 @triton.jit
-def judge_query(
+def evaluate_query(
     query,
     begin,  # of its nodes
     end,

@@ -9,9 +9,9 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-from m3net.metrics.images import Images, check_finite, squared_lengths
-from m3net.metrics.sharing.processes import Processes
-from m3net.metrics.sharing.shard import Shard, first_of_each
+from m3net.metrics.distributed.process_group import Processes
+from m3net.metrics.distributed.shard import Shard, first_of_each
+from m3net.metrics.embedded_images import Images, check_finite, squared_lengths
 
 
 class Exchange:

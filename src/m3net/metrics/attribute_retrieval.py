@@ -13,14 +13,14 @@ from torchmetrics import Metric
 from torchmetrics.utilities import dim_zero_cat
 from torchmetrics.utilities.plot import _AX_TYPE, _PLOT_OUT_TYPE
 
-from m3net.metrics.results import QueryResults
+from m3net.metrics.distributed.exchange import Exchange
+from m3net.metrics.distributed.joining import add_up, gather_results
+from m3net.metrics.distributed.process_group import Processes
+from m3net.metrics.distributed.shard import Shard
+from m3net.metrics.distributed.shares import rank_share
+from m3net.metrics.metrics_config import MetricsConfig
+from m3net.metrics.query_results import QueryResults
 from m3net.metrics.scores import COUNTS
-from m3net.metrics.settings import MetricsConfig
-from m3net.metrics.sharing.exchange import Exchange
-from m3net.metrics.sharing.joining import add_up, gather_results
-from m3net.metrics.sharing.processes import Processes
-from m3net.metrics.sharing.shard import Shard
-from m3net.metrics.sharing.share import rank_share
 from m3net.metrics.sums import QuerySums
 from m3net.protocol import Protocol
 

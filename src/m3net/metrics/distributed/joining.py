@@ -4,8 +4,8 @@ from dataclasses import fields
 
 import torch
 
-from m3net.metrics.results import QueryResults
-from m3net.metrics.sharing.processes import Processes
+from m3net.metrics.distributed.process_group import Processes
+from m3net.metrics.query_results import QueryResults
 from m3net.metrics.sums import QuerySums
 
 

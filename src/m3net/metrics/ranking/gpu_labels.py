@@ -6,7 +6,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from m3net.metrics.images import Images, squared_lengths
+from m3net.metrics.embedded_images import Images, squared_lengths
 
 
 class Labels(NamedTuple):

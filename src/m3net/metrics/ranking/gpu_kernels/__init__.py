@@ -18,6 +18,6 @@ threads see what others wrote only behind a barrier. The order of all steps is a
 kernel was timed and checked on a GPU; Triton's interpreter, which the tests use, knows no threads.
 """
 
-from m3net.metrics.ranking.kernels.rows import judge_rows
+from m3net.metrics.ranking.gpu_kernels.evaluate_rows import evaluate_rows
 
-__all__ = ["judge_rows"]
+__all__ = ["evaluate_rows"]

@@ -7,12 +7,12 @@ import torch
 from torch import Tensor, nn
 
 from m3net.errors import M3NetError
-from m3net.metrics.attribute import GALLERY, QUERY, AttributeRetrieval
+from m3net.metrics.attribute_retrieval import GALLERY, QUERY, AttributeRetrieval
 from m3net.metrics.classes import ClassScores, class_scores
 from m3net.metrics.confusion import retrieved_classes
-from m3net.metrics.results import QueryResults
+from m3net.metrics.metrics_config import MetricsConfig
+from m3net.metrics.query_results import QueryResults
 from m3net.metrics.scores import AttributeScores, flatten, score_table
-from m3net.metrics.settings import MetricsConfig
 from m3net.protocol import Protocol
 
 

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from m3net.metrics import Images, QueryResults
-from m3net.metrics.ranking.passes import rank_in_passes
-from m3net.metrics.ranking.plain import rank_plainly
+from m3net.metrics.ranking.reference import rank_by_definition
+from m3net.metrics.ranking.streaming import rank_streamed
 from m3net.protocol import Protocol
 
 QUERIES, GALLERY, LENGTH = 30, 200, 8
@@ -41,7 +41,7 @@ def test_blocks_change_no_ranking_and_keep_to_their_size(
             passed[-1].append(len(columns))
             yield columns, gallery.embeddings[columns]
 
-    found = rank_in_passes(
+    found = rank_streamed(
         queries,
         replace(gallery, embeddings=torch.empty(GALLERY, 0)),
         blocks,
@@ -52,7 +52,7 @@ def test_blocks_change_no_ranking_and_keep_to_their_size(
         memory_limit=memory_limit,
         gallery_limit=gallery_limit,
     )
-    plain = list(rank_plainly(queries, gallery, protocol, (1, 10), top_k=5))
+    plain = list(rank_by_definition(queries, gallery, protocol, (1, 10), top_k=5))
     expected = QueryResults.concatenate(plain)
     for field in fields(QueryResults):
         if field.name != "terms":

@@ -7,8 +7,8 @@ marked by a bit, and as many marked bins as come before it say in which slot of 
 import triton
 import triton.language as tl
 
-from m3net.metrics.ranking.kernels.bits import bits_set, set_before, set_bits
-from m3net.metrics.ranking.kernels.scores import bin_of
+from m3net.metrics.ranking.gpu_kernels.bits import bits_set, set_before, set_bits
+from m3net.metrics.ranking.gpu_kernels.primitives import bin_of
 
 
 @triton.jit

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from m3net.metrics.ranking.compiling import compiled
-from m3net.metrics.ranking.product import Bools, Doubles, Floats, Integers, Product
+from m3net.metrics.ranking.cpu_product import Bools, Doubles, Floats, Integers, Product
 
 Keys = NDArray[np.int32]
 

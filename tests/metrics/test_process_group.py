@@ -7,7 +7,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
-from m3net.metrics.sharing.processes import Processes
+from m3net.metrics.distributed.process_group import Processes
 from tests.gloo import in_processes
 
 DTYPES = (torch.float32, torch.float64, torch.int64, torch.uint8, torch.bool)

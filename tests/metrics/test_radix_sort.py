@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
-from m3net.metrics.ranking.loops import LOW
-from m3net.metrics.ranking.sorting import UNSORTED, sort_rows
+from m3net.metrics.ranking.cpu_loops import LOW
+from m3net.metrics.ranking.radix_sort import UNSORTED, sort_rows
 
 Keys = np.ndarray[tuple[int, ...], np.dtype[np.int32]]
 

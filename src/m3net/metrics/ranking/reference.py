@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
+from m3net.metrics.embedded_images import Images
 from m3net.metrics.functional import (
     average_precision,
     hit_rate,
@@ -16,12 +17,11 @@ from m3net.metrics.functional import (
     r_precision,
     recall,
 )
-from m3net.metrics.images import Images
-from m3net.metrics.results import QueryResults
+from m3net.metrics.query_results import QueryResults
 from m3net.protocol import Protocol
 
 
-def rank_plainly(
+def rank_by_definition(
     queries: Images, gallery: Images, protocol: Protocol, cutoffs: Sequence[int], top_k: int
 ) -> Iterator[QueryResults]:
     """Rank the gallery for a block of images, and judge their queries.
@@ -38,7 +38,7 @@ def rank_plainly(
         What became of at most q queries at a time.
     """
     scores = exact_scores(queries.embeddings, gallery.embeddings)
-    yield from judge_scores(scores, queries, gallery, protocol, cutoffs, top_k)
+    yield from evaluate_scores(scores, queries, gallery, protocol, cutoffs, top_k)
 
 
 def exact_scores(queries: Tensor, gallery: Tensor) -> Tensor:
@@ -54,7 +54,7 @@ def exact_scores(queries: Tensor, gallery: Tensor) -> Tensor:
     return (queries.double() @ gallery.double().T).float()
 
 
-def judge_scores(
+def evaluate_scores(
     scores: Tensor,
     queries: Images,
     gallery: Images,

@@ -11,21 +11,21 @@ from itertools import pairwise
 import numpy as np
 import torch
 
-from m3net.metrics.images import Images
-from m3net.metrics.ranking.loops import LAST, Asked, Judged, judge, write_keys
-from m3net.metrics.ranking.plain import rank_plainly
-from m3net.metrics.ranking.product import Bools, Floats, Integers, Product
-from m3net.metrics.ranking.relevance import queries_of
-from m3net.metrics.ranking.sorting import sort_rows
+from m3net.metrics.embedded_images import Images
+from m3net.metrics.query_results import QueryResults
+from m3net.metrics.ranking.cpu_loops import LAST, Asked, Judged, judge, write_keys
+from m3net.metrics.ranking.cpu_product import Bools, Floats, Integers, Product
+from m3net.metrics.ranking.cpu_queries import queries_of
+from m3net.metrics.ranking.radix_sort import sort_rows
+from m3net.metrics.ranking.reference import rank_by_definition
 from m3net.metrics.ranking.terms import terms_of
-from m3net.metrics.results import QueryResults
 from m3net.protocol import Protocol
 
 # So many that keys and orders stay in the cache while they are written, sorted and judged.
 SCORES_AT_ONCE = 2**16
 
 
-class FastRanking:
+class CpuRanking:
     """Ranks one gallery."""
 
     def __init__(
@@ -73,7 +73,7 @@ class FastRanking:
         for asked in queries_of(images.targets.numpy(), self.protocol):
             judged = self._judge(product, asked, group[asked.rows])
             if judged is None:
-                return self._rank_plainly(images)
+                return self._rank_by_definition(images)
             results.append(self._results(index, asked, judged))
         return results
 
@@ -115,9 +115,9 @@ class FastRanking:
             **{name: torch.from_numpy(values) for name, values in columns.items()},
         )
 
-    def _rank_plainly(self, images: Images) -> list[QueryResults]:
+    def _rank_by_definition(self, images: Images) -> list[QueryResults]:
         """Do the same by the definition."""
-        return list(rank_plainly(images, self._wide, self.protocol, self.cutoffs, self.top_k))
+        return list(rank_by_definition(images, self._wide, self.protocol, self.cutoffs, self.top_k))
 
     @cached_property
     def _wide(self) -> Images:

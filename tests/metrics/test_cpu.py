@@ -14,12 +14,12 @@ from torch import Tensor
 
 from m3net.metrics import CUTOFFS, Images, QueryResults, metric_names, rank
 from m3net.metrics.functional import average_precision, hit_rate, precision, r_precision, recall
-from m3net.metrics.ranking import fast
-from m3net.metrics.ranking.blocks import _threads_and_block
-from m3net.metrics.ranking.fast import SCORES_AT_ONCE, FastRanking
-from m3net.metrics.ranking.loops import LONGEST, LOST, _apart, _is_open
-from m3net.metrics.ranking.plain import rank_plainly
-from m3net.metrics.ranking.product import Product, lengths
+from m3net.metrics.ranking import cpu
+from m3net.metrics.ranking.cpu import SCORES_AT_ONCE, CpuRanking
+from m3net.metrics.ranking.cpu_loops import LONGEST, LOST, _apart, _is_open
+from m3net.metrics.ranking.cpu_product import Product, lengths
+from m3net.metrics.ranking.rank import _threads_and_block
+from m3net.metrics.ranking.reference import rank_by_definition
 from m3net.protocol import Protocol
 
 PROTOCOLS = get_args(Protocol)
@@ -68,7 +68,9 @@ def assert_plain(
 ) -> None:
     """Hold the fast ranking, of different blocks, to the plain one of all images at once."""
     ordered = gallery.select(gallery.index.argsort())
-    plain = QueryResults.concatenate(list(rank_plainly(queries, ordered, protocol, cutoffs, top_k)))
+    plain = QueryResults.concatenate(
+        list(rank_by_definition(queries, ordered, protocol, cutoffs, top_k))
+    )
     asked = partial(rank, queries, gallery, protocol=protocol, cutoffs=cutoffs, top_k=top_k)
     for block_size in (1, 3, None):
         found = asked(block_size=block_size)
@@ -180,7 +182,7 @@ def test_equal_images_are_settled_without_the_plain_ranking(
 ) -> None:
     images = draw(5, 200, 16)
     images.embeddings[50 : 50 + LONGEST] = images.embeddings[50]
-    monkeypatch.delattr(FastRanking, "_rank_plainly")
+    monkeypatch.delattr(CpuRanking, "_rank_by_definition")
     assert_plain(images, images, protocol, top_k=3)
 
 
@@ -188,7 +190,7 @@ def test_equal_images_are_settled_without_the_plain_ranking(
 def test_a_few_orderings_at_a_time_agree_with_the_plain_ranking(
     protocol: Protocol, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(fast, "SCORES_AT_ONCE", 150)
+    monkeypatch.setattr(cpu, "SCORES_AT_ONCE", 150)
     queries, gallery = draw(20, 25, 8, products=30), draw(21, 60, 8, step=0.5, products=12)
     assert_plain(queries, gallery, protocol, top_k=60)
 
@@ -207,12 +209,14 @@ def test_a_product_less_precise_than_thought_is_noticed() -> None:
     gallery = gallery.select(gallery.index.argsort())
     theirs = gallery.embeddings.numpy()
     longest = float(lengths(theirs).max())
-    ranking = FastRanking(gallery, longest, "multi", CUTOFFS, top_k=5)
+    ranking = CpuRanking(gallery, longest, "multi", CUTOFFS, top_k=5)
     product = Product.of(queries.embeddings.numpy(), theirs, longest)
     noise = np.random.default_rng(0).standard_normal(product.negated.shape, dtype=np.float32)
     imprecise = product._replace(negated=product.negated * (1 + 1e-4 * noise))
     found = QueryResults.concatenate(ranking._rank(queries, imprecise))
-    plain = QueryResults.concatenate(list(rank_plainly(queries, gallery, "multi", CUTOFFS, 5)))
+    plain = QueryResults.concatenate(
+        list(rank_by_definition(queries, gallery, "multi", CUTOFFS, 5))
+    )
     for name, own in values(found).items():
         assert torch.equal(own, values(plain)[name])
 
@@ -293,7 +297,7 @@ def test_a_ranking_serves_several_blocks() -> None:
     gallery, queries = draw(9, 50, 8), draw(10, 6, 8)
     gallery = gallery.select(gallery.index.argsort())
     longest = float(lengths(gallery.embeddings.numpy()).max())
-    ranking = FastRanking(gallery, longest, "multi", CUTOFFS, top_k=3)
+    ranking = CpuRanking(gallery, longest, "multi", CUTOFFS, top_k=3)
     blocks = [results for block in queries.split(3) for results in ranking.rank(block)]
     whole = rank(queries, gallery, protocol="multi", top_k=3)
     assert torch.equal(QueryResults.concatenate(blocks).top_index, whole.top_index)

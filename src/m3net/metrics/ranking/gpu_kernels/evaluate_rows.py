@@ -3,15 +3,25 @@
 import triton
 import triton.language as tl
 
-from m3net.metrics.ranking.kernels.bits import sum_before, zero
-from m3net.metrics.ranking.kernels.counting import count_row, link_nodes, write_nodes, write_ranks
-from m3net.metrics.ranking.kernels.judging import judge_query
-from m3net.metrics.ranking.kernels.scores import exclude, extremes, find_candidates, list_best
+from m3net.metrics.ranking.gpu_kernels.bits import sum_before, zero
+from m3net.metrics.ranking.gpu_kernels.judging import evaluate_query
+from m3net.metrics.ranking.gpu_kernels.primitives import (
+    exclude,
+    extremes,
+    find_candidates,
+    list_best,
+)
+from m3net.metrics.ranking.gpu_kernels.rank_counting import (
+    count_row,
+    link_nodes,
+    write_nodes,
+    write_ranks,
+)
 
 
 # Whether these are 1, or multiples of 16, must not compile the kernel again.
 @triton.jit(do_not_specialize=list(range(4, 25)))
-def judge_rows(
+def evaluate_rows(
     scores,  # (q, pitch) float32, written where an image takes no part
     pitch,
     scratch,  # (programs, stride) int32
@@ -125,7 +135,7 @@ def judge_rows(
                 end += (tl.load(class_bounds + own_class + 1) - start).to(tl.int32)
             else:
                 end = total
-            judge_query(
+            evaluate_query(
                 query, begin, end, ranks, is_hit, hits_before, num_words, limits, num_limits,
                 num_queries, num_relevant, terms, TILE, NODES,
             )  # fmt: skip

@@ -5,8 +5,8 @@ from dataclasses import asdict, dataclass
 from typing import Any, get_args
 
 from m3net.errors import ConfigError
+from m3net.metrics.query_results import CUTOFFS, WithoutRelevant
 from m3net.metrics.ranking import MEMORY_LIMIT
-from m3net.metrics.results import CUTOFFS, WithoutRelevant
 
 _MOST_CUTOFFS = 100
 _MOST_SHOWN = 10_000

@@ -6,11 +6,11 @@ from typing import Any
 
 from torch import Tensor
 
+from m3net.metrics.distributed.exchange import Exchange
+from m3net.metrics.metrics_config import MetricsConfig
+from m3net.metrics.query_results import QueryResults
 from m3net.metrics.ranking import rank
-from m3net.metrics.ranking.passes import rank_in_passes
-from m3net.metrics.results import QueryResults
-from m3net.metrics.settings import MetricsConfig
-from m3net.metrics.sharing.exchange import Exchange
+from m3net.metrics.ranking.streaming import rank_streamed
 from m3net.protocol import Protocol
 
 _PASSING_BYTES = 2**24  # of a gallery that is held whole, so that hardly more is held twice
@@ -47,7 +47,7 @@ def rank_share(
     if limit is None or len(listed) * image_bytes <= limit:
         gallery = exchange.collect(listed, max(_PASSING_BYTES // image_bytes, 1))
         return rank(queries, gallery, block_size=block_size, **how)
-    return rank_in_passes(
+    return rank_streamed(
         queries,
         exchange.labels(listed),
         partial(exchange.blocks, listed),

@@ -12,10 +12,10 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from m3net.metrics.images import Images
-from m3net.metrics.ranking.labels import own_products, prepare
-from m3net.metrics.ranking.plain import exact_scores, judge_scores
-from m3net.metrics.results import QueryResults, metric_names
+from m3net.metrics.embedded_images import Images
+from m3net.metrics.query_results import QueryResults, metric_names
+from m3net.metrics.ranking.gpu_labels import own_products, prepare
+from m3net.metrics.ranking.reference import evaluate_scores, exact_scores
 from m3net.protocol import Protocol
 
 Scores = Literal["exact", "tf32"]
@@ -51,7 +51,7 @@ def scores_of(queries: Tensor, gallery: Tensor, scores: Scores) -> Tensor:
         setting.fp32_precision = before
 
 
-class DeviceRanking:
+class GpuRanking:
     """Ranks one gallery for the images that ask."""
 
     def __init__(
@@ -114,14 +114,14 @@ class DeviceRanking:
             scores: (q, G or more) float32, contiguous; is overwritten.
             first: The first of the q images.
         """
-        from m3net.metrics.ranking.kernels import judge_rows
+        from m3net.metrics.ranking.gpu_kernels import evaluate_rows
 
         labels, (num_rows, pitch) = self.labels, scores.shape
         stride = self._stride(len(self.gallery))
         programs = min(self.programs, num_rows)
         scratch = torch.empty(programs, stride, dtype=torch.int32, device=self.device)
         block = slice(first, first + num_rows)
-        judge_rows[(programs,)](
+        evaluate_rows[(programs,)](
             scores,
             pitch,
             scratch,
@@ -210,7 +210,7 @@ class DeviceRanking:
             images = self.queries.select(own)
             scores = scores_of(images.embeddings, self.embeddings, self.scores)
             scores = scores[:, : len(self.gallery)]
-            parts += judge_scores(
+            parts += evaluate_scores(
                 scores, images, self.gallery, self.protocol, self.cutoffs, self.top_k
             )
         at = self.skewed[rows].nonzero()[:, 0]

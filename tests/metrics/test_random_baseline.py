@@ -6,7 +6,7 @@ from itertools import combinations
 import numpy as np
 import pytest
 
-from m3net.metrics.chance import chance_average_precision, recall_ceiling
+from m3net.metrics.random_baseline import chance_average_precision, recall_ceiling
 
 
 def average_precision(ranks: tuple[int, ...]) -> Fraction:

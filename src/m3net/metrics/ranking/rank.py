@@ -4,12 +4,12 @@ from collections.abc import Iterable, Sequence
 from math import ceil
 from typing import get_args
 
-from m3net.metrics.images import Images
-from m3net.metrics.ranking.device import DeviceRanking, Scores, is_available
-from m3net.metrics.ranking.fast import SCORES_AT_ONCE, FastRanking
-from m3net.metrics.ranking.plain import rank_plainly
+from m3net.metrics.embedded_images import Images
+from m3net.metrics.query_results import CUTOFFS, QueryResults
+from m3net.metrics.ranking.cpu import SCORES_AT_ONCE, CpuRanking
+from m3net.metrics.ranking.gpu import GpuRanking, Scores, is_available
+from m3net.metrics.ranking.reference import rank_by_definition
 from m3net.metrics.ranking.threads import map_in_threads, num_threads
-from m3net.metrics.results import CUTOFFS, QueryResults
 from m3net.protocol import Protocol
 
 MEMORY_LIMIT = 2**27
@@ -97,7 +97,7 @@ def rank(
     if scores == "tf32" and not on_device:
         raise ValueError(f'scores="tf32" needs a CUDA device and Triton, not {device}')
     if on_device and len(queries) and len(gallery):
-        ranking = DeviceRanking(queries, gallery, protocol, cutoffs, top_k, scores)
+        ranking = GpuRanking(queries, gallery, protocol, cutoffs, top_k, scores)
         return ranking.rank(block_size or max(_COUNTED_SCORES // len(gallery), 1))
     if (gallery.index.diff() < 0).any():
         gallery = gallery.select(gallery.index.argsort())
@@ -110,11 +110,11 @@ def rank(
     blocks = queries.split(max(ceil(len(queries) / (block_size or fitting)), 1))
     ranked: Iterable[Iterable[QueryResults]]
     if on_cpu and len(gallery):
-        fast = FastRanking(gallery, longest, protocol, cutoffs, top_k)
+        fast = CpuRanking(gallery, longest, protocol, cutoffs, top_k)
         ranked = map_in_threads(fast.rank, blocks, threads)
     else:
         wide = gallery.double()
-        ranked = (rank_plainly(block, wide, protocol, cutoffs, top_k) for block in blocks)
+        ranked = (rank_by_definition(block, wide, protocol, cutoffs, top_k) for block in blocks)
     return QueryResults.concatenate([results for own in ranked for results in own])
 
 
