@@ -1,7 +1,7 @@
-"""Hold the kernel of the device ranking to the plain ranking, on a GPU or by Triton's interpreter.
+"""Compare the GPU kernel with the reference, on a GPU or by Triton's interpreter.
 
 A process of its own (`python -m tests.metrics.interpreted`): Triton reads TRITON_INTERPRET when it
-is imported. It says of how many rows each case left to the plain ranking.
+is imported. It prints for each case how many rows were ranked by definition.
 """
 
 from collections.abc import Iterator
@@ -9,7 +9,8 @@ from itertools import product
 
 import torch
 
-from m3net.metrics import Images, QueryResults
+from m3net.metrics import Images
+from m3net.metrics.query_results import Criteria
 from m3net.metrics.ranking import gpu
 from m3net.metrics.ranking.gpu import GpuRanking
 from m3net.metrics.ranking.reference import rank_by_definition
@@ -21,17 +22,16 @@ WHERE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
 PROTOCOLS: tuple[Protocol, ...] = ("single", "multi")
 
 
-def left_to_plain(
+def left_to_reference(
     queries: Images, gallery: Images, protocol: Protocol, top_k: int, block_size: int
 ) -> int:
-    """Compare both rankings, and give how many rows the kernel left."""
+    """Compare both rankings, and return how many rows the kernel skipped."""
     queries, gallery = moved(queries), moved(gallery)
-    ranking = GpuRanking(queries, gallery, protocol, CUTOFFS, top_k)
+    criteria = Criteria(protocol, CUTOFFS, top_k)
+    ranking = GpuRanking(queries, gallery, criteria)
     ours = values(ranking.rank(block_size))
     gallery = gallery.select(gallery.index.argsort())
-    plain = QueryResults.concatenate(
-        list(rank_by_definition(queries, gallery, protocol, CUTOFFS, top_k))
-    )
+    plain = rank_by_definition(queries, gallery, criteria)
     theirs = values(plain)
     assert tuple(ours) == tuple(theirs)
     for name, own in ours.items():
@@ -71,7 +71,7 @@ def drawn_cases() -> Iterator[tuple[str, int]]:
     for (name, images), protocol in product(galleries.items(), PROTOCOLS):
         asking = images.select(torch.arange(min(len(images), 3)))
         top_k = 0 if name == "drawn" and protocol == "multi" else 50
-        yield f"{name} {protocol}", left_to_plain(asking, images, protocol, top_k, block_size=3)
+        yield f"{name} {protocol}", left_to_reference(asking, images, protocol, top_k, block_size=3)
 
 
 def others() -> tuple[Images, Images]:
@@ -95,11 +95,11 @@ def main() -> None:
     asked: tuple[tuple[Protocol, int], ...] = (("single", 4), ("multi", 1), ("multi", 6))
     for protocol, block_size in asked:
         name = f"others {protocol} by {block_size}"
-        print(name, left_to_plain(*others(), protocol, 7, block_size))  # noqa: T201 - the test reads it
+        print(name, left_to_reference(*others(), protocol, 7, block_size))  # noqa: T201 - the test reads it
     gpu.BINS, gpu.LONGEST, gpu._TILE, gpu._NODES, gpu._MARGIN = usual
     images = draw(9, 1100, 3, step=0.1)
     asking = images.select(torch.arange(2))
-    print("usual sizes", left_to_plain(asking, images, "multi", 5, 2))  # noqa: T201 - the test reads it
+    print("usual sizes", left_to_reference(asking, images, "multi", 5, 2))  # noqa: T201 - the test reads it
 
 
 if __name__ == "__main__":

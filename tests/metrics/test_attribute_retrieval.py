@@ -220,7 +220,7 @@ def test_all_attributes_reset_copy_and_pickle() -> None:
 def test_all_attributes_check_their_input() -> None:
     embeddings, targets, roles, index = two_attributes()
     metrics = RetrievalMetrics(["sleeve", "collar"], [2, 3])
-    with pytest.raises(ValueError, match="4 columns of targets, 5 classes"):
+    with pytest.raises(ValueError, match="targets have 4 columns for 5 classes"):
         metrics.update(embeddings, targets[:, :4], roles, index)
     with pytest.raises(ValueError, match="argument"):
         metrics.update(embeddings[:1], targets, roles, index)

@@ -1,4 +1,4 @@
-"""The fast ranking against the plain one, and against exact sums where float32 cannot decide."""
+"""The CPU ranking against the reference, and against exact sums where float32 cannot decide."""
 
 from dataclasses import fields
 from functools import partial
@@ -14,11 +14,11 @@ from torch import Tensor
 
 from m3net.metrics import CUTOFFS, Images, QueryResults, metric_names, rank
 from m3net.metrics.functional import average_precision, hit_rate, precision, r_precision, recall
+from m3net.metrics.query_results import Criteria
 from m3net.metrics.ranking import cpu
-from m3net.metrics.ranking.cpu import SCORES_AT_ONCE, CpuRanking
-from m3net.metrics.ranking.cpu_loops import LONGEST, LOST, _apart, _is_open
+from m3net.metrics.ranking.cpu import SORTED_SCORES, CpuRanking, _threads_and_block
+from m3net.metrics.ranking.cpu_loops import LONGEST, LOST, Ranking, _is_uncertain, _reach
 from m3net.metrics.ranking.cpu_product import Product, lengths
-from m3net.metrics.ranking.rank import _threads_and_block
 from m3net.metrics.ranking.reference import rank_by_definition
 from m3net.protocol import Protocol
 
@@ -52,7 +52,7 @@ def draw(
 
 
 def values(results: QueryResults) -> dict[str, Tensor]:
-    """Give all fields by their names, and all terms by theirs."""
+    """Return all fields and all terms by name."""
     columns = {field.name: getattr(results, field.name) for field in fields(QueryResults)}
     terms: dict[str, Tensor] = columns.pop("terms")
     return columns | terms
@@ -66,11 +66,9 @@ def assert_plain(
     cutoffs: tuple[int, ...] = (1, 5, 100),
     top_k: int = 7,
 ) -> None:
-    """Hold the fast ranking, of different blocks, to the plain one of all images at once."""
+    """Compare the CPU ranking, in different blocks, with the reference for all images."""
     ordered = gallery.select(gallery.index.argsort())
-    plain = QueryResults.concatenate(
-        list(rank_by_definition(queries, ordered, protocol, cutoffs, top_k))
-    )
+    plain = rank_by_definition(queries, ordered, Criteria(protocol, cutoffs, top_k))
     asked = partial(rank, queries, gallery, protocol=protocol, cutoffs=cutoffs, top_k=top_k)
     for block_size in (1, 3, None):
         found = asked(block_size=block_size)
@@ -149,16 +147,16 @@ def test_near_ties_stand_in_the_order_of_exactly_summed_scores(spread: float) ->
 
 
 @pytest.mark.parametrize("spread", [1e-4, 1e-3, 1e-2])
-def test_keys_of_an_open_order_are_never_too_far_apart_to_ask(spread: float) -> None:
+def test_keys_of_an_uncertain_order_are_never_out_of_reach(spread: float) -> None:
     query, gallery = nearly_equal(spread)
     theirs = gallery.embeddings.numpy()
     product = Product.of(query.embeddings.numpy(), theirs, float(lengths(theirs).max()))
     order = np.sort(product.negated[0].astype(np.int32))
-    apart = _apart(product, 0, order, len(order))
+    ranking = Ranking(product, 0, order, order, np.int32(1), len(order))
     steps = np.diff(order.astype(np.int64))
-    is_open = np.array([_is_open(product, 0, order, rank) for rank in range(len(steps))])
-    assert (steps[is_open] <= apart).all()
-    assert (steps[is_open] > LOST).any(), "the product's own error must be among them"
+    is_uncertain = np.array([_is_uncertain(ranking, rank) for rank in range(len(steps))])
+    assert (steps[is_uncertain] <= _reach(ranking)).all()
+    assert (steps[is_uncertain] > LOST).any(), "the product's own error must be among them"
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)
@@ -190,7 +188,7 @@ def test_equal_images_are_settled_without_the_plain_ranking(
 def test_a_few_orderings_at_a_time_agree_with_the_plain_ranking(
     protocol: Protocol, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(cpu, "SCORES_AT_ONCE", 150)
+    monkeypatch.setattr(cpu, "SORTED_SCORES", 150)
     queries, gallery = draw(20, 25, 8, products=30), draw(21, 60, 8, step=0.5, products=12)
     assert_plain(queries, gallery, protocol, top_k=60)
 
@@ -209,14 +207,13 @@ def test_a_product_less_precise_than_thought_is_noticed() -> None:
     gallery = gallery.select(gallery.index.argsort())
     theirs = gallery.embeddings.numpy()
     longest = float(lengths(theirs).max())
-    ranking = CpuRanking(gallery, longest, "multi", CUTOFFS, top_k=5)
+    criteria = Criteria("multi", CUTOFFS, top_k=5)
+    ranking = CpuRanking(gallery, longest, criteria)
     product = Product.of(queries.embeddings.numpy(), theirs, longest)
     noise = np.random.default_rng(0).standard_normal(product.negated.shape, dtype=np.float32)
     imprecise = product._replace(negated=product.negated * (1 + 1e-4 * noise))
-    found = QueryResults.concatenate(ranking._rank(queries, imprecise))
-    plain = QueryResults.concatenate(
-        list(rank_by_definition(queries, gallery, "multi", CUTOFFS, 5))
-    )
+    found = ranking._rank(queries, imprecise)
+    plain = rank_by_definition(queries, gallery, criteria)
     for name, own in values(found).items():
         assert torch.equal(own, values(plain)[name])
 
@@ -271,7 +268,7 @@ def test_many_threads_share_the_memory_but_not_down_to_single_images(
     monkeypatch.setattr(torch, "get_num_threads", lambda: threads)
     used, block = _threads_and_block(10_000, num_gallery, memory_limit)
     assert 1 <= used <= threads
-    taken = used * (16 * SCORES_AT_ONCE + 4 * num_gallery * block)
+    taken = used * (16 * SORTED_SCORES + 4 * num_gallery * block)
     assert taken <= memory_limit or (used, block) == (1, 1)
     assert block >= 128 or used == 1, "a thread more is not worth so small a product"
 
@@ -297,7 +294,7 @@ def test_a_ranking_serves_several_blocks() -> None:
     gallery, queries = draw(9, 50, 8), draw(10, 6, 8)
     gallery = gallery.select(gallery.index.argsort())
     longest = float(lengths(gallery.embeddings.numpy()).max())
-    ranking = CpuRanking(gallery, longest, "multi", CUTOFFS, top_k=3)
-    blocks = [results for block in queries.split(3) for results in ranking.rank(block)]
+    ranking = CpuRanking(gallery, longest, Criteria("multi", CUTOFFS, top_k=3))
+    blocks = [ranking.rank(block) for block in queries.split(3)]
     whole = rank(queries, gallery, protocol="multi", top_k=3)
     assert torch.equal(QueryResults.concatenate(blocks).top_index, whole.top_index)

@@ -12,6 +12,7 @@ import torch
 
 from m3net.errors import M3NetError
 from m3net.metrics import QueryResults, rank
+from m3net.metrics.query_results import Criteria
 from m3net.metrics.ranking import gpu
 from m3net.metrics.ranking.gpu import GpuRanking, is_available
 from m3net.metrics.ranking.gpu_labels import prepare
@@ -51,13 +52,13 @@ def test_embeddings_that_cannot_be_scored_are_named_in_order(value: float) -> No
 
 
 class Blocks(GpuRanking):
-    """Notes the shapes of the blocks, which the kernel would judge."""
+    """Notes the shapes of the blocks, which the kernel would evaluate."""
 
     def rank(self, block_size: int) -> QueryResults:
         self.shapes: list[tuple[int, ...]] = []
         return super().rank(block_size)
 
-    def _judge(self, scores: torch.Tensor, first: int) -> None:
+    def _evaluate(self, scores: torch.Tensor, first: int) -> None:
         self.shapes.append((first, *scores.shape))
         self.skewed[:] = 1
 
@@ -66,12 +67,13 @@ def test_no_block_has_more_scores_than_the_kernel_can_tell_apart(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Of 8.6 GB of scores it would else write beside them, since places become negative."""
-    monkeypatch.setattr(gpu, "_PLACES", 3 * 64)
+    monkeypatch.setattr(gpu, "_MAX_SCORES", 3 * 64)
     queries, gallery = draw(1, 7, 3), draw(2, 40, 3)
-    ranking = Blocks(queries, gallery, "single", (1,), 0)
+    criteria = Criteria("single", (1,))
+    ranking = Blocks(queries, gallery, criteria)
     ours = values(ranking.rank(1000))
     assert ranking.shapes == [(0, 3, 64), (3, 3, 64), (6, 1, 64)]
-    theirs = QueryResults.concatenate(list(rank_by_definition(queries, gallery, "single", (1,), 0)))
+    theirs = rank_by_definition(queries, gallery, criteria)
     for name, own in values(theirs).items():
         torch.testing.assert_close(ours[name], own, rtol=0, atol=1e-12, msg=name)
 
@@ -98,9 +100,7 @@ def test_rank_on_a_cuda_device_gives_what_the_plain_ranking_gives(
     images = moved(draw(1, 500, 8, step=0.5))
     ours = values(rank(images, images, protocol="multi", cutoffs=(5,), top_k=7, block_size=64))
     ordered = images.select(images.index.argsort())
-    theirs = values(
-        QueryResults.concatenate(list(rank_by_definition(images, ordered, "multi", (5,), 7)))
-    )
+    theirs = values(rank_by_definition(images, ordered, Criteria("multi", (5,), 7)))
     for name, own in ours.items():
         atol = 1e-12 if own.dtype == torch.float64 else 0
         torch.testing.assert_close(own, theirs[name], rtol=0, atol=atol, msg=name)

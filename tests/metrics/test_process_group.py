@@ -7,7 +7,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
-from m3net.metrics.distributed.process_group import Processes
+from m3net.metrics.distributed.process_group import ProcessGroup
 from tests.gloo import in_processes
 
 DTYPES = (torch.float32, torch.float64, torch.int64, torch.uint8, torch.bool)
@@ -19,8 +19,8 @@ def rows_of(rank: int, size: int, dtype: torch.dtype) -> Tensor:
 
 
 def work(rank: int) -> list[list[Tensor]]:
-    """Gather, lend and deal, and gather in a group of some."""
-    processes = Processes.of()
+    """Gather, broadcast and send all to all, and gather in a group of some."""
+    processes = ProcessGroup.of()
     size = processes.size
     assert processes.rank == rank
     some = dist.new_group(list(range(size - 1, -1, -1))[:2])
@@ -28,15 +28,15 @@ def work(rank: int) -> list[list[Tensor]]:
     for dtype in DTYPES:
         own = rows_of(rank, 3, dtype)
         strided = own.T.contiguous().T
-        taken.append(processes.gather(strided))
-        taken.append([processes.lend(own, owner, owner) for owner in range(size)])
+        taken.append(processes.all_gather(strided))
+        taken.append([processes.broadcast(own, owner, owner) for owner in range(size)])
     # Process r sends r + s rows to process s, which all hold both numbers.
     counts = [rank + other for other in range(size)]
     pairs = torch.tensor([[rank, other] for other in range(size)])
     sent = pairs.repeat_interleave(torch.tensor(counts), dim=0)
-    taken.append([processes.deal(sent, counts, counts)])
+    taken.append([processes.all_to_all(sent, counts, counts)])
     if rank >= size - 2:
-        taken.append(Processes.of(some).gather(rows_of(rank, 2, torch.float32)))
+        taken.append(ProcessGroup.of(some).all_gather(rows_of(rank, 2, torch.float32)))
     return taken
 
 
@@ -54,11 +54,11 @@ def test_each_process_gets_what_was_meant_for_it(size: int, tmp_path: Path) -> N
 
 def test_one_process_alone_keeps_what_it_has() -> None:
     rows = torch.eye(3)
-    alone = Processes.of()
+    alone = ProcessGroup.of()
     assert (alone.rank, alone.size) == (0, 1)
-    assert alone.gather(rows)[0] is rows
-    assert alone.lend(rows, owner=0, size=3) is rows
-    assert alone.deal(rows, [3], [3]) is rows
+    assert alone.all_gather(rows)[0] is rows
+    assert alone.broadcast(rows, source=0, size=3) is rows
+    assert alone.all_to_all(rows, [3], [3]) is rows
 
 
 def assert_equal(ours: list[list[Tensor]], theirs: list[list[Tensor]]) -> None:

@@ -41,9 +41,16 @@ def test_queries_and_gallery_must_match() -> None:
         rank(images([1.0], classes=3), images([1.0]))
 
 
-@pytest.mark.parametrize(("block_size", "top_k"), [(0, 1), (1, -1), (-1, 5)])
-def test_sizes_must_be_positive(block_size: int, top_k: int) -> None:
-    with pytest.raises(ValueError, match="must be at least 1"):
+@pytest.mark.parametrize(
+    ("block_size", "top_k", "message"),
+    [
+        (0, 1, "block_size 0 .* must be at least 1"),
+        (1, -1, "top_k must be at least 0, not -1"),
+        (-1, 5, "block_size -1 .* must be at least 1"),
+    ],
+)
+def test_sizes_must_be_positive(block_size: int, top_k: int, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
         rank(images([1.0]), images([1.0]), block_size=block_size, top_k=top_k)
 
 

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from m3net.metrics import Images, QueryResults
+from m3net.metrics.query_results import Criteria
 from m3net.metrics.ranking.reference import rank_by_definition
 from m3net.metrics.ranking.streaming import rank_streamed
 from m3net.protocol import Protocol
@@ -41,19 +42,17 @@ def test_blocks_change_no_ranking_and_keep_to_their_size(
             passed[-1].append(len(columns))
             yield columns, gallery.embeddings[columns]
 
+    criteria = Criteria(protocol, cutoffs=(1, 10), top_k=5)
     found = rank_streamed(
         queries,
         replace(gallery, embeddings=torch.empty(GALLERY, 0)),
         blocks,
-        most_queries=QUERIES + 1,
-        protocol=protocol,
-        cutoffs=(1, 10),
-        top_k=5,
+        criteria,
+        max_queries=QUERIES + 1,
         memory_limit=memory_limit,
         gallery_limit=gallery_limit,
     )
-    plain = list(rank_by_definition(queries, gallery, protocol, (1, 10), top_k=5))
-    expected = QueryResults.concatenate(plain)
+    expected = rank_by_definition(queries, gallery, criteria)
     for field in fields(QueryResults):
         if field.name != "terms":
             assert torch.equal(getattr(found, field.name), getattr(expected, field.name))

@@ -92,8 +92,8 @@ FAULTS = [
         "rank",
         (
             "an image ranks itself",
-            "keys[part.order[own_query[own] - first], own_column[own]] = LAST",
-            "keys[part.order[own_query[own] - first], own_column[own]] &= -1",
+            "excluded_column[pairs]] = LAST",
+            "excluded_column[pairs]] &= -1",
         ),
         (
             "queries of a later part end where those of the first do",
@@ -116,8 +116,8 @@ FAULTS = [
         ),
         (
             "one rank too many counts",
-            "np.searchsorted(hits, cutoffs[place])",
-            'np.searchsorted(hits, cutoffs[place], side="right")',
+            "np.searchsorted(hits, cutoffs[index])",
+            'np.searchsorted(hits, cutoffs[index], side="right")',
         ),
         (
             "R-precision takes R + 1 ranks",
@@ -126,13 +126,13 @@ FAULTS = [
         ),
         (
             "ties stand in reverse",
-            "run.column[place - 1] > column",
-            "run.column[place - 1] < column",
+            "run.column[slot - 1] > column",
+            "run.column[slot - 1] < column",
         ),
         (
             "near ties are not looked at",
-            "return apart <= 0 or apart**2 <= 2 * error",
-            "return apart <= 0",
+            "return gap <= 0 or gap**2 <= 2 * error",
+            "return gap <= 0",
         ),
         (
             "an image of another kind before a hit is not looked at",
@@ -141,12 +141,12 @@ FAULTS = [
         ),
         (
             "an imprecise product is not noticed",
-            "if (scaled + product.negated[row, column]) ** 2 > error:",
-            "if (scaled + product.negated[row, column]) ** 2 > error * 1e30:",
+            "if (scaled + product.negated[image, column]) ** 2 > error:",
+            "if (scaled + product.negated[image, column]) ** 2 > error * 1e30:",
         ),
         (
             "of several equal keys each is taken for the only one",
-            "is_last = rank == end or not _are_neighbors(ordered[rank + 1], key)",
+            "is_last = rank == end or not _are_neighbors(order[rank + 1], key)",
             "is_last = True",
         ),
         (
@@ -157,12 +157,12 @@ FAULTS = [
         ("the lower bits move no key", "LOST = float(2 * (LOW + 1))", "LOST = 0.0"),
         (
             "the last class is not asked for",
-            "range(asked.bounds[query], asked.bounds[query + 1])",
-            "range(asked.bounds[query], asked.bounds[query + 1] - 1)",
+            "range(queries.bounds[query], queries.bounds[query + 1])",
+            "range(queries.bounds[query], queries.bounds[query + 1] - 1)",
         ),
         (
             "a second label of an image reads the bit of the first",
-            "np.int32(1) << np.int32(asked.bit[query])",
+            "np.int32(1) << np.int32(queries.bit[query])",
             "np.int32(1)",
         ),
         (
@@ -178,7 +178,7 @@ FAULTS = [
         ("bits of columns are sorted by", "UNSORTED = 5", "UNSORTED = 4"),
     ),
     *_in(
-        "ranking/terms.py",
+        "ranking/cpu_queries.py",
         "cpu",
         ("MAP@k is divided by R", "total / np.maximum(hits, 1)", "total / one_or_count"),
         ("min(k, R) is R", "total / np.clip(count, 1, k)", "total / one_or_count"),
@@ -208,7 +208,7 @@ FAULTS = [
         ("ties stand in row order", "(gallery.index.diff() < 0).any()", "len(gallery) < 0"),
     ),
     *_in(
-        "sums.py",
+        "query_results.py",
         "scores rank",
         (
             "all queries without relevant images are left out",
@@ -223,8 +223,8 @@ FAULTS = [
         (
             "the mean over queries is one over attributes",
             "values=total.means(without_relevant),",
-            "values={name: fmean([own.means(without_relevant)[name] for own in sums"
-            " if own.num_queries] or [nan]) for name in total.terms},",
+            "values={name: fmean([part.means(without_relevant)[name] for part in sums"
+            " if part.num_queries] or [nan]) for name in total.terms},",
         ),
         (
             "attributes without queries count as 0",
@@ -233,30 +233,38 @@ FAULTS = [
         ),
     ),
     *_in(
-        "confusion.py",
+        "scores.py",
         "retrieved_classes",
         (
             "ends of lists are image 0",
-            "carried[images.clamp(min=0)] & there[:, None]",
-            "carried[images.clamp(min=0)]",
+            "classes[images.clamp(min=0)] & is_listed[:, None]",
+            "classes[images.clamp(min=0)]",
         ),
-        ("a list counts as one image", "listed += there", "listed += there & (listed == 0)"),
+        (
+            "a list counts as one image",
+            "listed += is_listed",
+            "listed += is_listed & (listed == 0)",
+        ),
     ),
     *_in(
-        "distributed/shard.py",
+        "distributed/exchange.py",
         "attribute_retrieval distributed",
-        ("images that occur again count again", "is_first[1:] = ~again", "is_first[1:] = True"),
+        (
+            "images that occur again count again",
+            "is_first[1:] = ~is_repeated",
+            "is_first[1:] = True",
+        ),
         (
             "the last of them counts",
-            "index, order = names[:, 0].sort(stable=True)",
-            "index, order = names[:, 0].flip(0).sort(stable=True)\n"
+            "index, order = ids[:, 0].sort(stable=True)",
+            "index, order = ids[:, 0].flip(0).sort(stable=True)\n"
             "    order = len(order) - 1 - order",
         ),
     ),
     *_in(
         "distributed/shares.py",
         "attribute_retrieval",
-        ("the gallery asks", "exchange.share(asking)", "exchange.share(listed)"),
+        ("the gallery asks", "exchange.share(queries)", "exchange.share(gallery)"),
     ),
     *_in(
         "distributed/exchange.py",

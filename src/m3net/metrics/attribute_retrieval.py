@@ -1,7 +1,7 @@
-"""Retrieval of one attribute: keeps embeddings over batches, then ranks once, in all processes.
+"""Retrieval of one attribute, as a torchmetrics `Metric`.
 
-Roles are flags in a uint8: `QUERY` is set where an image asks, `GALLERY` where it can be found.
-Both may be set; an image with neither takes no part.
+Roles are uint8 flags: `QUERY` marks a query, `GALLERY` a gallery image. An image may be both;
+images with neither flag are ignored.
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,16 +12,14 @@ from torch import Tensor
 from torchmetrics import Metric
 from torchmetrics.utilities import dim_zero_cat
 from torchmetrics.utilities.plot import _AX_TYPE, _PLOT_OUT_TYPE
+from typing_extensions import override
 
-from m3net.metrics.distributed.exchange import Exchange
-from m3net.metrics.distributed.joining import add_up, gather_results
-from m3net.metrics.distributed.process_group import Processes
-from m3net.metrics.distributed.shard import Shard
-from m3net.metrics.distributed.shares import rank_share
+from m3net.metrics.distributed.exchange import Exchange, Shard
+from m3net.metrics.distributed.process_group import ProcessGroup
+from m3net.metrics.distributed.shares import add_up, gather_results, rank_share
 from m3net.metrics.metrics_config import MetricsConfig
-from m3net.metrics.query_results import QueryResults
+from m3net.metrics.query_results import QueryResults, QuerySums
 from m3net.metrics.scores import COUNTS
-from m3net.metrics.sums import QuerySums
 from m3net.protocol import Protocol
 
 QUERY = 1
@@ -29,15 +27,14 @@ GALLERY = 2
 
 
 class AttributeRetrieval(Metric):
-    """How well the queries of one attribute find its gallery images.
+    """Retrieval metrics of one attribute: keeps embeddings over batches, then ranks once.
 
-    In a distributed run each process keeps its own images and ranks for its share of all queries,
-    whoever holds them; to split them evenly costs the passage of a query's embedding, which is
-    little beside the gallery's. All processes must compute together, those without images too, and
-    give the same scores. An error in the images of one is raised by all.
+    In a distributed run each process keeps its own images, and ranks for an equal share of all
+    queries. All processes must compute together, including those without images. They compute the
+    same scores, and an error in the images of one process is raised by all.
 
-    Where `compute_on_cpu` keeps the images in main memory, they travel and are ranked on the
-    metric's device.
+    With `compute_on_cpu`, images are kept in main memory, but travel and are ranked on the metric's
+    device.
 
     Example:
         >>> metric = AttributeRetrieval(num_classes=2)
@@ -45,7 +42,7 @@ class AttributeRetrieval(Metric):
         ...               targets=torch.tensor([[True, False], [True, False], [False, True]]),
         ...               roles=torch.tensor([QUERY, GALLERY, GALLERY], dtype=torch.uint8),
         ...               index=torch.arange(3))
-        >>> metric.compute()["map_all"]  # image 1 is relevant and stands behind image 2
+        >>> metric.compute()["map_all"]  # the relevant image 1 ranks second
         tensor(0.5000, dtype=torch.float64)
     """
 
@@ -62,7 +59,7 @@ class AttributeRetrieval(Metric):
     product: list[Tensor]
     _knows_products: bool | None
     _sums: QuerySums | None
-    _own_results: QueryResults | None
+    _local_results: QueryResults | None
     _results: QueryResults | None
 
     def __init__(
@@ -72,18 +69,18 @@ class AttributeRetrieval(Metric):
         protocol: Protocol = "single",
         config: MetricsConfig = MetricsConfig(),
         block_size: int | None = None,
-        **settings: Any,  # noqa: ANN401 - as torchmetrics takes them
+        **settings: Any,  # noqa: ANN401 - typed so by torchmetrics
     ) -> None:
-        """Start without images.
+        """Create a metric without images.
 
         Args:
             num_classes: K, the number of classes of the attribute.
             protocol: What a query is.
             config: Which metrics, and how.
-            block_size: How many images are scored at once; see `rank`.
-            settings: Those of `torchmetrics.Metric`, as process_group and compute_on_cpu.
+            block_size: How many images to score at once; see `rank`.
+            settings: Settings of `torchmetrics.Metric`, such as process_group, compute_on_cpu.
         """
-        # States are not gathered to be computed: the processes share the work.
+        # Processes share the work instead of gathering all states.
         super().__init__(sync_on_compute=False, **settings)
         self.num_classes = num_classes
         self.protocol = protocol
@@ -94,6 +91,7 @@ class AttributeRetrieval(Metric):
         for state in ("embeddings", "targets", "roles", "index", "product"):
             self.add_state(state, default=[], dist_reduce_fx="cat")
 
+    @override
     def update(
         self,
         embeddings: Tensor,
@@ -102,29 +100,30 @@ class AttributeRetrieval(Metric):
         index: Tensor,
         product: Tensor | None = None,
     ) -> None:
-        """Add the images of a batch that take part; the others are not kept.
+        """Add the images of a batch that have a role.
 
         Args:
             embeddings: (B, D) float.
-            targets: (B, K) bool, True where an image carries a class of the attribute.
+            targets: (B, K) bool, True where an image has a class of the attribute.
             roles: (B,) uint8, `QUERY` and `GALLERY` flags.
-            index: (B,) int64, the image's place in its split.
-            product: (B,) int64, the product that an image shows: images of one product are not in
-                each other's ranking. Given in every update, or in none, and then only the image
-                itself is left out.
+            index: (B,) int64, the image's index in its split.
+            product: (B,) int64, the product that an image shows: images of one product are excluded
+                from each other's rankings. Pass it in every update, or in none to exclude only
+                the query itself.
 
         Raises:
-            ValueError: A shape is not as above, or the product is given of some images only.
+            ValueError: A shape is wrong, or only some images have a product.
         """
-        size, shown = len(index), index if product is None else product
-        shapes = [tuple(column.shape) for column in (embeddings, targets, roles, index, shown)]
+        columns = (embeddings, targets, roles, index, index if product is None else product)
+        shapes = [tuple(column.shape) for column in columns]
+        size = len(index)
         if shapes != [(size, embeddings.shape[-1]), (size, self.num_classes), *3 * [(size,)]]:
-            forms = f"(B, D), (B, {self.num_classes}), (B,), (B,), (B,)"
-            raise ValueError(f"expected {forms}, got {shapes}")
+            expected = f"(B, D), (B, {self.num_classes}), (B,), (B,), (B,)"
+            raise ValueError(f"expected shapes {expected}, got {shapes}")
         if self._knows_products not in (None, product is not None):
-            raise ValueError("give the product of all images or of none")
+            raise ValueError("pass the product of all images or of none")
         self._knows_products = product is not None
-        # Where no image takes part (0, D) is kept, a state of the form that `sync` asks for.
+        # Without any image with a role, (0, D) is kept: `sync` needs a state of that shape.
         rows = roles != 0
         self.embeddings.append(embeddings[rows].detach().float())
         self.targets.append(targets[rows])
@@ -132,11 +131,11 @@ class AttributeRetrieval(Metric):
         self.index.append(index[rows])
         self.product.append(index[:0] if product is None else product[rows])
 
+    @override
     def compute(self) -> dict[str, Tensor]:
-        """Rank, and give `metric_names` as float64 and `COUNTS` as int64 scalars.
+        """Rank, and return `metric_names` as float64 and `COUNTS` as int64 scalars.
 
-        Images that occur more than once, as a distributed sampler pads, count once. Where
-        no query counts the metrics are NaN: there is no mean to take.
+        Images that a distributed sampler repeats count once. If no query counts, metrics are NaN.
 
         Raises:
             M3NetError: An embedding is not finite.
@@ -144,22 +143,22 @@ class AttributeRetrieval(Metric):
                 differ in length.
         """
         self._forget()
-        # After `sync` each process holds the images of all.
-        processes = Processes() if self._is_synced else Processes.of(self.process_group)
+        # After `sync` each process holds all images.
+        processes = ProcessGroup() if self._is_synced else ProcessGroup.of(self.process_group)
         exchange = Exchange(self._shard(), processes)
-        listed = exchange.places(GALLERY)
-        own = rank_share(
+        gallery = exchange.with_role(GALLERY)
+        results = rank_share(
             exchange,
-            exchange.places(QUERY),
-            listed,
+            exchange.with_role(QUERY),
+            gallery,
             protocol=self.protocol,
             config=self.config,
             block_size=self.block_size,
         )
-        sums = add_up(QuerySums.of(own), processes, exchange.device)
-        self._sums, self._own_results = sums, own
-        self._results = own if processes.size == 1 else None
-        counts = (sums.num_queries, len(listed), sums.num_without_relevant)
+        sums = add_up(QuerySums.of(results), processes, exchange.device)
+        self._sums, self._local_results = sums, results
+        self._results = results if processes.size == 1 else None
+        counts = (sums.num_queries, len(gallery), sums.num_without_relevant)
         scores = torch.tensor(
             list(sums.means(self.config.without_relevant).values()),
             dtype=torch.float64,
@@ -171,42 +170,44 @@ class AttributeRetrieval(Metric):
         }
 
     def sums(self) -> QuerySums:
-        """Give the sums of which the scores are made, over the queries of all processes."""
+        """Return the sums over the queries of all processes."""
         self.compute()
         return cast("QuerySums", self._sums)
 
     def results(self) -> QueryResults:
-        """Give what became of each query, in the order of image index, then class.
+        """Return per-query results, in the order of image index, then class.
 
-        All processes must call this together, and get the results of all. Ranks only if `compute`
+        All processes must call this together, and each gets all results. Ranks only if `compute`
         has not done so since the last update.
         """
         self.compute()
         if self._results is None:
-            own = cast("QueryResults", self._own_results)
-            self._results = gather_results(own, Processes.of(self.process_group))
+            local = cast("QueryResults", self._local_results)
+            self._results = gather_results(local, ProcessGroup.of(self.process_group))
         return self._results
 
+    @override
     def plot(
         self,
         val: Mapping[str, Tensor] | Sequence[Mapping[str, Tensor]] | None = None,
         ax: _AX_TYPE | None = None,
     ) -> _PLOT_OUT_TYPE:
-        """Plot the metrics, without the counts, which would leave no room for them.
+        """Plot the metrics without the counts, whose scale would flatten them.
 
         Args:
-            val: What `compute` or `forward` gave, or several of them, which become curves; None
+            val: A result of `compute` or `forward`, or several results, drawn as curves; None
                 computes.
-            ax: Where to draw; None makes a figure.
+            ax: Where to draw; None creates a figure.
 
         Returns:
-            The figure, None where `ax` was given; and the axes.
+            The figure, or None with `ax`; and the axes.
         """
         val = self.compute() if val is None else val
         if isinstance(val, Mapping):
             return self._plot(_without_counts(val), ax)
-        return self._plot([_without_counts(own) for own in val], ax)
+        return self._plot([_without_counts(scores) for scores in val], ax)
 
+    @override
     def reset(self) -> None:
         """Forget all images."""
         super().reset()
@@ -214,25 +215,25 @@ class AttributeRetrieval(Metric):
         self._forget()
 
     def _forget(self) -> None:
-        """Forget what was computed."""
-        self._sums = self._own_results = self._results = None
+        """Forget all results."""
+        self._sums = self._local_results = self._results = None
 
     def _shard(self) -> Shard:
-        """Give the images of this process."""
+        """Return the images of this process."""
         if len(self.index) == 0:
-            return Shard.empty(self.num_classes, _where_float64_is(self.device))
+            return Shard.empty(self.num_classes, _float64_device(self.device))
         states = (self.embeddings, self.targets, self.roles, self.index, self.product)
         embeddings, targets, roles, index, product = (dim_zero_cat(state) for state in states)
-        product = product if len(product) else index  # an image is a product of its own
+        product = product if len(product) else index  # each image is its own product
         device = self.device if self.compute_on_cpu else index.device
-        return Shard(embeddings, targets, roles, index, product, _where_float64_is(device))
+        return Shard(embeddings, targets, roles, index, product, _float64_device(device))
 
 
 def _without_counts(scores: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Give the metrics alone of what `compute` gave."""
+    """Return the scores of `compute` without its counts."""
     return {name: value for name, value in scores.items() if name not in COUNTS}
 
 
-def _where_float64_is(device: torch.device) -> torch.device:
-    """Give the device, or the CPU where it cannot compute in float64."""
+def _float64_device(device: torch.device) -> torch.device:
+    """Return the device, or the CPU for MPS, which has no float64."""
     return torch.device("cpu") if device.type == "mps" else device

@@ -1,4 +1,4 @@
-"""What users choose about the metrics."""
+"""Settings of the metrics."""
 
 import reprlib
 from dataclasses import asdict, dataclass
@@ -8,56 +8,58 @@ from m3net.errors import ConfigError
 from m3net.metrics.query_results import CUTOFFS, WithoutRelevant
 from m3net.metrics.ranking import MEMORY_LIMIT
 
-_MOST_CUTOFFS = 100
-_MOST_SHOWN = 10_000
-_MOST_MEMORY = 2**38
+_MAX_CUTOFFS = 100
+_MAX_TOP_K = 10_000
+_MAX_MEMORY = 2**38
 
 
 @dataclass(frozen=True)
 class MetricsConfig:
-    """Which metrics are computed, and how.
-
-    Attributes:
-        cutoffs: Numbers of ranks k for MAP@k, Recall@k, hit rate@k and precision@k; tables on the
-            terminal show the last one.
-        without_relevant: A query without a relevant image scores 0 and counts (zero), or is left
-            out of every mean (skip). Such queries are counted and reported either way.
-        top_k: How many of the best gallery images are kept for each query and shown in pictures; 0
-            draws no galleries.
-        memory_limit: Bytes that the scores and orders of all threads may take, on the CPU. For a
-            large gallery a few threads may fill it: more makes room for others.
-        gallery_limit: Bytes of gallery embeddings that a process may hold beside its own images.
-            A larger gallery passes in blocks, once for each block of queries that memory_limit
-            allows. None holds any gallery whole, which is faster.
-    """
+    """Which metrics are computed, and how."""
 
     cutoffs: tuple[int, ...] = CUTOFFS
+    """Numbers of ranks k for MAP@k, recall@k, hit rate@k and precision@k. Tables on the terminal
+    show the last one."""
+
     without_relevant: WithoutRelevant = "zero"
+    """What a query without relevant images does: it scores 0 (zero), or is left out of every mean
+    (skip). Such queries are counted and reported either way."""
+
     top_k: int = 10
+    """How many of the best gallery images to keep for each query and to show in pictures; 0 draws
+    no galleries."""
+
     memory_limit: int = MEMORY_LIMIT
+    """Bytes for the scores and orders of all threads, on the CPU. For a large gallery a few threads
+    may fill it: raise it to use more."""
+
     gallery_limit: int | None = None
+    """Bytes of gallery embeddings that a process may hold besides its own images. A larger gallery
+    is streamed in blocks, once for each block of queries that fits memory_limit. None always holds
+    the whole gallery, which is faster."""
 
     def __post_init__(self) -> None:
-        """Refuse settings out of range.
+        """Check ranges.
 
         Raises:
-            ConfigError: A value is out of its range.
+            ConfigError: A value is out of range.
         """
         distinct = len(set(self.cutoffs)) == len(self.cutoffs)
-        few = len(self.cutoffs) <= _MOST_CUTOFFS
-        good = distinct and few and min(self.cutoffs, default=0) >= 1
-        self._check_range("cutoffs", good, f"1 to {_MOST_CUTOFFS} different numbers of 1 or more")
+        few = len(self.cutoffs) <= _MAX_CUTOFFS
+        positive = min(self.cutoffs, default=0) >= 1
+        self._require(
+            "cutoffs", distinct and few and positive, f"1 to {_MAX_CUTOFFS} different numbers >= 1"
+        )
         choices = get_args(WithoutRelevant)
-        known = self.without_relevant in choices
-        self._check_range("without_relevant", known, " or ".join(choices))
-        self._check_range("top_k", 0 <= self.top_k <= _MOST_SHOWN, f"from 0 to {_MOST_SHOWN}")
-        fits = 1 <= self.memory_limit <= _MOST_MEMORY
-        self._check_range("memory_limit", fits, f"from 1 to {_MOST_MEMORY} bytes")
-        fits = self.gallery_limit is None or self.gallery_limit >= 1
-        self._check_range("gallery_limit", fits, "1 or more, or none")
+        self._require("without_relevant", self.without_relevant in choices, " or ".join(choices))
+        self._require("top_k", 0 <= self.top_k <= _MAX_TOP_K, f"from 0 to {_MAX_TOP_K}")
+        in_range = 1 <= self.memory_limit <= _MAX_MEMORY
+        self._require("memory_limit", in_range, f"from 1 to {_MAX_MEMORY} bytes")
+        in_range = self.gallery_limit is None or self.gallery_limit >= 1
+        self._require("gallery_limit", in_range, "1 or more, or none")
 
     def to_plain(self) -> dict[str, Any]:
-        """Return plain values, as a checkpoint holds them.
+        """Return plain values, for a checkpoint.
 
         Example:
             >>> MetricsConfig(cutoffs=(1, 10)).to_plain()["cutoffs"]
@@ -65,10 +67,10 @@ class MetricsConfig:
         """
         return asdict(self) | {"cutoffs": list(self.cutoffs)}
 
-    def _check_range(self, name: str, good: bool, range_in_words: str) -> None:
-        """Raise a ConfigError that names the setting, unless it is good."""
-        if not good:
+    def _require(self, name: str, condition: bool, requirement: str) -> None:
+        """Raise a ConfigError that names the setting, unless the condition holds."""
+        if not condition:
             raise ConfigError(
                 f"metrics setting {name} is {reprlib.repr(getattr(self, name))}: it must be "
-                f"{range_in_words}."
+                f"{requirement}."
             )

@@ -1,22 +1,25 @@
-"""What a ranking gives: a record of each query."""
+"""Results of a ranking, one row for each query, and their sums."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
-from typing import Literal
+from math import nan
+from typing import Literal, get_args
 
 import torch
 from torch import Tensor
 
+from m3net.protocol import Protocol
+
 CUTOFFS = (100,)
 WithoutRelevant = Literal["zero", "skip"]
-"""What a query without a relevant image does: it scores 0 and counts, or is left out of means."""
+"""What a query without relevant images does: score 0, or be left out of means."""
 
 
 def metric_names(cutoffs: Sequence[int]) -> tuple[str, ...]:
-    """Give the names of all metrics; `functional` defines them.
+    """Return the names of all metrics; `functional` defines them.
 
     Args:
-        cutoffs: Numbers of ranks that count, k of MAP@k and its like.
+        cutoffs: Numbers of ranks k, for MAP@k, recall@k and so on.
 
     Example:
         >>> metric_names([10])  # doctest: +NORMALIZE_WHITESPACE
@@ -28,70 +31,145 @@ def metric_names(cutoffs: Sequence[int]) -> tuple[str, ...]:
 
 
 @dataclass(frozen=True)
-class QueryResults:
-    """What became of each of Q queries, in the order of the queries.
+class Criteria:
+    """What a query is, and what is computed for it."""
 
-    Attributes:
-        query_index: (Q,) int64, the image index of each query.
-        query_class: (Q,) int64 in 0 .. K-1, the class that the query asks for under the protocol
-            "multi"; -1 under "single".
-        num_relevant: (Q,) int64, R: relevant images in the query's gallery, without those of the
-            query's own product.
-        terms: For each of `metric_names` (Q,) float64 in [0, 1], of which the metric is the mean:
-            "map_all" is the average precision of each query.
-        top_index: (Q, top_k) int64, gallery indices from the best on; -1 where there are no more.
-        top_score: (Q, top_k) float32, their scores; -inf where there are no more.
-        top_relevant: (Q, top_k) bool, whether they are relevant.
-    """
+    protocol: Protocol = "single"
+    """Whether a query is an image, or an image and one of its classes."""
+
+    cutoffs: Sequence[int] = CUTOFFS
+    """Numbers of ranks k, for MAP@k, recall@k and so on."""
+
+    top_k: int = 0
+    """How many of the best gallery images to keep for each query."""
+
+    def __post_init__(self) -> None:
+        """Check all values.
+
+        Raises:
+            ValueError: The protocol is unknown, a cutoff is below 1 or repeated, or top_k is
+                negative.
+        """
+        protocols = get_args(Protocol)
+        if self.protocol not in protocols:
+            raise ValueError(f"unknown protocol {self.protocol!r}; choose {' or '.join(protocols)}")
+        if min(self.cutoffs, default=1) < 1 or len(set(self.cutoffs)) < len(self.cutoffs):
+            raise ValueError(f"cutoffs must be at least 1 and differ, not {tuple(self.cutoffs)}")
+        if self.top_k < 0:
+            raise ValueError(f"top_k must be at least 0, not {self.top_k}")
+
+
+@dataclass(frozen=True)
+class QueryResults:
+    """Per-query results of one ranking, for Q queries."""
 
     query_index: Tensor
+    """(Q,) int64, the image index of each query."""
+
     query_class: Tensor
+    """(Q,) int64 in 0 .. K-1, the class of the query under the protocol "multi"; -1 under
+    "single"."""
+
     num_relevant: Tensor
+    """(Q,) int64, R: relevant gallery images, without those of the query's product."""
+
     terms: dict[str, Tensor]
+    """For each of `metric_names` (Q,) float64 in [0, 1], the values whose mean is the metric:
+    "map_all" holds average precisions."""
+
     top_index: Tensor
+    """(Q, top_k) int64, indices of the best gallery images, best first; padded with -1."""
+
     top_score: Tensor
+    """(Q, top_k) float32, their scores; padded with -inf."""
+
     top_relevant: Tensor
+    """(Q, top_k) bool, whether they are relevant; padded with False."""
 
     def __len__(self) -> int:
-        """Give the number of queries Q."""
+        """Return the number of queries Q."""
         return len(self.query_index)
 
     @property
     def num_without_relevant(self) -> int:
-        """Number of queries that have no relevant image."""
+        """Number of queries without relevant images."""
         return int((self.num_relevant == 0).sum())
 
     def means(self, without_relevant: WithoutRelevant = "zero") -> dict[str, Tensor]:
-        """Give each metric as a float64 scalar; NaN where no query counts.
+        """Return each metric as a float64 scalar; NaN where no query counts.
 
         Args:
-            without_relevant: Whether a query with nothing to find counts as 0 or is left out.
+            without_relevant: Whether a query without relevant images scores 0 or is left out.
         """
         counts = self.num_relevant > 0 if without_relevant == "skip" else slice(None)
         return {name: values[counts].mean() for name, values in self.terms.items()}
 
     def select(self, rows: Tensor) -> "QueryResults":
-        """Give some of the queries: `rows` is a bool mask (Q,), or int64 row numbers."""
-        names = [field.name for field in fields(self) if field.name != "terms"]
-        terms = {name: values[rows] for name, values in self.terms.items()}
-        return QueryResults(terms=terms, **{name: getattr(self, name)[rows] for name in names})
+        """Return some of the queries; `rows` is a (Q,) bool mask or holds int64 row numbers."""
+        return self.combine(lambda columns: columns[0][rows], [self])
 
     def replace(self, rows: Tensor, others: "QueryResults") -> "QueryResults":
-        """Give the results with those of some queries, at int64 rows, replaced by others."""
-        names = [field.name for field in fields(self) if field.name != "terms"]
-        terms = {
-            name: values.index_copy(0, rows, others.terms[name])
-            for name, values in self.terms.items()
-        }
-        columns = {
-            name: getattr(self, name).index_copy(0, rows, getattr(others, name)) for name in names
-        }
-        return QueryResults(terms=terms, **columns)
+        """Return a copy in which other results take the given int64 rows."""
+        return self.combine(lambda pair: pair[0].index_copy(0, rows, pair[1]), [self, others])
 
     @classmethod
     def concatenate(cls, parts: Sequence["QueryResults"]) -> "QueryResults":
-        """Join the results of several blocks of queries, which have the same metrics."""
+        """Join results of several blocks of queries, with the same metrics."""
+        return cls.combine(torch.cat, parts)
+
+    @classmethod
+    def combine(
+        cls, function: Callable[[list[Tensor]], Tensor], parts: Sequence["QueryResults"]
+    ) -> "QueryResults":
+        """Apply a function to each column of some results.
+
+        Args:
+            function: Takes one column of each part, and returns the column of the result.
+            parts: Results with the same metrics, at least one.
+        """
         names = [field.name for field in fields(cls) if field.name != "terms"]
-        columns = {name: torch.cat([getattr(part, name) for part in parts]) for name in names}
-        terms = {name: torch.cat([part.terms[name] for part in parts]) for name in parts[0].terms}
+        columns = {name: function([getattr(part, name) for part in parts]) for name in names}
+        terms = {name: function([part.terms[name] for part in parts]) for name in parts[0].terms}
         return cls(terms=terms, **columns)
+
+
+@dataclass(frozen=True)
+class QuerySums:
+    """Sums over queries; every metric is such a sum divided by a count."""
+
+    terms: dict[str, float]
+    """For each of `metric_names` the sum over queries."""
+
+    num_queries: int
+    num_without_relevant: int
+    """Number of the queries without relevant images."""
+
+    @classmethod
+    def of(cls, results: QueryResults) -> "QuerySums":
+        """Sum up results, in float64."""
+        terms = {name: values.sum().item() for name, values in results.terms.items()}
+        return cls(terms, len(results), results.num_without_relevant)
+
+    @classmethod
+    def total(cls, parts: Sequence["QuerySums"]) -> "QuerySums":
+        """Add up at least one part; all have the same metrics."""
+        return cls(
+            {name: sum(part.terms[name] for part in parts) for name in parts[0].terms},
+            sum(part.num_queries for part in parts),
+            sum(part.num_without_relevant for part in parts),
+        )
+
+    def means(self, without_relevant: WithoutRelevant = "zero") -> dict[str, float]:
+        """Return each metric; NaN where no query counts.
+
+        Args:
+            without_relevant: Whether a query without relevant images scores 0 or is left out.
+
+        Example:
+            >>> QuerySums({"map_all": 1.5}, num_queries=3, num_without_relevant=1).means("skip")
+            {'map_all': 0.75}
+        """
+        # A query without relevant images adds 0 to each sum, so skipping it changes the count only.
+        skipped = self.num_without_relevant if without_relevant == "skip" else 0
+        count = self.num_queries - skipped
+        return {name: total / count if count else nan for name, total in self.terms.items()}

@@ -1,4 +1,4 @@
-"""What a table would show by chance, and what it could show at best."""
+"""Expected scores of a random ranking, and the best possible recall."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -7,19 +7,19 @@ from numpy.typing import NDArray
 def chance_average_precision(
     num_relevant: NDArray[np.int64], num_gallery: NDArray[np.int64]
 ) -> NDArray[np.float64]:
-    """Give the expected average precision of a gallery in random order.
+    """Return the expected average precision of a randomly ordered gallery.
 
-    Rank k holds a relevant image with probability R / G. Given that, each of the k - 1 ranks before
-    holds one with probability (R - 1) / (G - 1), so that the expected precision there is
-    (1 + (k - 1)(R - 1) / (G - 1)) / k. The sum over ranks, divided by R, is
-    (H_G + (R - 1) / (G - 1) (G - H_G)) / G with the harmonic number H_G.
+    Rank k holds a relevant image with probability R / G. If it does, each of the k - 1 ranks before
+    it holds one with probability (R - 1) / (G - 1), so the expected precision at rank k is
+    (1 + (k - 1)(R - 1) / (G - 1)) / k. Summed over ranks and divided by R, this is
+    (H_G + (R - 1) / (G - 1) (G - H_G)) / G, where H_G is the G-th harmonic number.
 
     Args:
         num_relevant: (Q,) int64, R of each query.
         num_gallery: (Q,) int64, G of each query.
 
     Returns:
-        (Q,) float64; 0 where R is 0, as such a query scores.
+        (Q,) float64; 0 where R is 0.
 
     Example:
         >>> chance_average_precision(np.array([1, 2]), np.array([2, 2]))  # (1 + 1/2) / 2, and 1
@@ -34,14 +34,14 @@ def chance_average_precision(
 
 
 def recall_ceiling(num_relevant: NDArray[np.int64], k: int = 100) -> NDArray[np.float64]:
-    """Give the highest recall within k ranks: min(k, R) / R.
+    """Return the highest possible recall@k: min(k, R) / R.
 
     Args:
         num_relevant: (Q,) int64, R of each query.
         k: Number of ranks.
 
     Returns:
-        (Q,) float64; 0 where R is 0, as such a query scores.
+        (Q,) float64; 0 where R is 0.
 
     Example:
         >>> recall_ceiling(np.array([0, 50, 400]))

@@ -1,1 +1,1 @@
-"""How the processes of an evaluation share its work, each ranking for its part of the queries."""
+"""Evaluation in several processes, each of which ranks for its share of the queries."""

@@ -1,4 +1,4 @@
-"""The processes of an evaluation, and how rows of tensors pass between them."""
+"""The processes of an evaluation, and the collectives between them."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -9,67 +9,67 @@ from torch import Tensor
 
 
 @dataclass(frozen=True)
-class Processes:
-    """Those that evaluate together; one alone needs no group and sends nothing.
+class ProcessGroup:
+    """The processes that evaluate together; a single process needs no `torch.distributed`.
 
-    All of them call each method together, with tensors on a device that their backend serves: the
-    CPU with gloo, CUDA with NCCL.
-
-    Attributes:
-        rank: The place of this process among them.
-        size: P, how many they are.
-        group: Their group in `torch.distributed`; None for all processes that there are.
+    All processes must call each method together, with tensors on a device of their backend: the CPU
+    for gloo, CUDA for NCCL.
     """
 
     rank: int = 0
+    """The rank of this process in the group."""
+
     size: int = 1
+    """P, the number of processes."""
+
     group: Any = None
+    """The group of `torch.distributed`; None for its default group."""
 
     @classmethod
-    def of(cls, group: Any = None) -> "Processes":  # noqa: ANN401 - as torchmetrics holds it
-        """Give the processes of a group, or this one alone where none were initialised."""
+    def of(cls, group: Any = None) -> "ProcessGroup":  # noqa: ANN401 - typed so by torchmetrics
+        """Wrap a group of `torch.distributed`, or this process alone if it is not initialized."""
         if not (dist.is_available() and dist.is_initialized()):
             return cls()
         return cls(dist.get_rank(group), dist.get_world_size(group), group)
 
-    def gather(self, rows: Tensor) -> list[Tensor]:
-        """Give the rows of each process to all.
+    def all_gather(self, rows: Tensor) -> list[Tensor]:
+        """Return the rows of each process, by rank.
 
         Args:
-            rows: (n, ...), of which only n may differ between processes.
+            rows: (n, ...); only n may differ between processes.
         """
         if self.size == 1:
             return [rows]
-        own = torch.tensor([len(rows)], device=rows.device)
-        sizes = [torch.empty_like(own) for _ in range(self.size)]
-        dist.all_gather(sizes, own, group=self.group)
-        return [self.lend(rows, owner, int(size)) for owner, size in enumerate(sizes)]
+        num_rows = torch.tensor([len(rows)], device=rows.device)
+        sizes = [torch.empty_like(num_rows) for _ in range(self.size)]
+        dist.all_gather(sizes, num_rows, group=self.group)
+        return [self.broadcast(rows, source, int(size)) for source, size in enumerate(sizes)]
 
-    def lend(self, rows: Tensor, owner: int, size: int) -> Tensor:
-        """Give the rows of one process to all.
+    def broadcast(self, rows: Tensor, source: int, size: int) -> Tensor:
+        """Return the rows of one process.
 
         Args:
-            rows: (size, ...) of the owner; those of the others only say of what form a row is.
-            owner: The rank of the process whose rows they are.
-            size: How many they are. Without any, nothing is sent.
+            rows: (size, ...) in the source; in the others only the shape of a row is used.
+            source: The rank of the process that sends.
+            size: The number of rows. If 0, nothing is sent.
         """
-        if self.rank != owner:
+        if self.rank != source:
             rows = rows.new_empty(size, *rows.shape[1:])
         rows = rows.contiguous()
         if self.size > 1 and rows.numel():
-            dist.broadcast(rows, group=self.group, group_src=owner)
+            dist.broadcast(rows, group=self.group, group_src=source)
         return rows
 
-    def deal(self, rows: Tensor, sent: list[int], received: list[int]) -> Tensor:
-        """Send some rows to each process, and give those that came from each, by rank.
+    def all_to_all(self, rows: Tensor, sent: list[int], received: list[int]) -> Tensor:
+        """Send some rows to each process, and return the rows that it sent, by rank.
 
         Args:
-            rows: (n, ...), first those for process 0.
-            sent: How many rows go to each process; they sum to n.
-            received: How many come from each.
+            rows: (n, ...), the rows for process 0 first.
+            sent: The number of rows for each process; they sum to n.
+            received: The number of rows from each process.
         """
         if self.size == 1:
             return rows
-        dealt = rows.new_empty(sum(received), *rows.shape[1:])
-        dist.all_to_all_single(dealt, rows.contiguous(), received, sent, group=self.group)
-        return dealt
+        result = rows.new_empty(sum(received), *rows.shape[1:])
+        dist.all_to_all_single(result, rows.contiguous(), received, sent, group=self.group)
+        return result

@@ -1,196 +1,81 @@
-"""The loops of the fast ranking, compiled: keys, and what follows from their order.
+"""Compiled loops of the CPU ranking: they write keys, and evaluate the order of sorted keys.
 
-A key is a number of 32 bits that a sort puts into the order of a ranking. A score fills its upper
-bits. The lower ones, finer than a float32 product is precise, say whether the gallery image is
-relevant to each of a few queries and in which block of columns it stands. So the sort moves half as
-many bytes as one of scores and columns, relevance needs no look-up after it, and the column of a
-rank is found again by a look at one block. The sort leaves them alone, and keys of equal scores in
-the order of their columns.
+A key is an int32 that sorts like a score. Its upper bits hold the score. The lower ones, finer than
+a float32 product is precise, hold whether the gallery image is relevant, a bit for each query that
+shares the sort, and the image's block of columns. So the sort moves half as many bytes as one of
+scores and columns, relevance needs no further look-up, and the column of a rank is found by
+searching one block. The sort ignores the lower bits and is stable: equal scores stay in the order
+of their columns.
 
-Where a product leaves an order open on which a metric or the list of the best depends, the scores
-are computed as they are defined. The loops hold no lock of the interpreter, so that threads run
-them side by side. They and their constants stand in one file, because compiled code is kept until
-the file of a function changes.
+Where the product leaves an order uncertain on which a metric or a list depends, scores are
+recomputed by definition. The loops release the GIL, so that threads run them in parallel. They and
+their constants share one file because numba caches compiled code until its file changes.
 """
 
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple, TypeVar, cast
 
 import numpy as np
+from numba import njit
 from numpy.typing import NDArray
 
-from m3net.metrics.ranking.compiling import compiled
-from m3net.metrics.ranking.cpu_product import Bools, Doubles, Floats, Integers, Product
+from m3net.metrics.ranking.cpu_product import Bools, Floats, Integers, Product
+from m3net.metrics.ranking.cpu_queries import Queries, Tallies
 
 Keys = NDArray[np.int32]
+Loop = TypeVar("Loop", bound=Callable[..., Any])
 
-AT_ONCE = 2
-"""So many queries of one image share one sort, and each has a bit of the keys for what is relevant
-to it."""
+PER_SORT = 2
+"""How many queries of one image share a sort; each has a bit of the keys for relevance."""
 
 BLOCKS = 8
-LOW = np.int32(BLOCKS * 2**AT_ONCE - 1)
+LOW = np.int32(BLOCKS * 2**PER_SORT - 1)
 LAST = np.int32(2**31 - 1) & ~LOW
-"""Greater than the key of any score; of gallery images that take no part."""
+"""The key of excluded gallery images, greater than that of any score."""
 
 LOST = float(2 * (LOW + 1))
-"""So much the lower bits may move two keys against each other: by a step of what the upper ones can
-tell, and by what they hold themselves."""
+"""How much the lower bits can change the difference of two keys: by truncating the scores, and by
+their own values."""
 
 LONGEST = 64
-"""Where more ranks in a row are open, as for a network that gives many images one embedding,
-float64 for all scores is the shorter way."""
+"""The longest run of uncertain ranks that is resolved. Where it is longer, as for a network that
+maps many images to one embedding, float64 for all scores is faster."""
 
 
-class Asked(NamedTuple):
-    """What n queries of some images ask for.
+def compiled(fastmath: bool | set[str] = False) -> Callable[[Loop], Loop]:
+    """Compile a function on its first call, and cache the code if a cache folder is writable."""
 
-    Attributes:
-        rows: (n,) int64, the image of each query.
-        order: (n,) int64, ascending from 0 without a gap, the ordering of the gallery that it uses.
-        bit: (n,) int64 below `AT_ONCE`, 0 for the first query of an ordering.
-        bounds: (n + 1,) int64; query q asks for any of `classes[bounds[q]:bounds[q + 1]]`.
-        classes: (m,) int64.
-    """
+    def compile_loop(loop: Loop) -> Loop:
+        try:
+            return cast("Loop", njit(nogil=True, fastmath=fastmath, cache=True)(loop))
+        except RuntimeError:  # neither the package's folder nor the user's is writable
+            return cast("Loop", njit(nogil=True, fastmath=fastmath)(loop))
 
-    rows: Integers
-    order: Integers
-    bit: Integers
-    bounds: Integers
-    classes: Integers
-
-    def part(self, first: int, last: int) -> "Asked":
-        """Give the queries from one up to another, whose orderings are counted from 0 again."""
-        own = slice(first, last)
-        return Asked(
-            self.rows[own],
-            self.order[own] - self.order[first],
-            self.bit[own],
-            self.bounds[first : last + 1],
-            self.classes,
-        )
+    return compile_loop
 
 
-class Judged(NamedTuple):
-    """What became of n queries, with C cutoffs.
+class Ranking(NamedTuple):
+    """One query's ranking of a gallery of G.
 
     Attributes:
-        num_relevant: (n,) int64, R.
-        precision: (n,) float64, the sum of the precision at each relevant image.
-        within_relevant: (n,) int64, hits within the first R ranks.
-        hits: (n, C) int64, hits within each cutoff.
-        early_precision: (n, C) float64, the sum of the precision at these.
-        top_column: (n, top_k) int64, the best gallery images; -1 where there are no more.
-        top_score: (n, top_k) float32, their scores; -inf where there are no more.
-        top_relevant: (n, top_k) bool.
+        product: The scores.
+        image: The row of the query's image.
+        keys: (G,) int32, in the order of the gallery.
+        order: (G,) int32, the same, best first.
+        relevant: The bit of relevant keys.
+        size: How many gallery images are ranked; the excluded ones come last.
     """
 
-    num_relevant: Integers
-    precision: Doubles
-    within_relevant: Integers
-    hits: Integers
-    early_precision: Doubles
-    top_column: Integers
-    top_score: Floats
-    top_relevant: Bools
-
-    def part(self, first: int, last: int) -> "Judged":
-        """Give those of the queries from one up to another, to be written."""
-        return Judged._make(column[first:last] for column in self)
-
-    @classmethod
-    def empty(cls, num_queries: int, num_cutoffs: int, top_k: int) -> "Judged":
-        """Make room."""
-        return cls(
-            num_relevant=np.zeros(num_queries, dtype=np.int64),
-            precision=np.zeros(num_queries),
-            within_relevant=np.zeros(num_queries, dtype=np.int64),
-            hits=np.zeros((num_queries, num_cutoffs), dtype=np.int64),
-            early_precision=np.zeros((num_queries, num_cutoffs)),
-            top_column=np.full((num_queries, top_k), -1),
-            top_score=np.full((num_queries, top_k), -np.inf, dtype=np.float32),
-            top_relevant=np.zeros((num_queries, top_k), dtype=bool),
-        )
-
-
-@compiled()
-def write_keys(negated: Floats, asked: Asked, carriers: Bools, keys: Keys) -> None:
-    """Write the keys of g orderings of a gallery of G.
-
-    Args:
-        negated: (b, G) float32, scores times -1, whose whole part an int32 holds.
-        asked: What n queries ask for.
-        carriers: (K, G) bool, True where a gallery image carries a class.
-        keys: (g, G) int32, is written.
-    """
-    width = _width(keys.shape[1])
-    block = ((np.arange(keys.shape[1]) // width) << AT_ONCE).astype(np.int32)
-    for query in range(len(asked.rows)):
-        own = keys[asked.order[query]]
-        if asked.bit[query] == 0:
-            scores = negated[asked.rows[query]]
-            for column in range(len(own)):
-                own[column] = (np.int32(scores[column]) & ~LOW) | block[column]
-        for place in range(asked.bounds[query], asked.bounds[query + 1]):
-            carries = carriers[asked.classes[place]]
-            for column in range(len(own)):
-                own[column] |= np.int32(carries[column]) << np.int32(asked.bit[query])
-
-
-@compiled()
-def _find_columns(ordered: Keys, keys: Keys, start: int, end: int, columns: Integers) -> bool:
-    """Write the columns of the gallery images at some ranks of an ordering; say if all were found.
-
-    Args:
-        ordered: (G,) int32, its keys from the best on.
-        keys: (G,) int32, its keys in the order of the gallery.
-        start: The first rank; the score of the one before differs.
-        end: The last rank; the score of the next one differs.
-        columns: Takes end - start + 1 columns, those of equal scores ascending.
-    """
-    width = _width(len(keys))
-    for rank in range(start, end + 1):
-        key = ordered[rank]
-        first = ((key & LOW) >> AT_ONCE) * width
-        begin = first
-        if rank > start and _are_neighbors(ordered[rank - 1], key):
-            begin = columns[rank - 1 - start] + 1
-        is_last = rank == end or not _are_neighbors(ordered[rank + 1], key)
-        place = _find(keys[begin : first + width], key, is_last)
-        if place < 0:
-            return False
-        columns[rank - start] = begin + place
-    return True
-
-
-@compiled()
-def _are_neighbors(key: np.int32, other: np.int32) -> bool:
-    """Say whether two keys are of equal scores in one block of columns."""
-    return bool((key ^ other) >> AT_ONCE == 0)
-
-
-@compiled()
-def _find(block: Keys, key: np.int32, is_only_one: bool) -> int:
-    """Give the first place of a key, which may stand at one place only, or -1."""
-    if is_only_one:
-        # A sum without a branch compares many keys at once.
-        total = np.int32(0)
-        for place in range(len(block)):
-            total += np.int32(block[place] == key) * np.int32(place + 1)
-        return int(total) - 1
-    for place in range(len(block)):
-        if block[place] == key:
-            return place
-    return -1
-
-
-@compiled()
-def _width(num_gallery: int) -> int:
-    """Give the number of columns of a block."""
-    return max(-(-num_gallery // BLOCKS), 1)
+    product: Product
+    image: int
+    keys: Keys
+    order: Keys
+    relevant: np.int32
+    size: int
 
 
 class _Run(NamedTuple):
-    """Gallery images at some ranks in a row, with room for `LONGEST` of them."""
+    """Gallery images at consecutive ranks, at most `LONGEST`."""
 
     column: Integers
     score: Floats
@@ -198,27 +83,49 @@ class _Run(NamedTuple):
 
 
 @compiled()
-def judge(
+def write_keys(negated: Floats, queries: Queries, members: Bools, keys: Keys) -> None:
+    """Write the keys of g orderings of a gallery of G.
+
+    Args:
+        negated: (b, G) float32, scores times -1, whose integer part an int32 holds.
+        queries: n queries.
+        members: (K, G) bool, True where a gallery image has a class.
+        keys: (g, G) int32, the output.
+    """
+    width = _width(keys.shape[1])
+    block = ((np.arange(keys.shape[1]) // width) << PER_SORT).astype(np.int32)
+    for query in range(len(queries.image)):
+        row = keys[queries.ordering[query]]
+        if queries.bit[query] == 0:
+            scores = negated[queries.image[query]]
+            for column in range(len(row)):
+                row[column] = (np.int32(scores[column]) & ~LOW) | block[column]
+        for label in range(queries.bounds[query], queries.bounds[query + 1]):
+            is_member = members[queries.classes[label]]
+            for column in range(len(row)):
+                row[column] |= np.int32(is_member[column]) << np.int32(queries.bit[query])
+
+
+@compiled()
+def evaluate(
     product: Product,
-    asked: Asked,
+    queries: Queries,
     keys: Keys,
     ordered: Keys,
     num_ranked: Integers,
     cutoffs: Integers,
-    judged: Judged,
+    tallies: Tallies,
 ) -> bool:
-    """Judge n queries, and say whether it could be done.
-
-    It could not where too much is open, or the product was less precise than it is taken to be.
+    """Evaluate n queries; return False if too much is uncertain, or the product too imprecise.
 
     Args:
         product: The scores of b images with a gallery of G.
-        asked: What the queries ask for.
-        keys: (g, G) int32, for each ordering in the order of the gallery.
-        ordered: (g, G) int32, the same from the best on.
-        num_ranked: (n,) int64, how many gallery images take part; the others stand last.
+        queries: n queries.
+        keys: (g, G) int32, of each ordering, in the order of the gallery.
+        ordered: (g, G) int32, the same, best first.
+        num_ranked: (n,) int64, how many gallery images are ranked; the excluded ones come last.
         cutoffs: (C,) int64, numbers of ranks.
-        judged: Is written.
+        tallies: The output.
     """
     hits = np.empty(keys.shape[1] + 1, dtype=np.int64)
     run = _Run(
@@ -226,23 +133,27 @@ def judge(
         np.empty(LONGEST, dtype=np.float32),
         np.empty(LONGEST, dtype=np.bool_),
     )
-    for query in range(len(asked.rows)):
-        row, relevant = asked.rows[query], np.int32(1) << np.int32(asked.bit[query])
-        order, own = ordered[asked.order[query]], keys[asked.order[query]]
-        count = _find_hits(order, relevant, hits)
-        end = num_ranked[query]
-        listed = _settle_list(product, row, own, order, relevant, end, hits, run, judged, query)
-        if listed < 0 or not _settle_hits(
-            product, row, own, order, relevant, listed, end, hits[:count], run
-        ):
+    for query in range(len(queries.image)):
+        ordering = queries.ordering[query]
+        ranking = Ranking(
+            product,
+            queries.image[query],
+            keys[ordering],
+            ordered[ordering],
+            np.int32(1) << np.int32(queries.bit[query]),
+            num_ranked[query],
+        )
+        count = _find_hits(ranking.order, ranking.relevant, hits)
+        listed = _resolve_list(ranking, hits, run, tallies, query)
+        if listed < 0 or not _resolve_hits(ranking, listed, hits[:count], run):
             return False
-        _sum_up(hits[:count], cutoffs, judged, query)
+        _sum_up(hits[:count], cutoffs, tallies, query)
     return True
 
 
 @compiled()
 def _find_hits(order: Keys, relevant: np.int32, hits: Integers) -> int:
-    """Write the ranks of the relevant images, counted from 0, and give their number."""
+    """Write the ranks of the relevant images, counted from 0, and return their number."""
     count = 0
     for rank in range(len(order)):
         hits[count] = rank
@@ -251,178 +162,200 @@ def _find_hits(order: Keys, relevant: np.int32, hits: Integers) -> int:
 
 
 @compiled()
-def _settle_list(
-    product: Product,
-    row: int,
-    keys: Keys,
-    order: Keys,
-    relevant: np.int32,
-    num_ranked: int,
-    hits: Integers,
-    run: _Run,
-    judged: Judged,
-    query: int,
-) -> int:
-    """Write the list of the best; give the first rank behind it that is not settled, or -1."""
-    top_k = judged.top_column.shape[1]
+def _resolve_list(ranking: Ranking, hits: Integers, run: _Run, tallies: Tallies, query: int) -> int:
+    """Write the list of the best; return the first unresolved rank after it, or -1 on failure."""
+    top_k = tallies.top_column.shape[1]
     start = hit = 0
-    while start < min(top_k, num_ranked):
-        end = _end_of_run(product, row, order, start, num_ranked)
-        if not _settle(product, row, keys, order, relevant, start, end, run):
+    while start < min(top_k, ranking.size):
+        end = _end_of_run(ranking, start)
+        if not _resolve(ranking, start, end, run):
             return -1
         for rank in range(start, end + 1):
             if run.relevant[rank - start]:
                 hits[hit] = rank
                 hit += 1
             if rank < top_k:
-                judged.top_column[query, rank] = run.column[rank - start]
-                judged.top_score[query, rank] = run.score[rank - start]
-                judged.top_relevant[query, rank] = run.relevant[rank - start]
+                tallies.top_column[query, rank] = run.column[rank - start]
+                tallies.top_score[query, rank] = run.score[rank - start]
+                tallies.top_relevant[query, rank] = run.relevant[rank - start]
         start = end + 1
     return start
 
 
 @compiled()
-def _settle_hits(
-    product: Product,
-    row: int,
-    keys: Keys,
-    order: Keys,
-    relevant: np.int32,
-    first: int,
-    num_ranked: int,
-    hits: Integers,
-    run: _Run,
-) -> bool:
-    """Move the hits to where they stand in runs of open ranks that hold others as well.
+def _resolve_hits(ranking: Ranking, first: int, hits: Integers, run: _Run) -> bool:
+    """Correct the ranks of hits in uncertain runs that hold other images too; False on failure.
 
-    All before the rank `first` is settled. Gives whether it could be done.
+    Ranks before `first` are resolved already.
     """
+    order, relevant = ranking.order, ranking.relevant
     hit = np.searchsorted(hits, first)
-    apart = _apart(product, row, order, num_ranked)
+    reach = _reach(ranking)
     while hit < len(hits):
         rank = hits[hit]
         key = np.int64(order[rank])
         after_other = (
-            rank > first and key - order[rank - 1] <= apart and not order[rank - 1] & relevant
+            rank > first and key - order[rank - 1] <= reach and not order[rank - 1] & relevant
         )
         before_other = (
-            rank + 1 < num_ranked
-            and order[rank + 1] - key <= apart
+            rank + 1 < ranking.size
+            and order[rank + 1] - key <= reach
             and not order[rank + 1] & relevant
         )
-        if not (after_other and _is_open(product, row, order, rank - 1)) and not (
-            before_other and _is_open(product, row, order, rank)
+        if not (after_other and _is_uncertain(ranking, rank - 1)) and not (
+            before_other and _is_uncertain(ranking, rank)
         ):
             hit += 1
             continue
         start = rank
-        while start > first and _is_open(product, row, order, start - 1):
+        while start > first and _is_uncertain(ranking, start - 1):
             start -= 1
-        end = _end_of_run(product, row, order, rank, num_ranked)
-        if not _settle(product, row, keys, order, relevant, start, end, run):
+        end = _end_of_run(ranking, rank)
+        if not _resolve(ranking, start, end, run):
             return False
         while hit > 0 and hits[hit - 1] >= start:
             hit -= 1
-        for place in range(end - start + 1):
-            if run.relevant[place]:
-                hits[hit] = start + place
+        for offset in range(end - start + 1):
+            if run.relevant[offset]:
+                hits[hit] = start + offset
                 hit += 1
     return True
 
 
 @compiled()
-def _end_of_run(product: Product, row: int, order: Keys, rank: int, num_ranked: int) -> int:
-    """Give the last rank of the run of open ranks that a rank stands in."""
-    while rank + 1 < num_ranked and _is_open(product, row, order, rank):
+def _end_of_run(ranking: Ranking, rank: int) -> int:
+    """Return the last rank of the uncertain run of a rank."""
+    while rank + 1 < ranking.size and _is_uncertain(ranking, rank):
         rank += 1
     return rank
 
 
 @compiled()
-def _apart(product: Product, row: int, order: Keys, num_ranked: int) -> int:
-    """Give how far apart two keys may be at most where the product leaves their order open.
+def _reach(ranking: Ranking) -> int:
+    """Return the greatest difference of two keys whose order may be uncertain.
 
-    It spares `_is_open` most of its calls, which is exact for the scores it is asked about.
+    A bound for the whole row, it saves most calls of `_is_uncertain`, which is exact.
     """
-    farthest = max(abs(float(order[0])), abs(float(order[max(num_ranked, 1) - 1])))
-    error = product.cancelled[row] ** 2 + (product.per_score * farthest) ** 2
+    product, order = ranking.product, ranking.order
+    farthest = max(abs(float(order[0])), abs(float(order[max(ranking.size, 1) - 1])))
+    error = product.cancelled[ranking.image] ** 2 + (product.per_score * farthest) ** 2
     return int(LOST + np.sqrt(2 * error)) + 1
 
 
 @compiled()
-def _is_open(product: Product, row: int, order: Keys, rank: int) -> bool:
-    """Say whether the product leaves open which of the images at a rank and the next is better.
+def _is_uncertain(ranking: Ranking, rank: int) -> bool:
+    """Return whether the images at a rank and the next may be in the wrong order.
 
-    Both scores may be off. Their errors have either sign, so that they add up as their root.
+    The errors of the two scores have random signs, so they add up as a root.
     """
+    product, order = ranking.product, ranking.order
     near = float(order[rank])
-    apart = float(order[rank + 1]) - near - LOST
-    error = product.cancelled[row] ** 2 + (product.per_score * near) ** 2
-    return apart <= 0 or apart**2 <= 2 * error
+    gap = float(order[rank + 1]) - near - LOST
+    error = product.cancelled[ranking.image] ** 2 + (product.per_score * near) ** 2
+    return gap <= 0 or gap**2 <= 2 * error
 
 
 @compiled()
-def _settle(
-    product: Product,
-    row: int,
-    keys: Keys,
-    order: Keys,
-    relevant: np.int32,
-    start: int,
-    end: int,
-    run: _Run,
-) -> bool:
-    """Put the images of a run in the order of their scores as they are defined, ties by column.
-
-    Gives whether it could be done.
-    """
-    if end - start >= LONGEST or not _find_columns(order, keys, start, end, run.column):
+def _resolve(ranking: Ranking, start: int, end: int, run: _Run) -> bool:
+    """Sort the images of a run by their exact scores, ties by column; return False on failure."""
+    product, image = ranking.product, ranking.image
+    if end - start >= LONGEST or not _find_columns(ranking, start, end, run.column):
         return False
     for rank in range(start, end + 1):
-        column, is_relevant = run.column[rank - start], (order[rank] & relevant) != 0
-        score = np.float32(_inner_product(product.queries[row], product.gallery[column]))
-        score += np.float32(0)  # so that 0 has no sign
-        scaled = score * product.scale[row]
-        error = product.cancelled[row] ** 2 + (product.per_score * scaled) ** 2
-        if (scaled + product.negated[row, column]) ** 2 > error:
+        column = run.column[rank - start]
+        is_relevant = (ranking.order[rank] & ranking.relevant) != 0
+        score = np.float32(_inner_product(product.queries[image], product.gallery[column]))
+        score += np.float32(0)  # turns -0 into 0
+        scaled = score * product.scale[image]
+        error = product.cancelled[image] ** 2 + (product.per_score * scaled) ** 2
+        if (scaled + product.negated[image, column]) ** 2 > error:
             return False
-        place = rank - start
-        while place > 0 and (
-            run.score[place - 1] < score
-            or (run.score[place - 1] == score and run.column[place - 1] > column)
+        slot = rank - start
+        while slot > 0 and (
+            run.score[slot - 1] < score
+            or (run.score[slot - 1] == score and run.column[slot - 1] > column)
         ):
-            run.score[place], run.column[place] = run.score[place - 1], run.column[place - 1]
-            run.relevant[place] = run.relevant[place - 1]
-            place -= 1
-        run.score[place], run.column[place], run.relevant[place] = score, column, is_relevant
+            run.score[slot], run.column[slot] = run.score[slot - 1], run.column[slot - 1]
+            run.relevant[slot] = run.relevant[slot - 1]
+            slot -= 1
+        run.score[slot], run.column[slot], run.relevant[slot] = score, column, is_relevant
     return True
+
+
+@compiled()
+def _find_columns(ranking: Ranking, start: int, end: int, columns: Integers) -> bool:
+    """Write the columns of the gallery images at ranks start .. end; return False on failure.
+
+    The scores of the ranks before and after differ from theirs. Equal scores have ascending
+    columns.
+    """
+    keys, order = ranking.keys, ranking.order
+    width = _width(len(keys))
+    for rank in range(start, end + 1):
+        key = order[rank]
+        first = ((key & LOW) >> PER_SORT) * width
+        begin = first
+        if rank > start and _are_neighbors(order[rank - 1], key):
+            begin = columns[rank - 1 - start] + 1
+        is_last = rank == end or not _are_neighbors(order[rank + 1], key)
+        offset = _find(keys[begin : first + width], key, is_last)
+        if offset < 0:
+            return False
+        columns[rank - start] = begin + offset
+    return True
+
+
+@compiled()
+def _are_neighbors(key: np.int32, other: np.int32) -> bool:
+    """Return whether two keys have equal scores and the same block of columns."""
+    return bool((key ^ other) >> PER_SORT == 0)
+
+
+@compiled()
+def _find(block: Keys, key: np.int32, is_unique: bool) -> int:
+    """Return the first index of a key, or -1."""
+    if is_unique:
+        # A sum without branches compares many keys at once.
+        total = np.int32(0)
+        for index in range(len(block)):
+            total += np.int32(block[index] == key) * np.int32(index + 1)
+        return int(total) - 1
+    for index in range(len(block)):
+        if block[index] == key:
+            return index
+    return -1
+
+
+@compiled()
+def _width(num_gallery: int) -> int:
+    """Return the number of columns in a block."""
+    return max(-(-num_gallery // BLOCKS), 1)
 
 
 @compiled(fastmath={"reassoc", "contract"})
 def _inner_product(query: Floats, gallery: Floats) -> float:
     """Sum up in float64."""
     total = 0.0
-    for place in range(len(query)):
-        total += np.float64(query[place]) * np.float64(gallery[place])
+    for index in range(len(query)):
+        total += np.float64(query[index]) * np.float64(gallery[index])
     return total
 
 
 @compiled()
-def _sum_up(hits: Integers, cutoffs: Integers, judged: Judged, query: int) -> None:
-    """Write what follows from the ranks of the relevant images, counted from 0."""
-    judged.num_relevant[query] = len(hits)
-    judged.within_relevant[query] = np.searchsorted(hits, len(hits))
-    judged.precision[query] = _total_precision(hits)
-    for place in range(len(cutoffs)):
-        count = np.searchsorted(hits, cutoffs[place])
-        judged.hits[query, place] = count
-        judged.early_precision[query, place] = _total_precision(hits[:count])
+def _sum_up(hits: Integers, cutoffs: Integers, tallies: Tallies, query: int) -> None:
+    """Write the tallies of a query, given the ranks of its relevant images, counted from 0."""
+    tallies.num_relevant[query] = len(hits)
+    tallies.hits_in_r[query] = np.searchsorted(hits, len(hits))
+    tallies.precision[query] = _total_precision(hits)
+    for index in range(len(cutoffs)):
+        count = np.searchsorted(hits, cutoffs[index])
+        tallies.hits[query, index] = count
+        tallies.cutoff_precision[query, index] = _total_precision(hits[:count])
 
 
 @compiled(fastmath={"reassoc", "contract"})
 def _total_precision(hits: Integers) -> float:
-    """Sum up the precision at each relevant image."""
+    """Sum up the precision at each hit."""
     total = 0.0
     for hit in range(len(hits)):
         total += float(hit + 1) / float(hits[hit] + 1)

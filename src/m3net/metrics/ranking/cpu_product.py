@@ -1,4 +1,4 @@
-"""Scores by a float32 product, and how far they may be off."""
+"""Scores by a float32 product, and bounds of their errors."""
 
 from typing import NamedTuple
 
@@ -16,30 +16,29 @@ STEPS = 0.99 * 2.0**31
 _UNIT = 2.0**-24  # the relative error of one rounding to float32
 _AGREEING, _CANCELLED = 2.0, 2.0
 _CHAIN = 256
-_SHORTEST = 2.0**-96  # of |q| |g|; below it scores are hardly told apart, and float64 is taken
+_SHORTEST = 2.0**-96  # of |q| |g|; below, float64 decides nearly all orders
 
 
 class Product(NamedTuple):
-    """Scores of b queries with G gallery images.
+    """Scores of b query images with G gallery images.
 
-    A sum on the way to a score s of D terms is about as large as s where the terms agree, and as
-    |q| |g| / sqrt(D) where they cancel. The errors of D roundings have either sign, so that they
-    add up as their root. So a score is taken to be off by at most the root of (2 sqrt(D) s)^2 and
-    (2 |q| |g|)^2 roundings of 2^-24, D being at most 256: products add up more terms in blocks,
-    each of which begins at 0. The strict bound, D |q| |g| roundings, would leave hardly an order
-    certain. A product that is less precise is noticed where scores are computed anew.
+    A partial sum of a score s of D terms is about as large as s if the terms agree, and as
+    |q| |g| / sqrt(D) if they cancel. Errors of D roundings have random signs, so they add up as a
+    root. A score is therefore taken to be off by at most the root of (2 sqrt(D) s)^2 and
+    (2 |q| |g|)^2 roundings of 2^-24, with D at most 256: products sum up more terms in blocks that
+    each start at 0. The strict bound, D |q| |g| roundings, would leave hardly any order certain. A
+    product that is less precise is noticed when scores are recomputed in float64.
 
-    Scores are scaled by a power of 2, another one for each query, which changes no digit of them.
+    Scores are scaled by a power of 2 for each query, which preserves all digits.
 
     Attributes:
         queries: (b, D) float32.
         gallery: (G, D) float32.
-        negated: (b, G) float32, the scaled scores times -1, so that the best are the smallest;
-            within STEPS of 0.
+        negated: (b, G) float32, the scaled scores times -1, so that the best are the smallest; at
+            most STEPS in absolute value.
         scale: (b,) float64, powers of 2.
-        cancelled: (b,) float64, the part of the scaled error that |q| |g| gives, with the longest
-            g.
-        per_score: The part that |s| gives, relative to it.
+        cancelled: (b,) float64, the part of the scaled error due to |q| |g|, with the longest g.
+        per_score: The part due to |s|, relative to it.
     """
 
     queries: Floats
@@ -51,7 +50,7 @@ class Product(NamedTuple):
 
     @classmethod
     def of(cls, queries: Floats, gallery: Floats, longest: float) -> "Product":
-        """Multiply with a gallery, of which the longest embedding has this length."""
+        """Multiply queries with a gallery whose longest embedding has this length."""
         length = lengths(queries)
         with np.errstate(divide="ignore"):
             exponent = np.log2(STEPS / np.maximum(length * longest, _SHORTEST))
@@ -64,6 +63,6 @@ class Product(NamedTuple):
 
 
 def lengths(embeddings: Floats) -> Doubles:
-    """Give the length of each: (n, D) -> (n,)."""
+    """Return the length of each embedding: (n, D) -> (n,)."""
     squares: Floats = np.vecdot(embeddings, embeddings)
     return np.sqrt(squares.astype(np.float64))

@@ -1,4 +1,4 @@
-"""What images ask for of a gallery, in the form that the counting kernel reads."""
+"""Labels of queries and gallery, and images of one product, as the GPU kernel reads them."""
 
 from math import isfinite
 from typing import NamedTuple
@@ -10,15 +10,15 @@ from m3net.metrics.embedded_images import Images, squared_lengths
 
 
 class Labels(NamedTuple):
-    """What Q images ask for of a gallery of G, of K classes.
+    """Labels of Q query images, and the members of K classes in a gallery of G.
 
     Attributes:
-        rows: (labels,) int64, the image of each label.
+        rows: (labels,) int64, the query image of each label.
         classes: (labels,) int64.
-        bounds: (Q + 1,) int64, where the labels of each image begin.
-        members: (carried,) int64, the gallery images of each class, ascending.
-        class_bounds: (K + 1,) int64, where those of each class begin.
-        most: () int64, the most members of an image's classes together.
+        bounds: (Q + 1,) int64, the start of each image's labels.
+        members: (m,) int64, the gallery images of each class, ascending.
+        class_bounds: (K + 1,) int64, the start of each class's members.
+        most: () int64, the most members that the classes of one query image have in total.
     """
 
     rows: Tensor
@@ -29,38 +29,36 @@ class Labels(NamedTuple):
     most: Tensor
 
     @classmethod
-    def of(cls, asked: Tensor, carried: Tensor) -> "Labels":
-        """Read targets: (Q, K) bool, (G, K) bool; Q is at least 1.
+    def of(cls, queries: Tensor, gallery: Tensor) -> "Labels":
+        """Build labels from targets: (Q, K) bool, (G, K) bool; Q is at least 1.
 
         Example:
-            >>> asked = torch.tensor([[True, False], [True, True], [False, False]])
-            >>> carried = torch.tensor([[False, True], [True, True]])
-            >>> labels = Labels.of(asked, carried)
+            >>> queries = torch.tensor([[True, False], [True, True], [False, False]])
+            >>> gallery = torch.tensor([[False, True], [True, True]])
+            >>> labels = Labels.of(queries, gallery)
             >>> labels.rows, labels.classes, labels.bounds
             (tensor([0, 1, 1]), tensor([0, 0, 1]), tensor([0, 1, 3, 3]))
             >>> labels.members, labels.class_bounds, labels.most
             (tensor([1, 0, 1]), tensor([0, 1, 3]), tensor(3))
         """
-        rows, classes = (column.contiguous() for column in asked.nonzero(as_tuple=True))
-        of_member, members = (column.contiguous() for column in carried.T.nonzero(as_tuple=True))
-        class_bounds = _bounds(of_member, carried.shape[1])
-        found = rows.new_zeros(len(asked)).index_add_(0, rows, class_bounds.diff()[classes])
-        return cls(rows, classes, _bounds(rows, len(asked)), members, class_bounds, found.max())
+        rows, classes = (column.contiguous() for column in queries.nonzero(as_tuple=True))
+        of_member, members = (column.contiguous() for column in gallery.T.nonzero(as_tuple=True))
+        class_bounds = _bounds(of_member, gallery.shape[1])
+        counts = rows.new_zeros(len(queries)).index_add_(0, rows, class_bounds.diff()[classes])
+        return cls(rows, classes, _bounds(rows, len(queries)), members, class_bounds, counts.max())
 
 
 def prepare(queries: Images, gallery: Images) -> tuple[Images, Images, Labels, int]:
-    """Check images on a device, and bring them into the form that is ranked.
+    """Check images on a device, and prepare them for ranking.
 
-    Each number that is read from a device waits for all that it has to do, so that all are read at
-    once.
+    Reading a number from a device waits for all its pending work, so all are read at once.
 
     Args:
-        queries: The images that ask, at least one.
-        gallery: At least one.
+        queries: Query images, at least one.
+        gallery: Gallery images, at least one.
 
     Returns:
-        Both with embeddings in float32, the gallery sorted by index; what they ask for, and
-        `Labels.most` of it.
+        Both with float32 embeddings, the gallery sorted by index; their labels, and `Labels.most`.
 
     Raises:
         M3NetError: An embedding is not finite; names the images.
@@ -80,33 +78,33 @@ def prepare(queries: Images, gallery: Images) -> tuple[Images, Images, Labels, i
     return queries, gallery, labels, int(most)
 
 
-def own_products(queries: Images, gallery: Images) -> tuple[Tensor, list[Tensor]]:
-    """Say which images of the gallery show what each of the queries shows.
+def group_bounds(queries: Images, gallery: Images) -> tuple[Tensor, list[Tensor]]:
+    """Find the gallery images that show the product of each query.
 
     Args:
         queries: Q images.
         gallery: G images, sorted by index.
 
     Returns:
-        (G,) int64, rows of the gallery by what they show; and, in these, where each query's own
-        begin and end: (Q,) int64 each.
+        (G,) int64, gallery rows sorted by group; and the start and end of each query's group in
+        them, (Q,) int64 each.
     """
-    if gallery.product is None:  # and by index they are sorted
+    if gallery.product is None:  # the group is the index, which is sorted
         group, by_group = gallery.index, torch.arange(len(gallery), device=gallery.index.device)
     else:
         group, by_group = gallery.product.sort(stable=True)
-    ends = (torch.searchsorted(group, queries.group, right=end) for end in (False, True))
-    return by_group, list(ends)
+    bounds = (torch.searchsorted(group, queries.group, right=is_end) for is_end in (False, True))
+    return by_group, list(bounds)
 
 
-def _bounds(parts: Tensor, size: int) -> Tensor:
-    """Give where each of so many parts begins, and where the last ends.
+def _bounds(parts: Tensor, num_parts: int) -> Tensor:
+    """Return where each part begins, and where the last one ends.
 
     Args:
         parts: (n,) int64, ascending, the part of each element.
-        size: The number of parts.
+        num_parts: The number of parts.
 
     Returns:
-        (size + 1,) int64.
+        (num_parts + 1,) int64.
     """
-    return torch.searchsorted(parts, torch.arange(size + 1, device=parts.device))
+    return torch.searchsorted(parts, torch.arange(num_parts + 1, device=parts.device))

@@ -1,9 +1,9 @@
-"""The ranking as it is defined: every score in float64, every gallery sorted whole.
+"""The ranking by definition: all scores in float64, every gallery sorted whole.
 
-It runs on any device and is what the fast ranking is held to.
+It runs on any device. The other implementations are tested against it.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
@@ -17,115 +17,103 @@ from m3net.metrics.functional import (
     r_precision,
     recall,
 )
-from m3net.metrics.query_results import QueryResults
-from m3net.protocol import Protocol
+from m3net.metrics.query_results import Criteria, QueryResults
 
 
-def rank_by_definition(
-    queries: Images, gallery: Images, protocol: Protocol, cutoffs: Sequence[int], top_k: int
-) -> Iterator[QueryResults]:
-    """Rank the gallery for a block of images, and judge their queries.
+def rank_by_definition(queries: Images, gallery: Images, criteria: Criteria) -> QueryResults:
+    """Rank the gallery for a block of images, and evaluate their queries.
 
     Args:
         queries: q images with float32 embeddings.
-        gallery: G images with embeddings of float32 precision, sorted by index; best in float64,
-            which spares each block the conversion.
-        protocol: What a query is.
-        cutoffs: Numbers of ranks that count.
-        top_k: How many of the best gallery images to keep for each query.
-
-    Yields:
-        What became of at most q queries at a time.
+        gallery: G images, sorted by index, with embeddings of float32 precision; in float64 they
+            need not be converted for each block.
+        criteria: How to evaluate the queries.
     """
     scores = exact_scores(queries.embeddings, gallery.embeddings)
-    yield from evaluate_scores(scores, queries, gallery, protocol, cutoffs, top_k)
+    return evaluate_scores(scores, queries, gallery, criteria)
 
 
 def exact_scores(queries: Tensor, gallery: Tensor) -> Tensor:
-    """Give scores as they are defined: (q, D), (G, D) -> (q, G) float32.
+    """Return scores by definition: (q, D), (G, D) -> (q, G) float32.
 
-    A float32 product depends in its last bits on the shape of the block. In float64 those bits lie
-    far below the score's own, so that rounding to float32 gives equal scores for every block.
+    The last bits of a product depend on the shape of the block. In float64 these bits are far below
+    float32 precision, so that after rounding, scores are the same in every block.
 
     Args:
-        queries: Embeddings of float32 precision; best in float64, which spares a conversion.
+        queries: Embeddings of float32 precision; float64 saves a conversion.
         gallery: The same.
     """
     return (queries.double() @ gallery.double().T).float()
 
 
 def evaluate_scores(
-    scores: Tensor,
-    queries: Images,
-    gallery: Images,
-    protocol: Protocol,
-    cutoffs: Sequence[int],
-    top_k: int,
-) -> Iterator[QueryResults]:
-    """Sort the gallery by its scores, and judge the queries of a block of images.
+    scores: Tensor, queries: Images, gallery: Images, criteria: Criteria
+) -> QueryResults:
+    """Sort the gallery by its scores, and evaluate the queries of a block of images.
 
     Args:
         scores: (q, G) float32.
-        queries: q images; no embedding is read.
-        gallery: G images, sorted by index; no embedding is read.
-        protocol: What a query is.
-        cutoffs: Numbers of ranks that count.
-        top_k: How many of the best gallery images to keep for each query.
-
-    Yields:
-        What became of at most q queries at a time.
+        queries: q images; their embeddings are not read.
+        gallery: G images, sorted by index; their embeddings are not read.
+        criteria: How to evaluate the queries.
     """
     scores = scores.masked_fill(queries.group[:, None] == gallery.group, -torch.inf)
     scores, order = scores.sort(dim=1, descending=True, stable=True)
-    if protocol == "single":
-        # (q, K), (G, K) -> (q, G): the number of classes that both carry
+    if criteria.protocol == "single":
+        # (q, K), (G, K) -> (q, G): the number of shared classes
         shared = queries.targets.float() @ gallery.targets.float().T
-        no_class = torch.full_like(queries.index, -1)
-        asking = (queries.index, no_class)
-        yield _judge(*asking, shared > 0, gallery.index, scores, order, cutoffs, top_k)
-        return
+        query_class = torch.full_like(queries.index, -1)
+        return _evaluate(queries.index, query_class, shared > 0, gallery, scores, order, criteria)
     rows, classes = queries.targets.nonzero(as_tuple=True)
-    # Images that carry many classes must not make the block larger than it was meant to be.
-    parts = (torch.split(labels, max(len(queries), 1)) for labels in (rows, classes))
-    for own, asked in zip(*parts, strict=True):
-        asking = (queries.index[own], asked)
-        carries = gallery.targets.T[asked]
-        ranking = (scores[own], order[own])
-        yield _judge(*asking, carries, gallery.index, *ranking, cutoffs, top_k)
+    # Images with many classes must not use more memory than one query each.
+    parts = (torch.split(column, max(len(queries), 1)) for column in (rows, classes))
+    return QueryResults.concatenate(
+        [
+            _evaluate(
+                queries.index[part],
+                query_class,
+                gallery.targets.T[query_class],
+                gallery,
+                scores[part],
+                order[part],
+                criteria,
+            )
+            for part, query_class in zip(*parts, strict=True)
+        ]
+    )
 
 
-def _judge(
+def _evaluate(
     query_index: Tensor,
     query_class: Tensor,
     relevant: Tensor,
-    gallery_index: Tensor,
+    gallery: Images,
     scores: Tensor,
     order: Tensor,
-    cutoffs: Sequence[int],
-    top_k: int,
+    criteria: Criteria,
 ) -> QueryResults:
-    """Say how well queries ranked a gallery.
+    """Evaluate the rankings of q queries.
 
     Args:
         query_index: (q,) int64.
         query_class: (q,) int64.
         relevant: (q, G) bool, in the order of the gallery.
-        gallery_index: (G,) int64.
-        scores: (q, G) float32 from the best on; -inf is an image of the query's own product.
-        order: (q, G) int64, the place in the gallery of each score.
-        cutoffs: Numbers of ranks that count.
-        top_k: How many of the best gallery images to keep.
+        gallery: G images.
+        scores: (q, G) float32, descending; -inf for images of the query's product.
+        order: (q, G) int64, the gallery row of each score.
+        criteria: How to evaluate the queries.
     """
     ranked = relevant.gather(1, order) & (scores != -torch.inf)
     num_relevant = ranked.sum(dim=1)
+    top_k = criteria.top_k
     top_score = scores[:, :top_k]
-    top_index = gallery_index[order[:, :top_k]].masked_fill(top_score == -torch.inf, -1)
+    top_index = gallery.index[order[:, :top_k]].masked_fill(top_score == -torch.inf, -1)
     missing = (0, top_k - top_index.shape[1])
     return QueryResults(
         query_index=query_index,
         query_class=query_class,
         num_relevant=num_relevant,
-        terms=_terms(ranked, num_relevant, cutoffs),
+        terms=_terms(ranked, num_relevant, criteria.cutoffs),
         top_index=pad(top_index, missing, value=-1),
         top_score=pad(top_score, missing, value=-torch.inf),
         top_relevant=pad(ranked[:, :top_k], missing, value=False),
@@ -133,7 +121,7 @@ def _judge(
 
 
 def _terms(ranked: Tensor, num_relevant: Tensor, cutoffs: Sequence[int]) -> dict[str, Tensor]:
-    """Give each query's values by the names of their metrics, in the order of `metric_names`."""
+    """Return the values of each metric, in the order of `metric_names`."""
     terms = {
         "map_all": average_precision(ranked, num_relevant),
         "r_precision": r_precision(ranked, num_relevant),
