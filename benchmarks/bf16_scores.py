@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from benchmarks.__main__ import Figure
 from benchmarks.galleries import fashionai_tasks
 from m3net.metrics import Images, average_precision, rank
-from m3net.metrics.ranking.plain import exact_scores
+from m3net.metrics.ranking.reference import exact_scores
 
 
 def measure() -> Iterator[Figure]:

@@ -28,8 +28,9 @@ from torchmetrics.retrieval import RetrievalMAP, RetrievalRecall
 from benchmarks.__main__ import Figure
 from benchmarks.galleries import Task, deepfashion_tasks, fashionai_tasks
 from m3net.base.protocol import Protocol
-from m3net.metrics import CUTOFFS, Images, rank
-from m3net.metrics.ranking.plain import rank_plainly
+from m3net.metrics import Images, rank
+from m3net.metrics.query_results import Criteria
+from m3net.metrics.ranking.reference import rank_by_definition
 
 ROUNDS = 7
 LISTED = 10
@@ -58,7 +59,7 @@ def _measure_fashionai() -> Iterator[Figure]:
     for name, target in (("rank", "<=1.5"), ("lists", "-")):
         yield Figure(f"retrieval.fashionai_{name}_over_product", _ratio(times, name), target)
     own = statistics.median(times["rank"])
-    plain = _seconds(lambda: [list(rank_plainly(*pair, "single", CUTOFFS, 0)) for pair in pairs])
+    plain = _seconds(lambda: [rank_by_definition(*pair, Criteria()) for pair in pairs])
     yield Figure("retrieval.fashionai_plain_over_rank", plain / own)
     theirs = sum(map(_torchmetrics_seconds, pairs))
     yield Figure("retrieval.fashionai_torchmetrics_over_rank", theirs / own)

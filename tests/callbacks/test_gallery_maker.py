@@ -12,7 +12,7 @@ from m3net.data.records import Record, Records
 from m3net.data.taxonomy import Attribute, Taxonomy
 from m3net.data.transforms import Transform
 from m3net.metrics import Images, rank
-from m3net.metrics.results import QueryResults
+from m3net.metrics.query_results import QueryResults
 from m3net.training.callbacks.gallery_pictures import GalleryMaker
 
 NAMES = ("sleeve", "collar", "a/b", "a_b", "a b", "CON: $x?*|<>\\", "颜色")

@@ -1,7 +1,7 @@
-"""Hold the kernel of the device ranking to the plain ranking, on a GPU or by Triton's interpreter.
+"""Compare the GPU kernel with the reference, on a GPU or by Triton's interpreter.
 
 A process of its own (`python -m tests.metrics.interpreted`): Triton reads TRITON_INTERPRET when it
-is imported. It says of how many rows each case left to the plain ranking.
+is imported. It prints for each case how many rows were ranked by definition.
 """
 
 from collections.abc import Iterator
@@ -10,26 +10,28 @@ from itertools import product
 import torch
 
 from m3net.base.protocol import Protocol
-from m3net.metrics import Images, QueryResults
-from m3net.metrics.ranking import device
-from m3net.metrics.ranking.device import DeviceRanking
-from m3net.metrics.ranking.plain import rank_plainly
-from tests.metrics.test_fast import draw, values
+from m3net.metrics import Images
+from m3net.metrics.query_results import Criteria
+from m3net.metrics.ranking import gpu
+from m3net.metrics.ranking.gpu import GpuRanking
+from m3net.metrics.ranking.reference import rank_by_definition
+from tests.metrics.test_cpu import draw, values
 
 CUTOFFS = (1, 5, 100)
 WHERE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
 PROTOCOLS: tuple[Protocol, ...] = ("single", "multi")
 
 
-def left_to_plain(
+def left_to_reference(
     queries: Images, gallery: Images, protocol: Protocol, top_k: int, block_size: int
 ) -> int:
-    """Compare both rankings, and give how many rows the kernel left."""
+    """Compare both rankings, and return how many rows the kernel skipped."""
     queries, gallery = moved(queries), moved(gallery)
-    ranking = DeviceRanking(queries, gallery, protocol, CUTOFFS, top_k)
+    criteria = Criteria(protocol, CUTOFFS, top_k)
+    ranking = GpuRanking(queries, gallery, criteria)
     ours = values(ranking.rank(block_size))
     gallery = gallery.select(gallery.index.argsort())
-    plain = QueryResults.concatenate(list(rank_plainly(queries, gallery, protocol, CUTOFFS, top_k)))
+    plain = rank_by_definition(queries, gallery, criteria)
     theirs = values(plain)
     assert tuple(ours) == tuple(theirs)
     for name, own in ours.items():
@@ -69,7 +71,7 @@ def drawn_cases() -> Iterator[tuple[str, int]]:
     for (name, images), protocol in product(galleries.items(), PROTOCOLS):
         asking = images.select(torch.arange(min(len(images), 3)))
         top_k = 0 if name == "drawn" and protocol == "multi" else 50
-        yield f"{name} {protocol}", left_to_plain(asking, images, protocol, top_k, block_size=3)
+        yield f"{name} {protocol}", left_to_reference(asking, images, protocol, top_k, block_size=3)
 
 
 def others() -> tuple[Images, Images]:
@@ -86,18 +88,18 @@ def others() -> tuple[Images, Images]:
 
 def main() -> None:
     """Compare, in programs of few bins and small tiles, which even small galleries fill."""
-    usual = device.BINS, device.LONGEST, device._TILE, device._NODES, device._MARGIN
-    device.BINS, device.LONGEST, device._TILE, device._NODES, device._MARGIN = 64, 20, 64, 32, 16
+    usual = gpu.BINS, gpu.LONGEST, gpu._TILE, gpu._NODES, gpu._MARGIN
+    gpu.BINS, gpu.LONGEST, gpu._TILE, gpu._NODES, gpu._MARGIN = 64, 20, 64, 32, 16
     for name, left in drawn_cases():
         print(name, left)  # noqa: T201 - the test reads it
     asked: tuple[tuple[Protocol, int], ...] = (("single", 4), ("multi", 1), ("multi", 6))
     for protocol, block_size in asked:
         name = f"others {protocol} by {block_size}"
-        print(name, left_to_plain(*others(), protocol, 7, block_size))  # noqa: T201 - the test reads it
-    device.BINS, device.LONGEST, device._TILE, device._NODES, device._MARGIN = usual
+        print(name, left_to_reference(*others(), protocol, 7, block_size))  # noqa: T201 - the test reads it
+    gpu.BINS, gpu.LONGEST, gpu._TILE, gpu._NODES, gpu._MARGIN = usual
     images = draw(9, 1100, 3, step=0.1)
     asking = images.select(torch.arange(2))
-    print("usual sizes", left_to_plain(asking, images, "multi", 5, 2))  # noqa: T201 - the test reads it
+    print("usual sizes", left_to_reference(asking, images, "multi", 5, 2))  # noqa: T201 - the test reads it
 
 
 if __name__ == "__main__":

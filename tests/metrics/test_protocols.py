@@ -216,5 +216,5 @@ def test_missing_labels_are_noticed() -> None:
 
 def test_a_protocol_that_does_not_exist_is_refused() -> None:
     images = draw(4, 5, 2)
-    with pytest.raises(ValueError, match="no protocol 'both': choose one of single, multi"):
+    with pytest.raises(ValueError, match="unknown protocol 'both'; choose single or multi"):
         rank(images, images, protocol="both")  # type: ignore[arg-type]

@@ -159,7 +159,7 @@ WRONG: dict[str, tuple[Any, str]] = {
         np.zeros((12, 5)),
         r"query_labels must be .* integers or .* bool, not float64",
     ),
-    "gallery_labels": (np.zeros(39, dtype=int), "gallery_labels has 39 rows where there are 40"),
+    "gallery_labels": (np.zeros(39, dtype=int), "gallery_labels has 39 rows, but there are 40"),
     "query_ids": (np.array(["a"] * 12), "query_ids must be .* integers"),
     "gallery_ids": (np.zeros(40, dtype=np.uint64), "gallery_ids must be .* integers, not uint64"),
     "query_products": (np.zeros(12, dtype=int), "both query_products and gallery_products"),

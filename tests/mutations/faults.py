@@ -56,14 +56,14 @@ FAULTS = [
         ("R-precision takes R + 1 ranks", "< num_relevant[:, None]", "<= num_relevant[:, None]"),
     ),
     *_in(
-        "results.py",
-        "ranking scores",
+        "query_results.py",
+        "rank scores",
         ("one relevant image is none", "(self.num_relevant == 0)", "(self.num_relevant <= 1)"),
         ("two metrics change names", '("map_{}", "map_{}_by_min",', '("map_{}_by_min", "map_{}",'),
     ),
     *_in(
-        "ranking/plain.py",
-        "fast passes",
+        "ranking/reference.py",
+        "cpu streaming",
         (
             "an image ranks itself",
             "scores.masked_fill(queries.group[:, None] == gallery.group, -torch.inf)",
@@ -88,12 +88,12 @@ FAULTS = [
         ("one shared class is too few", "shared > 0", "shared > 1"),
     ),
     *_in(
-        "ranking/fast.py",
-        "ranking",
+        "ranking/cpu.py",
+        "rank",
         (
             "an image ranks itself",
-            "keys[part.order[own_query[own] - first], own_column[own]] = LAST",
-            "keys[part.order[own_query[own] - first], own_column[own]] &= -1",
+            "excluded_column[pairs]] = LAST",
+            "excluded_column[pairs]] &= -1",
         ),
         (
             "queries of a later part end where those of the first do",
@@ -107,8 +107,8 @@ FAULTS = [
         ),
     ),
     *_in(
-        "ranking/loops.py",
-        "ranking fast",
+        "ranking/cpu_loops.py",
+        "rank cpu",
         (
             "ranks count from 2",
             "total += float(hit + 1) / float(hits[hit] + 1)",
@@ -116,8 +116,8 @@ FAULTS = [
         ),
         (
             "one rank too many counts",
-            "np.searchsorted(hits, cutoffs[place])",
-            'np.searchsorted(hits, cutoffs[place], side="right")',
+            "np.searchsorted(hits, cutoffs[index])",
+            'np.searchsorted(hits, cutoffs[index], side="right")',
         ),
         (
             "R-precision takes R + 1 ranks",
@@ -126,13 +126,13 @@ FAULTS = [
         ),
         (
             "ties stand in reverse",
-            "run.column[place - 1] > column",
-            "run.column[place - 1] < column",
+            "run.column[slot - 1] > column",
+            "run.column[slot - 1] < column",
         ),
         (
             "near ties are not looked at",
-            "return apart <= 0 or apart**2 <= 2 * error",
-            "return apart <= 0",
+            "return gap <= 0 or gap**2 <= 2 * error",
+            "return gap <= 0",
         ),
         (
             "an image of another kind before a hit is not looked at",
@@ -141,12 +141,12 @@ FAULTS = [
         ),
         (
             "an imprecise product is not noticed",
-            "if (scaled + product.negated[row, column]) ** 2 > error:",
-            "if (scaled + product.negated[row, column]) ** 2 > error * 1e30:",
+            "if (scaled + product.negated[image, column]) ** 2 > error:",
+            "if (scaled + product.negated[image, column]) ** 2 > error * 1e30:",
         ),
         (
             "of several equal keys each is taken for the only one",
-            "is_last = rank == end or not _are_neighbors(ordered[rank + 1], key)",
+            "is_last = rank == end or not _are_neighbors(order[rank + 1], key)",
             "is_last = True",
         ),
         (
@@ -157,12 +157,12 @@ FAULTS = [
         ("the lower bits move no key", "LOST = float(2 * (LOW + 1))", "LOST = 0.0"),
         (
             "the last class is not asked for",
-            "range(asked.bounds[query], asked.bounds[query + 1])",
-            "range(asked.bounds[query], asked.bounds[query + 1] - 1)",
+            "range(queries.bounds[query], queries.bounds[query + 1])",
+            "range(queries.bounds[query], queries.bounds[query + 1] - 1)",
         ),
         (
             "a second label of an image reads the bit of the first",
-            "np.int32(1) << np.int32(asked.bit[query])",
+            "np.int32(1) << np.int32(queries.bit[query])",
             "np.int32(1)",
         ),
         (
@@ -172,25 +172,25 @@ FAULTS = [
         ),
     ),
     *_in(
-        "ranking/sorting.py",
-        "sorting",
+        "ranking/radix_sort.py",
+        "radix_sort",
         ("a digit is not sorted by", "_PASSES = 3", "_PASSES = 1"),
         ("bits of columns are sorted by", "UNSORTED = 5", "UNSORTED = 4"),
     ),
     *_in(
-        "ranking/terms.py",
-        "fast",
+        "ranking/cpu_queries.py",
+        "cpu",
         ("MAP@k is divided by R", "total / np.maximum(hits, 1)", "total / one_or_count"),
         ("min(k, R) is R", "total / np.clip(count, 1, k)", "total / one_or_count"),
     ),
     *_in(
-        "ranking/product.py",
-        "fast",
+        "ranking/cpu_product.py",
+        "cpu",
         ("terms never cancel", "_CANCELLED * _UNIT * length", "0.1 * _UNIT * length"),
     ),
     *_in(
-        "ranking/relevance.py",
-        "ranking protocols",
+        "ranking/cpu_queries.py",
+        "rank protocols",
         (
             "an image asks for the next one's classes",
             "np.searchsorted(rows, np.arange(len(targets) + 1))",
@@ -203,13 +203,13 @@ FAULTS = [
         ),
     ),
     *_in(
-        "ranking/blocks.py",
-        "ranking",
+        "ranking/rank.py",
+        "rank",
         ("ties stand in row order", "(gallery.index.diff() < 0).any()", "len(gallery) < 0"),
     ),
     *_in(
-        "sums.py",
-        "scores ranking",
+        "query_results.py",
+        "scores rank",
         (
             "all queries without relevant images are left out",
             'if without_relevant == "skip" else 0',
@@ -223,8 +223,8 @@ FAULTS = [
         (
             "the mean over queries is one over attributes",
             "values=total.means(without_relevant),",
-            "values={name: fmean([own.means(without_relevant)[name] for own in sums"
-            " if own.num_queries] or [nan]) for name in total.terms},",
+            "values={name: fmean([part.means(without_relevant)[name] for part in sums"
+            " if part.num_queries] or [nan]) for name in total.terms},",
         ),
         (
             "attributes without queries count as 0",
@@ -233,34 +233,42 @@ FAULTS = [
         ),
     ),
     *_in(
-        "confusion.py",
-        "confusion",
+        "scores.py",
+        "retrieved_classes",
         (
             "ends of lists are image 0",
-            "carried[images.clamp(min=0)] & there[:, None]",
-            "carried[images.clamp(min=0)]",
+            "classes[images.clamp(min=0)] & is_listed[:, None]",
+            "classes[images.clamp(min=0)]",
         ),
-        ("a list counts as one image", "listed += there", "listed += there & (listed == 0)"),
+        (
+            "a list counts as one image",
+            "listed += is_listed",
+            "listed += is_listed & (listed == 0)",
+        ),
     ),
     *_in(
-        "sharing/shard.py",
-        "retrieval distributed",
-        ("images that occur again count again", "is_first[1:] = ~again", "is_first[1:] = True"),
+        "distributed/exchange.py",
+        "attribute_retrieval distributed",
+        (
+            "images that occur again count again",
+            "is_first[1:] = ~is_repeated",
+            "is_first[1:] = True",
+        ),
         (
             "the last of them counts",
-            "index, order = names[:, 0].sort(stable=True)",
-            "index, order = names[:, 0].flip(0).sort(stable=True)\n"
+            "index, order = ids[:, 0].sort(stable=True)",
+            "index, order = ids[:, 0].flip(0).sort(stable=True)\n"
             "    order = len(order) - 1 - order",
         ),
     ),
     *_in(
-        "sharing/share.py",
-        "retrieval",
-        ("the gallery asks", "exchange.share(asking)", "exchange.share(listed)"),
+        "distributed/shares.py",
+        "attribute_retrieval",
+        ("the gallery asks", "exchange.share(queries)", "exchange.share(gallery)"),
     ),
     *_in(
-        "sharing/exchange.py",
-        "retrieval distributed",
+        "distributed/exchange.py",
+        "attribute_retrieval distributed",
         ("images of two roles have none", "(self.roles & role) != 0", "self.roles == role"),
         (
             "embeddings stay in the order of their owners",

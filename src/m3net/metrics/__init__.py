@@ -1,30 +1,28 @@
-"""Retrieval metrics, from embeddings to a table of results.
+"""Retrieval metrics, from embeddings to a table of scores.
 
-`functional` defines them, `ranking` ranks the gallery for each query, which gives `results`, `sums`
-and `scores` take the means over queries and attributes, `classes` over the queries for a class,
-`confusion` counts the classes that come back,
-`attribute` and `retrieval` gather the embeddings of an evaluation for them, by the choices in
-`settings`. `sharing` spreads the work over processes. `retrieve` ranks arrays of anyone.
+`functional` defines the metrics. `ranking` ranks the gallery for each query, which yields
+`query_results`; `scores` averages them over queries, attributes and classes. `attribute_retrieval`
+and `retrieval_metrics` collect the embeddings of an evaluation, configured by `metrics_config`, and
+`distributed` shares the work among processes. `retrieve` does it all in one call, for any arrays.
 """
 
-from m3net.metrics.attribute import GALLERY, QUERY, AttributeRetrieval
-from m3net.metrics.classes import ClassScores
+from m3net.metrics.attribute_retrieval import GALLERY, QUERY, AttributeRetrieval
+from m3net.metrics.embedded_images import Images
 from m3net.metrics.functional import average_precision, hit_rate, precision, r_precision, recall
-from m3net.metrics.images import Images
+from m3net.metrics.metrics_config import MetricsConfig
+from m3net.metrics.query_results import CUTOFFS, QueryResults, QuerySums, metric_names
 from m3net.metrics.ranking import rank
-from m3net.metrics.results import CUTOFFS, QueryResults, metric_names
-from m3net.metrics.retrieval import RetrievalMetrics
+from m3net.metrics.retrieval_metrics import RetrievalMetrics
 from m3net.metrics.retrieve import retrieve
 from m3net.metrics.scores import (
     COUNTS,
     OVERALL_BY_ATTRIBUTES,
     OVERALL_BY_QUERIES,
     AttributeScores,
+    ClassScores,
     flatten,
     score_table,
 )
-from m3net.metrics.settings import MetricsConfig
-from m3net.metrics.sums import QuerySums
 
 __all__ = [
     "COUNTS",

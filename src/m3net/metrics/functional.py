@@ -1,11 +1,11 @@
-"""The definitions of the metrics, as functions of ranked relevance.
+"""Definitions of the metrics, as functions of ranked relevance.
 
-Ranked relevance is a (Q, n) bool tensor: row q holds the gallery in the order in which query q
-ranks it, best first, True where the gallery image is relevant. `num_relevant` is R, the number of
-relevant images in the whole gallery. Everything is counted in int64 and divided in float64.
+Ranked relevance is a (Q, n) bool tensor: row q lists the gallery as query q ranks it, best first,
+True where the gallery image is relevant. `num_relevant` is R, the number of relevant images in the
+whole gallery. Counts are int64, quotients float64.
 
-Images of a query's own product, itself among them, are not part of its gallery: leave them out of R
-and put them last with False, where they change no rank of the others.
+Images of the query's product, including the query, do not belong to its gallery: exclude them from
+R and append them as False at the end, where they change no other rank.
 """
 
 from typing import Literal
@@ -20,21 +20,21 @@ def average_precision(
     k: int | None = None,
     by: Literal["relevant", "hits", "min"] = "relevant",
 ) -> Tensor:
-    """Give each query's average precision: (Q,) float64 in [0, 1].
+    """Return each query's average precision: (Q,) float64 in [0, 1].
 
-    This is the sum of the precision at each hit within the first k ranks, divided by one of:
+    The sum of the precision at each hit within the first k ranks is divided by one of:
 
-    - "relevant": R. Without k this is the average precision over all relevant images.
+    - "relevant": R. Without k this is the usual average precision.
     - "hits": the number of hits within the first k ranks, as in the published MAP@100.
-    - "min": min(k, R), the greatest number of hits that k ranks can hold.
+    - "min": min(k, R), the most hits that k ranks can hold.
 
-    A query that has nothing to divide by scores 0.
+    A query whose divisor is 0 scores 0.
 
     Args:
         ranked: (Q, n) bool, ranked relevance; the whole gallery or at least its first k ranks.
         num_relevant: (Q,) int64, R of each query.
-        k: Number of ranks that count; None for all.
-        by: What to divide by.
+        k: Number of ranks that count; None counts all.
+        by: The divisor.
 
     Raises:
         ValueError: `k` is less than 1.
@@ -61,14 +61,14 @@ def average_precision(
 
 
 def recall(ranked: Tensor, num_relevant: Tensor, k: int | None = None) -> Tensor:
-    """Give each query's recall, hits within the first k ranks / R: (Q,) float64 in [0, 1].
+    """Return each query's recall, hits within the first k ranks / R: (Q,) float64 in [0, 1].
 
     A query without relevant images scores 0.
 
     Args:
         ranked: (Q, n) bool, ranked relevance; the whole gallery or at least its first k ranks.
         num_relevant: (Q,) int64, R of each query.
-        k: Number of ranks that count; None for all.
+        k: Number of ranks that count; None counts all.
 
     Raises:
         ValueError: `k` is less than 1.
@@ -82,7 +82,7 @@ def recall(ranked: Tensor, num_relevant: Tensor, k: int | None = None) -> Tensor
 
 
 def precision(ranked: Tensor, k: int) -> Tensor:
-    """Give each query's precision, hits within the first k ranks / k: (Q,) float64 in [0, 1].
+    """Return each query's precision, hits within the first k ranks / k: (Q,) float64 in [0, 1].
 
     The divisor is k even where the gallery holds fewer images.
 
@@ -102,7 +102,7 @@ def precision(ranked: Tensor, k: int) -> Tensor:
 
 
 def hit_rate(ranked: Tensor, k: int) -> Tensor:
-    """Give 1 for each query with a hit within the first k ranks, else 0: (Q,) float64.
+    """Return 1 for each query with a hit within the first k ranks, else 0: (Q,) float64.
 
     Args:
         ranked: (Q, n) bool, ranked relevance; the whole gallery or at least its first k ranks.
@@ -120,7 +120,7 @@ def hit_rate(ranked: Tensor, k: int) -> Tensor:
 
 
 def r_precision(ranked: Tensor, num_relevant: Tensor) -> Tensor:
-    """Give each query's R-precision, hits within the first R ranks / R: (Q,) float64 in [0, 1].
+    """Return each query's R-precision, hits within the first R ranks / R: (Q,) float64 in [0, 1].
 
     A query without relevant images scores 0.
 
@@ -130,15 +130,15 @@ def r_precision(ranked: Tensor, num_relevant: Tensor) -> Tensor:
 
     Example:
         >>> ranked = torch.tensor([[True, False, True, False, True]])
-        >>> r_precision(ranked, torch.tensor([3]))  # two of the three stand in the first three
+        >>> r_precision(ranked, torch.tensor([3]))  # two of the first three ranks hit
         tensor([0.6667], dtype=torch.float64)
     """
-    counts = torch.arange(ranked.shape[1], device=ranked.device) < num_relevant[:, None]
-    return (ranked & counts).sum(dim=1).double() / num_relevant.clamp(min=1)
+    first = torch.arange(ranked.shape[1], device=ranked.device) < num_relevant[:, None]
+    return (ranked & first).sum(dim=1).double() / num_relevant.clamp(min=1)
 
 
 def _top(ranked: Tensor, k: int | None) -> Tensor:
-    """Give the first k ranks, or all where k is None."""
+    """Return the first k ranks, or all where k is None."""
     if k is not None and k < 1:
-        raise ValueError(f"k counts ranks and must be at least 1, not {k}")
+        raise ValueError(f"k must be at least 1, not {k}")
     return ranked[:, :k]

@@ -11,8 +11,8 @@ from m3net.base.files import replacing
 from m3net.base.protocol import Protocol
 from m3net.data.records import Records
 from m3net.data.taxonomy import Taxonomy
-from m3net.metrics.classes import ClassScores
-from m3net.metrics.results import QueryResults
+from m3net.metrics.query_results import QueryResults
+from m3net.metrics.scores import ClassScores
 
 # What stands between the classes of a query that asks for several.
 SEPARATOR = "|"
@@ -31,7 +31,11 @@ def write_classes(
     """
     names = {attribute.name: attribute.classes for attribute in taxonomy}
     rows = (
-        {"attribute": row.attribute, "class": names[row.attribute][row.place], "protocol": protocol}
+        {
+            "attribute": row.attribute,
+            "class": names[row.attribute][row.class_id],
+            "protocol": protocol,
+        }
         | row.values
         | {
             "num_queries": row.num_queries,

@@ -14,8 +14,8 @@ from rich.table import Table
 from m3net.base.escaping import csv_cell
 from m3net.base.files import replacing, write_text
 from m3net.base.protocol import Protocol
+from m3net.metrics.metrics_config import MetricsConfig
 from m3net.metrics.scores import COUNTS, AttributeScores
-from m3net.metrics.settings import MetricsConfig
 
 
 def render_scores(

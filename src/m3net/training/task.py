@@ -26,8 +26,8 @@ from m3net.losses import (
     Term,
     class_log_weight,
 )
-from m3net.metrics.retrieval import RetrievalMetrics
-from m3net.metrics.settings import MetricsConfig
+from m3net.metrics.metrics_config import MetricsConfig
+from m3net.metrics.retrieval_metrics import RetrievalMetrics
 from m3net.models import M3NetConfig, NetworkConfig
 from m3net.models.representations import Ranking
 from m3net.models.retriever import Retriever

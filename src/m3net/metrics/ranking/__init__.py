@@ -1,11 +1,10 @@
-"""From embeddings to what became of each query.
+"""Ranking: from embeddings to per-query results.
 
-`blocks` is the way in. `plain` ranks by the definition. `fast` does the same at a multiple of the
-speed, by way of `product`, `relevance`, `loops` and `terms`, in `threads`. `device`
-does it on a GPU of CUDA, by way of `labels` and `kernels`. `passes` ranks a gallery that is never
-held whole.
+`rank` is the entry point. `reference` ranks by definition; the others agree with it. `cpu` is many
+times as fast, with `cpu_product`, `cpu_queries`, `cpu_loops` and `radix_sort`. `gpu` runs on CUDA
+devices, with `gpu_labels` and `gpu_kernels`. `streaming` ranks a gallery that does not fit.
 """
 
-from m3net.metrics.ranking.blocks import MEMORY_LIMIT, rank
+from m3net.metrics.ranking.rank import MEMORY_LIMIT, rank
 
 __all__ = ["MEMORY_LIMIT", "rank"]

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from m3net.data.taxonomy import Attribute, Taxonomy
-from m3net.metrics.retrieval import RetrievalMetrics
+from m3net.metrics.retrieval_metrics import RetrievalMetrics
 from m3net.reports.page.values import Confusion
 
 MOST_CLASSES = 16

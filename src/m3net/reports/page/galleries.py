@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import replace
 
-from m3net.metrics.results import QueryResults
+from m3net.metrics.query_results import QueryResults
 from m3net.reports.page.thumbnails import Thumbnails
 from m3net.reports.page.values import Answer, Found, Gallery
 

@@ -10,7 +10,7 @@ import torch
 
 from m3net.base.files import write_text
 from m3net.data.dataset import RetrievalDataset
-from m3net.metrics.retrieval import RetrievalMetrics
+from m3net.metrics.retrieval_metrics import RetrievalMetrics
 from m3net.reports.page.attention import collect_looks
 from m3net.reports.page.comparable import check_data, check_scores
 from m3net.reports.page.confusion import collect_confusions

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from m3net.metrics.retrieval import RetrievalMetrics
+from m3net.metrics.retrieval_metrics import RetrievalMetrics
 from m3net.reports.page.pictures import make_sprite
 from m3net.reports.page.thumbnails import Thumbnails
 from m3net.reports.page.values import Plane, Point, Sprite

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from m3net.data.dataset import RetrievalDataset
-from m3net.metrics.results import QueryResults
+from m3net.metrics.query_results import QueryResults
 from m3net.models.outputs import Outputs
 from m3net.reports.attention import AttentionRow, draw_attention
 from m3net.training.task import M3NetTask

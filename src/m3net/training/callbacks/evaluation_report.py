@@ -10,7 +10,7 @@ from rich.table import Table
 from m3net.base.files import make_folder
 from m3net.base.process_tree import is_first_process
 from m3net.data.dataset import RetrievalDataset
-from m3net.metrics.retrieval import RetrievalMetrics
+from m3net.metrics.retrieval_metrics import RetrievalMetrics
 from m3net.reports.details import write_classes, write_queries
 from m3net.reports.page.maker import PAGE, PageMaker
 from m3net.reports.tables import render_scores, write_scores

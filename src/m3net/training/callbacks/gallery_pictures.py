@@ -9,7 +9,7 @@ import numpy as np
 from m3net.base.files import make_folder
 from m3net.data.dataset import RetrievalDataset
 from m3net.data.taxonomy import Taxonomy
-from m3net.metrics.results import QueryResults
+from m3net.metrics.query_results import QueryResults
 from m3net.reports.galleries import GalleryRow, Tile, draw_gallery
 
 

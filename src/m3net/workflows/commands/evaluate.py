@@ -21,8 +21,8 @@ from m3net.data.taxonomy import Taxonomy
 from m3net.data.transforms import Transform
 from m3net.errors import own_cause
 from m3net.experiments.run import Run
-from m3net.metrics.retrieval import RetrievalMetrics
-from m3net.metrics.settings import MetricsConfig
+from m3net.metrics.metrics_config import MetricsConfig
+from m3net.metrics.retrieval_metrics import RetrievalMetrics
 from m3net.reports.details import write_classes, write_queries
 from m3net.reports.farewell import render_farewell
 from m3net.reports.tables import render_scores, write_scores

@@ -1,0 +1,362 @@
+"""Compiled loops of the CPU ranking: they write keys, and evaluate the order of sorted keys.
+
+A key is an int32 that sorts like a score. Its upper bits hold the score. The lower ones, finer than
+a float32 product is precise, hold whether the gallery image is relevant, a bit for each query that
+shares the sort, and the image's block of columns. So the sort moves half as many bytes as one of
+scores and columns, relevance needs no further look-up, and the column of a rank is found by
+searching one block. The sort ignores the lower bits and is stable: equal scores stay in the order
+of their columns.
+
+Where the product leaves an order uncertain on which a metric or a list depends, scores are
+recomputed by definition. The loops release the GIL, so that threads run them in parallel. They and
+their constants share one file because numba caches compiled code until its file changes.
+"""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple, TypeVar, cast
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from m3net.metrics.ranking.cpu_product import Bools, Floats, Integers, Product
+from m3net.metrics.ranking.cpu_queries import Queries, Tallies
+
+Keys = NDArray[np.int32]
+Loop = TypeVar("Loop", bound=Callable[..., Any])
+
+PER_SORT = 2
+"""How many queries of one image share a sort; each has a bit of the keys for relevance."""
+
+BLOCKS = 8
+LOW = np.int32(BLOCKS * 2**PER_SORT - 1)
+LAST = np.int32(2**31 - 1) & ~LOW
+"""The key of excluded gallery images, greater than that of any score."""
+
+LOST = float(2 * (LOW + 1))
+"""How much the lower bits can change the difference of two keys: by truncating the scores, and by
+their own values."""
+
+LONGEST = 64
+"""The longest run of uncertain ranks that is resolved. Where it is longer, as for a network that
+maps many images to one embedding, float64 for all scores is faster."""
+
+
+def compiled(fastmath: bool | set[str] = False) -> Callable[[Loop], Loop]:
+    """Compile a function on its first call, and cache the code if a cache folder is writable."""
+
+    def compile_loop(loop: Loop) -> Loop:
+        try:
+            return cast("Loop", njit(nogil=True, fastmath=fastmath, cache=True)(loop))
+        except RuntimeError:  # neither the package's folder nor the user's is writable
+            return cast("Loop", njit(nogil=True, fastmath=fastmath)(loop))
+
+    return compile_loop
+
+
+class Ranking(NamedTuple):
+    """One query's ranking of a gallery of G.
+
+    Attributes:
+        product: The scores.
+        image: The row of the query's image.
+        keys: (G,) int32, in the order of the gallery.
+        order: (G,) int32, the same, best first.
+        relevant: The bit of relevant keys.
+        size: How many gallery images are ranked; the excluded ones come last.
+    """
+
+    product: Product
+    image: int
+    keys: Keys
+    order: Keys
+    relevant: np.int32
+    size: int
+
+
+class _Run(NamedTuple):
+    """Gallery images at consecutive ranks, at most `LONGEST`."""
+
+    column: Integers
+    score: Floats
+    relevant: Bools
+
+
+@compiled()
+def write_keys(negated: Floats, queries: Queries, members: Bools, keys: Keys) -> None:
+    """Write the keys of g orderings of a gallery of G.
+
+    Args:
+        negated: (b, G) float32, scores times -1, whose integer part an int32 holds.
+        queries: n queries.
+        members: (K, G) bool, True where a gallery image has a class.
+        keys: (g, G) int32, the output.
+    """
+    width = _width(keys.shape[1])
+    block = ((np.arange(keys.shape[1]) // width) << PER_SORT).astype(np.int32)
+    for query in range(len(queries.image)):
+        row = keys[queries.ordering[query]]
+        if queries.bit[query] == 0:
+            scores = negated[queries.image[query]]
+            for column in range(len(row)):
+                row[column] = (np.int32(scores[column]) & ~LOW) | block[column]
+        for label in range(queries.bounds[query], queries.bounds[query + 1]):
+            is_member = members[queries.classes[label]]
+            for column in range(len(row)):
+                row[column] |= np.int32(is_member[column]) << np.int32(queries.bit[query])
+
+
+@compiled()
+def evaluate(
+    product: Product,
+    queries: Queries,
+    keys: Keys,
+    ordered: Keys,
+    num_ranked: Integers,
+    cutoffs: Integers,
+    tallies: Tallies,
+) -> bool:
+    """Evaluate n queries; return False if too much is uncertain, or the product too imprecise.
+
+    Args:
+        product: The scores of b images with a gallery of G.
+        queries: n queries.
+        keys: (g, G) int32, of each ordering, in the order of the gallery.
+        ordered: (g, G) int32, the same, best first.
+        num_ranked: (n,) int64, how many gallery images are ranked; the excluded ones come last.
+        cutoffs: (C,) int64, numbers of ranks.
+        tallies: The output.
+    """
+    hits = np.empty(keys.shape[1] + 1, dtype=np.int64)
+    run = _Run(
+        np.empty(LONGEST, dtype=np.int64),
+        np.empty(LONGEST, dtype=np.float32),
+        np.empty(LONGEST, dtype=np.bool_),
+    )
+    for query in range(len(queries.image)):
+        ordering = queries.ordering[query]
+        ranking = Ranking(
+            product,
+            queries.image[query],
+            keys[ordering],
+            ordered[ordering],
+            np.int32(1) << np.int32(queries.bit[query]),
+            num_ranked[query],
+        )
+        count = _find_hits(ranking.order, ranking.relevant, hits)
+        listed = _resolve_list(ranking, hits, run, tallies, query)
+        if listed < 0 or not _resolve_hits(ranking, listed, hits[:count], run):
+            return False
+        _sum_up(hits[:count], cutoffs, tallies, query)
+    return True
+
+
+@compiled()
+def _find_hits(order: Keys, relevant: np.int32, hits: Integers) -> int:
+    """Write the ranks of the relevant images, counted from 0, and return their number."""
+    count = 0
+    for rank in range(len(order)):
+        hits[count] = rank
+        count += (order[rank] & relevant) != 0
+    return count
+
+
+@compiled()
+def _resolve_list(ranking: Ranking, hits: Integers, run: _Run, tallies: Tallies, query: int) -> int:
+    """Write the list of the best; return the first unresolved rank after it, or -1 on failure."""
+    top_k = tallies.top_column.shape[1]
+    start = hit = 0
+    while start < min(top_k, ranking.size):
+        end = _end_of_run(ranking, start)
+        if not _resolve(ranking, start, end, run):
+            return -1
+        for rank in range(start, end + 1):
+            if run.relevant[rank - start]:
+                hits[hit] = rank
+                hit += 1
+            if rank < top_k:
+                tallies.top_column[query, rank] = run.column[rank - start]
+                tallies.top_score[query, rank] = run.score[rank - start]
+                tallies.top_relevant[query, rank] = run.relevant[rank - start]
+        start = end + 1
+    return start
+
+
+@compiled()
+def _resolve_hits(ranking: Ranking, first: int, hits: Integers, run: _Run) -> bool:
+    """Correct the ranks of hits in uncertain runs that hold other images too; False on failure.
+
+    Ranks before `first` are resolved already.
+    """
+    order, relevant = ranking.order, ranking.relevant
+    hit = np.searchsorted(hits, first)
+    reach = _reach(ranking)
+    while hit < len(hits):
+        rank = hits[hit]
+        key = np.int64(order[rank])
+        after_other = (
+            rank > first and key - order[rank - 1] <= reach and not order[rank - 1] & relevant
+        )
+        before_other = (
+            rank + 1 < ranking.size
+            and order[rank + 1] - key <= reach
+            and not order[rank + 1] & relevant
+        )
+        if not (after_other and _is_uncertain(ranking, rank - 1)) and not (
+            before_other and _is_uncertain(ranking, rank)
+        ):
+            hit += 1
+            continue
+        start = rank
+        while start > first and _is_uncertain(ranking, start - 1):
+            start -= 1
+        end = _end_of_run(ranking, rank)
+        if not _resolve(ranking, start, end, run):
+            return False
+        while hit > 0 and hits[hit - 1] >= start:
+            hit -= 1
+        for offset in range(end - start + 1):
+            if run.relevant[offset]:
+                hits[hit] = start + offset
+                hit += 1
+    return True
+
+
+@compiled()
+def _end_of_run(ranking: Ranking, rank: int) -> int:
+    """Return the last rank of the uncertain run of a rank."""
+    while rank + 1 < ranking.size and _is_uncertain(ranking, rank):
+        rank += 1
+    return rank
+
+
+@compiled()
+def _reach(ranking: Ranking) -> int:
+    """Return the greatest difference of two keys whose order may be uncertain.
+
+    A bound for the whole row, it saves most calls of `_is_uncertain`, which is exact.
+    """
+    product, order = ranking.product, ranking.order
+    farthest = max(abs(float(order[0])), abs(float(order[max(ranking.size, 1) - 1])))
+    error = product.cancelled[ranking.image] ** 2 + (product.per_score * farthest) ** 2
+    return int(LOST + np.sqrt(2 * error)) + 1
+
+
+@compiled()
+def _is_uncertain(ranking: Ranking, rank: int) -> bool:
+    """Return whether the images at a rank and the next may be in the wrong order.
+
+    The errors of the two scores have random signs, so they add up as a root.
+    """
+    product, order = ranking.product, ranking.order
+    near = float(order[rank])
+    gap = float(order[rank + 1]) - near - LOST
+    error = product.cancelled[ranking.image] ** 2 + (product.per_score * near) ** 2
+    return gap <= 0 or gap**2 <= 2 * error
+
+
+@compiled()
+def _resolve(ranking: Ranking, start: int, end: int, run: _Run) -> bool:
+    """Sort the images of a run by their exact scores, ties by column; return False on failure."""
+    product, image = ranking.product, ranking.image
+    if end - start >= LONGEST or not _find_columns(ranking, start, end, run.column):
+        return False
+    for rank in range(start, end + 1):
+        column = run.column[rank - start]
+        is_relevant = (ranking.order[rank] & ranking.relevant) != 0
+        score = np.float32(_inner_product(product.queries[image], product.gallery[column]))
+        score += np.float32(0)  # turns -0 into 0
+        scaled = score * product.scale[image]
+        error = product.cancelled[image] ** 2 + (product.per_score * scaled) ** 2
+        if (scaled + product.negated[image, column]) ** 2 > error:
+            return False
+        slot = rank - start
+        while slot > 0 and (
+            run.score[slot - 1] < score
+            or (run.score[slot - 1] == score and run.column[slot - 1] > column)
+        ):
+            run.score[slot], run.column[slot] = run.score[slot - 1], run.column[slot - 1]
+            run.relevant[slot] = run.relevant[slot - 1]
+            slot -= 1
+        run.score[slot], run.column[slot], run.relevant[slot] = score, column, is_relevant
+    return True
+
+
+@compiled()
+def _find_columns(ranking: Ranking, start: int, end: int, columns: Integers) -> bool:
+    """Write the columns of the gallery images at ranks start .. end; return False on failure.
+
+    The scores of the ranks before and after differ from theirs. Equal scores have ascending
+    columns.
+    """
+    keys, order = ranking.keys, ranking.order
+    width = _width(len(keys))
+    for rank in range(start, end + 1):
+        key = order[rank]
+        first = ((key & LOW) >> PER_SORT) * width
+        begin = first
+        if rank > start and _are_neighbors(order[rank - 1], key):
+            begin = columns[rank - 1 - start] + 1
+        is_last = rank == end or not _are_neighbors(order[rank + 1], key)
+        offset = _find(keys[begin : first + width], key, is_last)
+        if offset < 0:
+            return False
+        columns[rank - start] = begin + offset
+    return True
+
+
+@compiled()
+def _are_neighbors(key: np.int32, other: np.int32) -> bool:
+    """Return whether two keys have equal scores and the same block of columns."""
+    return bool((key ^ other) >> PER_SORT == 0)
+
+
+@compiled()
+def _find(block: Keys, key: np.int32, is_unique: bool) -> int:
+    """Return the first index of a key, or -1."""
+    if is_unique:
+        # A sum without branches compares many keys at once.
+        total = np.int32(0)
+        for index in range(len(block)):
+            total += np.int32(block[index] == key) * np.int32(index + 1)
+        return int(total) - 1
+    for index in range(len(block)):
+        if block[index] == key:
+            return index
+    return -1
+
+
+@compiled()
+def _width(num_gallery: int) -> int:
+    """Return the number of columns in a block."""
+    return max(-(-num_gallery // BLOCKS), 1)
+
+
+@compiled(fastmath={"reassoc", "contract"})
+def _inner_product(query: Floats, gallery: Floats) -> float:
+    """Sum up in float64."""
+    total = 0.0
+    for index in range(len(query)):
+        total += np.float64(query[index]) * np.float64(gallery[index])
+    return total
+
+
+@compiled()
+def _sum_up(hits: Integers, cutoffs: Integers, tallies: Tallies, query: int) -> None:
+    """Write the tallies of a query, given the ranks of its relevant images, counted from 0."""
+    tallies.num_relevant[query] = len(hits)
+    tallies.hits_in_r[query] = np.searchsorted(hits, len(hits))
+    tallies.precision[query] = _total_precision(hits)
+    for index in range(len(cutoffs)):
+        count = np.searchsorted(hits, cutoffs[index])
+        tallies.hits[query, index] = count
+        tallies.cutoff_precision[query, index] = _total_precision(hits[:count])
+
+
+@compiled(fastmath={"reassoc", "contract"})
+def _total_precision(hits: Integers) -> float:
+    """Sum up the precision at each hit."""
+    total = 0.0
+    for hit in range(len(hits)):
+        total += float(hit + 1) / float(hits[hit] + 1)
+    return total

@@ -1,1 +1,0 @@
-"""How the processes of an evaluation share its work, each ranking for its part of the queries."""
