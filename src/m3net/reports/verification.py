@@ -10,6 +10,7 @@ from rich.text import Text
 
 from m3net.base.terminal import Terminal
 from m3net.errors import printable
+from m3net.reports.formatting import number_table
 
 SHOWN = 20
 """Problems of images that the terminal shows; the JSON holds all."""
@@ -133,12 +134,10 @@ def _file_table(state: Verification) -> Table:
 
 def _split_table(state: Verification) -> Table:
     title = f"{state.dataset}, protocol {state.protocol}"
-    table = Table(title=title, title_justify="left")
-    table.add_column("split")
-    for name in ("images", "unreadable", "labels", "queries", "no match", "gallery"):
-        table.add_column(name, justify="right")
+    numbers = ("images", "unreadable", "labels", "queries", "no match", "gallery")
+    table = number_table(title, ("split", *numbers))
     for split in state.splits:
         bad = "not checked" if split.unreadable is None else f"{split.unreadable:,}"
-        numbers = (split.labels, split.queries, split.without_relevant, split.gallery)
-        table.add_row(split.name, f"{split.images:,}", bad, *(f"{number:,}" for number in numbers))
+        counts = (split.labels, split.queries, split.without_relevant, split.gallery)
+        table.add_row(split.name, f"{split.images:,}", bad, *(f"{count:,}" for count in counts))
     return table

@@ -8,13 +8,13 @@ from typing import Any, TypeVar
 import pandas as pd
 from pydantic import BaseModel
 
-from m3net.base.escaping import csv_text
 from m3net.boundary.numbers import read_number_table
 from m3net.boundary.parsing import parsing
 from m3net.boundary.plain import read_json
 from m3net.boundary.typed import read_as
 from m3net.errors import CheckpointError
 from m3net.experiments.run import Run
+from m3net.reports.score_files import read_scores
 
 Contents = TypeVar("Contents")
 
@@ -131,14 +131,3 @@ def read_tested_run(folder: Path) -> RunFiles:
     with parsing(folder / "config.yaml", _REMEDY):
         read_as(_Tested, run.config, others="ignore")
     return run
-
-
-def read_scores(file: Path) -> pd.DataFrame:
-    """Read a table of scores; an attribute may be called NA, null or =A1.
-
-    Args:
-        file: A scores.csv.
-    """
-    names = ["attribute", "protocol"]
-    table = read_number_table(file, texts=names)
-    return table.assign(**{name: table[name].map(csv_text) for name in names})
