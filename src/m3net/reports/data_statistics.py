@@ -28,43 +28,40 @@ _BAR, _GRID = "#4a6fa5", "#dddddd"
 
 @dataclass(frozen=True)
 class StatisticsRow:
-    """One attribute of one split, or all of them together.
-
-    Attributes:
-        split: Name of the split.
-        attribute: Name of the attribute, or `OVERALL_BY_QUERIES`.
-        num_classes: Classes that the taxonomy has.
-        num_classes_present: Of these, the ones that an image of the split carries.
-        num_images: Images annotated for the attribute; overall, (image, attribute) pairs.
-        rarest: Images of the rarest class that is present.
-        median: Images of the median class that is present.
-        commonest: Images of the commonest class.
-        labels_per_image: Mean number of classes on an annotated image.
-        num_queries: What asks.
-        num_gallery: Images that can be found.
-        num_without_relevant: Queries that have nothing to find; they score 0 and count.
-        chance_map: Expected MAP@all of a random order, in [0, 1]; None without queries.
-        recall_100_ceiling: Highest possible Recall@100, in [0, 1]; None without queries.
-    """
+    """One attribute of one split, or all of them together."""
 
     split: str
+    """Name of the split."""
     attribute: str
+    """Name of the attribute, or `OVERALL_BY_QUERIES`."""
     num_classes: int
+    """Classes that the taxonomy has."""
     num_classes_present: int
+    """Of these, the ones that an image of the split carries."""
     num_images: int
+    """Images annotated for the attribute; overall, (image, attribute) pairs."""
     rarest: int
+    """Images of the rarest class that is present."""
     median: float
+    """Images of the median class that is present."""
     commonest: int
+    """Images of the commonest class."""
     labels_per_image: float
+    """Mean number of classes on an annotated image."""
     num_queries: int
+    """What asks."""
     num_gallery: int
+    """Images that can be found."""
     num_without_relevant: int
+    """Queries that have nothing to find; they score 0 and count."""
     chance_map: float | None
+    """Expected MAP@all of a random order, in [0, 1]; None without queries."""
     recall_100_ceiling: float | None
+    """Highest possible Recall@100, in [0, 1]; None without queries."""
 
 
 def summarize(split: str, counts: Sequence[AttributeCounts]) -> list[StatisticsRow]:
-    """Give one row per attribute, then one for all of them, means taken over queries."""
+    """Return one row per attribute, then one for all of them, with means over queries."""
     whole = AttributeCounts(
         name=OVERALL_BY_QUERIES,
         classes=tuple(name for own in counts for name in own.classes),
@@ -102,7 +99,7 @@ def _row(split: str, counts: AttributeCounts) -> StatisticsRow:
 
 
 def render_classes(rows: Sequence[StatisticsRow], title: str) -> Table:
-    """Give the terminal table of what the images of a split carry.
+    """Return the terminal table of what the images of a split carry.
 
     Args:
         rows: As `summarize` gives them.
@@ -129,7 +126,7 @@ def render_classes(rows: Sequence[StatisticsRow], title: str) -> Table:
 
 
 def render_bounds(rows: Sequence[StatisticsRow], title: str) -> Table:
-    """Give the terminal table of what queries can find; chance and best in percent.
+    """Return the terminal table of what queries can find; chance and best in percent.
 
     Args:
         rows: As `summarize` gives them.

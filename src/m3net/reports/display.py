@@ -75,7 +75,7 @@ class Display:
             self._bar.advance(self._task)
 
     def close(self) -> None:
-        """Take the bar away and leave the terminal as it was."""
+        """Remove the bar, and leave the terminal as it was."""
         if self._live is not None:
             self._live.stop()
             self._live = None

@@ -17,19 +17,16 @@ _GRID, _DARK = "#dddddd", "#222222"
 
 @dataclass(frozen=True)
 class BarSeries:
-    """The bars of one system, a value for each group.
-
-    Attributes:
-        name: Of the system.
-        means: In percent; NaN draws none.
-        spreads: Half the length of the error bars, in percent; NaN draws none.
-        published: A paper's values, marked in front of the bars; NaN marks none.
-    """
+    """The bars of one system, a value for each group."""
 
     name: str
+    """Of the system."""
     means: Sequence[float]
+    """In percent; NaN draws none."""
     spreads: Sequence[float]
+    """Half the length of the error bars, in percent; NaN draws none."""
     published: Sequence[float]
+    """A paper's values, marked in front of the bars; NaN marks none."""
 
 
 def draw_bars(series: Sequence[BarSeries], groups: Sequence[str], label: str, file: Path) -> None:

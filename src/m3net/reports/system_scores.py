@@ -15,76 +15,74 @@ from m3net.metrics.scores import OVERALL_BY_ATTRIBUTES, OVERALL_BY_QUERIES
 from m3net.reports.formatting import percent
 
 FINEST = "finest"
+_KEY = ["system", "ranking", "split", "attribute", "metric"]
 
 
 @dataclass(frozen=True)
 class Outline:
-    """What a report shows beside the scores.
-
-    Attributes:
-        name: Of the comparison.
-        systems: Names of all systems, in the order of the rows.
-        baseline: The system over which gains are given.
-        published: Scores of a paper, as `published_scores` gives them.
-        focus: Attributes whose mean MAP@all is the column "finest".
-        absent: Why there is no result of a system, or not of each seed.
-    """
+    """What a report shows beside the scores."""
 
     name: str
+    """Of the comparison."""
     systems: tuple[str, ...]
+    """Names of all systems, in the order of the rows."""
     baseline: str | None = None
+    """The system over which gains are computed."""
     published: pd.DataFrame | None = None
+    """Scores of a paper, as `published_scores` returns them."""
     focus: tuple[str, ...] = ()
+    """Attributes whose mean MAP@all is the column "finest"."""
     absent: Mapping[str, str] = field(default_factory=dict)
+    """Why a system has no result, or not of each seed."""
 
 
 class SystemScores:
-    """Gives means over seeds, as numbers or as cells of a table.
+    """Means over seeds, as numbers or as cells of a table.
+
+    A key is system, ranking, split, attribute and metric.
 
     Attributes:
-        scores: Long form.
+        table: Long form.
         outline: What is shown beside them.
-        own: The configured ranking of each system that has been tested.
-        systems: Names of these, in order.
+        configured: The configured ranking of each system that has been tested.
+        systems: Names of these systems, in order.
     """
 
-    def __init__(self, scores: pd.DataFrame, outline: Outline) -> None:
-        """Take the scores.
+    def __init__(self, table: pd.DataFrame, outline: Outline) -> None:
+        """Compute means and sample standard deviations.
 
         Args:
-            scores: Long form, with `add_finest` done.
+            table: Long form, with `add_finest` done.
             outline: What is shown beside them.
         """
-        self.scores, self.outline = scores, outline
-        self.own = dict(scores[scores["own"]].groupby("system")["ranking"].first())
-        self.systems = tuple(name for name in outline.systems if name in self.own)
-        self._spread = spread_over_seeds(scores)
+        self.table, self.outline = table, outline
+        self.configured = dict(table[table["own"]].groupby("system")["ranking"].first())
+        self.systems = tuple(name for name in outline.systems if name in self.configured)
+        spread = table.groupby(_KEY, sort=False)["value"].agg(["mean", "std"])
+        self._mean, self._std = spread["mean"].to_dict(), spread["std"].to_dict()
 
     @cached_property
     def attributes(self) -> tuple[str, ...]:
         """Names of the attributes that have been tested, in their order."""
-        tested = self.scores.loc[self.scores["split"] == "test", "attribute"].unique()
+        tested = self.table.loc[self.table["split"] == "test", "attribute"].unique()
         summaries = (OVERALL_BY_QUERIES, OVERALL_BY_ATTRIBUTES, FINEST)
         return tuple(name for name in tested if name not in summaries)
 
     @cached_property
     def protocol(self) -> str:
         """What a query is, without which no number means anything."""
-        return " and ".join(sorted({name for name in self.scores["protocol"] if name}))
+        return " and ".join(sorted({name for name in self.table["protocol"] if name}))
 
-    def mean(self, system: str, ranking: str, split: str, attribute: str, metric: str) -> float:
-        """Give a mean over seeds; NaN where there is none."""
-        key = (system, ranking, split, attribute, metric)
-        return float(self._spread["mean"].get(key, math.nan))
+    def mean(self, *key: str) -> float:
+        """Return a mean over seeds; NaN for a key without scores."""
+        return float(self._mean.get(key, math.nan))
 
-    def std(self, system: str, ranking: str, split: str, attribute: str, metric: str) -> float:
-        """Give a sample standard deviation over seeds; NaN where there is none."""
-        key = (system, ranking, split, attribute, metric)
-        return float(self._spread["std"].get(key, math.nan))
+    def std(self, *key: str) -> float:
+        """Return a sample standard deviation over seeds; NaN for fewer than two seeds."""
+        return float(self._std.get(key, math.nan))
 
-    def cell(self, system: str, ranking: str, split: str, attribute: str, metric: str) -> str:
-        """Give mean and standard deviation in percent; the mean alone of one seed."""
-        key = (system, ranking, split, attribute, metric)
+    def cell(self, *key: str) -> str:
+        """Return mean and standard deviation in percent; the mean alone for one seed."""
         spread = self.std(*key)
         return percent(self.mean(*key)) + ("" if math.isnan(spread) else f" ±{percent(spread)}")
 
@@ -97,7 +95,7 @@ class SystemScores:
         return dict(zip(keys, table["value"].astype(float), strict=True))
 
     def paper(self, system: str, attribute: str, metric: str) -> float:
-        """Give a published number; NaN where there is none."""
+        """Return a published number; NaN where none was published."""
         return self._paper.get((system, attribute, metric), math.nan)
 
     @property
@@ -107,15 +105,15 @@ class SystemScores:
         return tuple(name for name in names if name != OVERALL_BY_QUERIES)
 
     def num_seeds(self, system: str) -> int:
-        """Give how many seeds a system has been tested with."""
-        return int(self.scores.loc[self.scores["system"] == system, "seed"].nunique())
+        """Return the number of seeds that a system has been tested with."""
+        return int(self.table.loc[self.table["system"] == system, "seed"].nunique())
 
     def rankings(self, system: str) -> Sequence[str]:
-        """Give the rankings of a system, the configured one first."""
-        return list(self.scores.loc[self.scores["system"] == system, "ranking"].unique())
+        """Return the rankings of a system, the configured one first."""
+        return list(self.table.loc[self.table["system"] == system, "ranking"].unique())
 
     def best_on_validation(self, system: str) -> str:
-        """Give the ranking of highest mean validation MAP@all; of equals the first."""
+        """Return the ranking of highest mean validation MAP@all; of equals the first."""
 
         def on_validation(ranking: str) -> float:
             value = self.mean(system, ranking, "val", OVERALL_BY_QUERIES, "map_all")
@@ -125,11 +123,11 @@ class SystemScores:
 
 
 def add_finest(scores: pd.DataFrame, focus: Sequence[str]) -> pd.DataFrame:
-    """Give the scores with one more attribute: the mean MAP@all of some, for each run.
+    """Return scores with one more attribute: the mean MAP@all of some attributes, for each run.
 
     Args:
         scores: Long form.
-        focus: Names of the attributes; with none nothing is added.
+        focus: Names of the attributes; without any, nothing is added.
 
     Raises:
         ConfigError: The data has no such attribute.
@@ -145,27 +143,3 @@ def add_finest(scores: pd.DataFrame, focus: Sequence[str]) -> pd.DataFrame:
     means = chosen.groupby(keys, as_index=False, sort=False)["value"].mean()
     joined: pd.DataFrame = pd.concat([scores, means.assign(attribute=FINEST)], ignore_index=True)
     return joined
-
-
-def spread_over_seeds(scores: pd.DataFrame) -> pd.DataFrame:
-    """Give mean and sample standard deviation over seeds; the latter is NaN for one seed.
-
-    Args:
-        scores: Long form.
-
-    Returns:
-        Columns mean, std; indexed by system, ranking, split, attribute, metric.
-    """
-    keys = ["system", "ranking", "split", "attribute", "metric"]
-    spread: pd.DataFrame = scores.groupby(keys, sort=False)["value"].agg(["mean", "std"])
-    return spread
-
-
-def relative_gain(value: float, baseline: float) -> float:
-    """Give by how many percent a value is above the baseline's.
-
-    Example:
-        >>> relative_gain(0.75, 0.60)
-        25.0
-    """
-    return round(100 * (value - baseline) / baseline, 10)

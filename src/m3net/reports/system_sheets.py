@@ -10,7 +10,7 @@ from m3net.metrics.scores import OVERALL_BY_QUERIES
 from m3net.reports.formatting import metric_title, percent
 from m3net.reports.sheets import Sheet
 from m3net.reports.system_bars import BarSeries
-from m3net.reports.system_scores import FINEST, SystemScores, relative_gain
+from m3net.reports.system_scores import FINEST, SystemScores
 
 _OVERALL = ("map_all", "map_100", "recall_100")
 _TITLES = [metric_title(name) for name in _OVERALL]
@@ -20,7 +20,7 @@ _WITHOUT_POSTERIORS = ("attribute",)
 
 
 def comparison_sheets(scores: SystemScores) -> list[Sheet]:
-    """Give all tables: overall, by attribute, rankings, costs."""
+    """Return all tables: overall, by attribute, rankings, costs."""
     return [
         overall_sheet(scores),
         *attribute_sheets(scores),
@@ -30,7 +30,7 @@ def comparison_sheets(scores: SystemScores) -> list[Sheet]:
 
 
 def overall_sheet(scores: SystemScores) -> Sheet:
-    """Give the scores over all queries, and the gains over the baseline."""
+    """Return the scores over all queries, and the gains over the baseline."""
     outline = scores.outline
     finest = (FINEST,) if outline.focus else ()
     gain = () if outline.baseline is None else ("gain",)
@@ -51,7 +51,7 @@ def overall_sheet(scores: SystemScores) -> Sheet:
 
 
 def attribute_sheets(scores: SystemScores) -> list[Sheet]:
-    """Give MAP@all of each attribute; many attributes take several tables."""
+    """Return MAP@all of each attribute, many attributes in several tables."""
     names, sheets = scores.attributes, []
     for start in range(0, len(names), _SIDE_BY_SIDE):
         chunk = names[start : start + _SIDE_BY_SIDE]
@@ -68,13 +68,13 @@ def attribute_sheets(scores: SystemScores) -> list[Sheet]:
 
 
 def rankings_sheet(scores: SystemScores) -> Sheet:
-    """Give the scores of each representation, with class probabilities or without."""
+    """Return the scores of each representation, with class probabilities or without."""
     places = [("val", "map_all"), *(("test", metric) for metric in _OVERALL)]
     rows: list[tuple[str, ...]] = []
     for system in scores.systems:
         best = scores.best_on_validation(system)
         for ranking in scores.rankings(system):
-            marks = {"configured": scores.own[system], "best on val": best}
+            marks = {"configured": scores.configured[system], "best on val": best}
             cells = [
                 scores.cell(system, ranking, split, OVERALL_BY_QUERIES, metric)
                 for split, metric in places
@@ -93,10 +93,10 @@ def rankings_sheet(scores: SystemScores) -> Sheet:
 
 
 def costs_sheet(scores: SystemScores) -> Sheet:
-    """Give size, images seen, speed and time of the trainings, as means over seeds."""
+    """Return size, images seen, speed and time of the trainings, as means over seeds."""
     rows: list[tuple[str, ...]] = []
     for system in scores.systems:
-        key = (system, scores.own[system], "train", "")
+        key = (system, scores.configured[system], "train", "")
         cells = (
             f"{scores.mean(*key, 'parameters') / 1e6:.2f}",
             f"{scores.mean(*key, 'images'):,.0f}",
@@ -114,11 +114,11 @@ def costs_sheet(scores: SystemScores) -> Sheet:
 
 
 def comparison_bars(scores: SystemScores) -> tuple[list[BarSeries], tuple[str, ...]]:
-    """Give MAP@all over all queries and of each attribute, for `draw_bars`."""
+    """Return MAP@all over all queries and of each attribute, for `draw_bars`."""
     of = (OVERALL_BY_QUERIES, *scores.attributes)
     series = []
     for system in scores.systems:
-        keys = [(system, scores.own[system], "test", name, "map_all") for name in of]
+        keys = [(system, scores.configured[system], "test", name, "map_all") for name in of]
         means = [100 * scores.mean(*key) for key in keys]
         spreads = [100 * scores.std(*key) for key in keys]
         paper = [100 * scores.paper(system, name, "map_all") for name in of]
@@ -127,23 +127,23 @@ def comparison_bars(scores: SystemScores) -> tuple[list[BarSeries], tuple[str, .
 
 
 def _tested(scores: SystemScores, system: str, of: Sequence[tuple[str, str]]) -> list[str]:
-    own = scores.own[system]
+    own = scores.configured[system]
     return [scores.cell(system, own, "test", *place) for place in of]
 
 
 def _published(scores: SystemScores, system: str, of: Sequence[tuple[str, str]]) -> list[str]:
-    """Give the paper's cells, none where it has no such system."""
+    """Return the paper's cells; none for a system that it does not have."""
     values = [scores.paper(system, *place) for place in of]
     return [] if all(map(math.isnan, values)) else [percent(value) for value in values]
 
 
 def _gain(scores: SystemScores, system: str, *, paper: bool = False) -> str:
-    """Give the gain over the baseline, ours over ours and the paper's over the paper's."""
+    """Return the gain over the baseline, ours over ours and the paper's over the paper's."""
 
     def score(name: str) -> float:
         if paper:
             return scores.paper(name, OVERALL_BY_QUERIES, "map_all")
-        own = scores.own.get(name, "")
+        own = scores.configured.get(name, "")
         return scores.mean(name, own, "test", OVERALL_BY_QUERIES, "map_all")
 
     base = score(str(scores.outline.baseline))
@@ -151,7 +151,7 @@ def _gain(scores: SystemScores, system: str, *, paper: bool = False) -> str:
 
 
 def _notes(scores: SystemScores) -> list[str]:
-    """Say what the numbers are and what is not there."""
+    """Return what the numbers are and what is missing."""
     outline = scores.outline
     notes = ["Mean and sample standard deviation (±) over seeds."]
     if outline.baseline is not None:
@@ -163,7 +163,7 @@ def _notes(scores: SystemScores) -> list[str]:
     lost = [name for name in scores.published_attributes if name not in scores.attributes]
     if lost:
         notes.append(f"Published, but not in these annotations: {', '.join(lost)}.")
-    table = scores.scores
+    table = scores.table
     silent = [
         name
         for name in scores.attributes
@@ -174,3 +174,13 @@ def _notes(scores: SystemScores) -> list[str]:
     if silent:
         notes.append(f"No test image asks for, so that there is no score: {', '.join(silent)}.")
     return notes + [f"{system}: {why}" for system, why in outline.absent.items()]
+
+
+def relative_gain(value: float, baseline: float) -> float:
+    """Return by how many percent a value is above the baseline's.
+
+    Example:
+        >>> relative_gain(0.75, 0.60)
+        25.0
+    """
+    return round(100 * (value - baseline) / baseline, 10)

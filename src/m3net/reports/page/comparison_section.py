@@ -97,7 +97,7 @@ def shared_metrics(tables: Mapping[str, pd.DataFrame]) -> list[str]:
 
 
 def check_data(data: Mapping[str, Any], other: RunFiles) -> list[str]:
-    """Refuse a run that was tested on other data or another split.
+    """Check that a run was tested on the same data and split.
 
     Args:
         data: Settings of this evaluation's data: "class_path" and "init_args".
@@ -132,7 +132,7 @@ def check_data(data: Mapping[str, Any], other: RunFiles) -> list[str]:
 
 
 def check_scores(scores: pd.DataFrame, without_relevant: str, other: RunFiles) -> None:
-    """Refuse a run whose scores are of another protocol, or of other numbers of images.
+    """Check that scores are of the same protocol and numbers of images.
 
     Args:
         scores: Of this run, as scores.csv holds them.
@@ -140,7 +140,7 @@ def check_scores(scores: pd.DataFrame, without_relevant: str, other: RunFiles) -
         other: A run that has been tested.
 
     Raises:
-        ConfigError: They are.
+        ConfigError: They are not.
     """
     if other.scores is None or other.config is None:
         raise _error(other, "it has not been tested")

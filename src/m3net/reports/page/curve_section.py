@@ -122,7 +122,7 @@ def _columns(table: pd.DataFrame | None) -> dict[str, pd.DataFrame]:
 
 
 def _is_score(column: str) -> bool:
-    """Tell whether a column is MAP or recall over all queries, which has no attribute's name."""
+    """Return whether a column is MAP or recall over all queries, which has no attribute's name."""
     split, _, metric = column.partition("/")
     wanted = metric.startswith(("map_", "recall_")) and not metric.endswith(("_min", "_attribute"))
     return split == "val" and wanted and "/" not in metric

@@ -1,4 +1,4 @@
-"""What the files of a run folder say; nothing is computed anew."""
+"""What the files of a run folder hold; nothing is computed again."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -58,23 +58,20 @@ class _Tested(BaseModel):
 
 @dataclass(frozen=True)
 class RunFiles:
-    """A run by its files; what is not there is None.
-
-    Attributes:
-        folder: The run folder.
-        config: config.yaml, all settings.
-        text: config.yaml as it is written; empty where it is not there.
-        summary: metrics.json.
-        curves: metrics.csv, which another logger does not write.
-        scores: test/scores.csv.
-    """
+    """A run by its files; what is not there is None."""
 
     folder: Path
+    """The run folder."""
     config: dict[str, Any] | None
+    """config.yaml, all settings."""
     text: str
+    """config.yaml as it is written; empty where it is not there."""
     summary: dict[str, Any] | None
+    """metrics.json."""
     curves: pd.DataFrame | None
+    """metrics.csv, which another logger does not write."""
     scores: pd.DataFrame | None
+    """test/scores.csv."""
 
     @property
     def name(self) -> str:

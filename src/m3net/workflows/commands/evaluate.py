@@ -77,7 +77,7 @@ def evaluate(
 
 
 def images_taking_part(records: Records, taxonomy: Taxonomy) -> dict[str, list[str]]:
-    """Give for each attribute the paths of its queries and gallery; none where nothing asks.
+    """Return for each attribute the paths of its queries and gallery; none without a query.
 
     Args:
         records: The images of a split.
