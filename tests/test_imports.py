@@ -31,6 +31,7 @@ DATA_FLOW = [
         "statistics",
         "dataset",
         "datamodules",
+        "embeddings",
     ),
 ]
 LOOSE = {"__init__", "__main__", "errors"}

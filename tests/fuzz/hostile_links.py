@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from m3net.base.files import make_folder, write_text
 from m3net.base.lock import Lock
-from m3net.boundary.folder import check_run_folder
+from m3net.boundary.links import check_run_folder
 from m3net.experiments.csv_logger import RunCSVLogger
 from m3net.experiments.run import Run
 from m3net.training.resume import Start, finish, prepare

@@ -17,7 +17,7 @@ from m3net.data.annotations import deepfashion as deepfashion_reader
 from m3net.data.annotations import deepfashion_tables, fashionai, index_files
 from m3net.data.annotations.catalogue import CatalogueColumns, read_catalogue
 from m3net.data.annotations.findings import Findings
-from m3net.data.embeddings.files import read_embeddings
+from m3net.data.embeddings.embedding_files import read_embeddings
 from m3net.data.photos.journal import Journal
 from m3net.data.photos.reader import list_images, read_image
 from m3net.errors import ConfigError

@@ -1,5 +1,5 @@
-"""Files that somebody else may have made, read as data of limited size and depth.
+"""Readers of untrusted files: data of limited size and depth, or an error.
 
 Nothing here runs, imports or follows what a file names. Each reader bounds memory and time before
-it expands anything; what a file may hold is for its own reader to say.
+it expands anything; which values a file may hold is checked by its own reader.
 """

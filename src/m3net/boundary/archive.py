@@ -1,12 +1,13 @@
 """A checkpoint file as plain values and tensors; nothing that it names is imported or run.
 
 torch writes a zip archive: `data.pkl` describes the contents, and each `data/<n>` is the storage of
-some tensors. torch's own reader keeps code out (`weights_only=True`), but trusts all sizes: an
-inflated entry, `bytearray(10 ** 12)` or a storage that is longer than its entry. This one knows the
-few words that torch writes for a checkpoint, and no more than the file's own bytes ever expands.
+some tensors. torch's reader keeps code out (`weights_only=True`), but trusts all sizes: an inflated
+entry, `bytearray(10 ** 12)` or a storage that is longer than its entry. This reader knows only the
+opcodes that torch writes for a checkpoint, and takes no more memory than the file has bytes.
 """
 
 import io
+import math
 import pickle
 import pickletools
 import zipfile
@@ -17,7 +18,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from m3net.boundary.content import MIB, ExcessError
+from m3net.boundary.regular_file import MIB, ExcessError, check_regular
 
 _MOST_DESCRIPTION = 16 * MIB
 """Bytes of data.pkl: a ResNet-50 with its optimizer takes a quarter of one MiB."""
@@ -25,7 +26,7 @@ _MOST_VALUES = 2_000_000
 _MOST_DEPTH = 40
 _MOST_AXES = 8
 _MOST_NUMBERS = 2**40
-_WORDS = (
+_OPCODES = (
     "PROTO STOP MARK EMPTY_DICT EMPTY_LIST EMPTY_TUPLE TUPLE TUPLE1 TUPLE2 TUPLE3 SETITEM SETITEMS "
     "APPEND APPENDS BINPUT LONG_BINPUT BINGET LONG_BINGET BINUNICODE BININT BININT1 BININT2 LONG1 "
     "BINFLOAT NEWTRUE NEWFALSE NONE GLOBAL REDUCE BUILD BINPERSID "
@@ -89,30 +90,29 @@ def read_archive(file: Path) -> Any:  # noqa: ANN401 - whatever was saved
                 [1., 4.],
                 [2., 5.]]), 'step': 3}
     """
-    if not file.is_file():
-        raise ExcessError("it is no regular file")
+    size = check_regular(file)
     with zipfile.ZipFile(file) as archive:
-        folder = _check_entries(archive, file.stat().st_size)
+        folder = _check_entries(archive, size)
         order = f"{folder}byteorder"
         if order in archive.NameToInfo and archive.read(order) != b"little":
             raise ValueError("its numbers are not little-endian")
         description = archive.read(f"{folder}data.pkl")
-        _check_words(description)
-        found = _Unpickler(description).load()
-        return _Builder(archive, f"{folder}data/").build(found)
+        _check_opcodes(description)
+        unpickled = _Unpickler(description).load()
+        return _Builder(archive, f"{folder}data/").build(unpickled)
 
 
 def _check_entries(archive: zipfile.ZipFile, size: int) -> str:
-    """Refuse entries that would be more in memory than in the file; give their common folder."""
+    """Check that entries are no larger than the file; return their common folder."""
     entries = archive.infolist()
     if len(archive.NameToInfo) < len(entries):
         raise ExcessError("two of its entries have the same name")
-    if any(own.compress_type != zipfile.ZIP_STORED or own.flag_bits & 1 for own in entries):
+    if any(e.compress_type != zipfile.ZIP_STORED or e.flag_bits & 1 for e in entries):
         raise ExcessError("its entries are compressed or encrypted, which torch never does")
-    if sum(own.file_size for own in entries) > size:
+    if sum(entry.file_size for entry in entries) > size:
         raise ExcessError("its entries share bytes")
-    named = [own for own in entries if own.filename.count("/") == 1]
-    described = [own for own in named if own.filename.endswith("/data.pkl")]
+    top = [entry for entry in entries if entry.filename.count("/") == 1]
+    described = [entry for entry in top if entry.filename.endswith("/data.pkl")]
     if len(described) != 1:
         raise zipfile.BadZipFile("not what torch.save writes")
     if described[0].file_size > _MOST_DESCRIPTION:
@@ -120,14 +120,14 @@ def _check_entries(archive: zipfile.ZipFile, size: int) -> str:
     return described[0].filename.removesuffix("data.pkl")
 
 
-def _check_words(description: bytes) -> None:
-    """Refuse opcodes by which a few bytes would become many, before any is followed."""
-    known = frozenset(_WORDS.split())
+def _check_opcodes(description: bytes) -> None:
+    """Check all opcodes before any runs: some turn a few bytes into many."""
+    known = frozenset(_OPCODES.split())
     for count, (opcode, argument, _) in enumerate(pickletools.genops(description)):
         if opcode.name not in known:
             raise pickle.UnpicklingError(f"it holds {opcode.name}, which torch does not write")
         number = argument if isinstance(argument, int) else 0
-        # The table of what was remembered is as long as its highest place.
+        # The memo is a table as long as its highest index.
         if opcode.name == "LONG_BINPUT" and number > count:
             raise ExcessError("its description remembers more than it holds")
         if abs(number) >= 2**63:
@@ -144,14 +144,16 @@ def _view(
 ) -> _View:
     """Stand in for `torch._utils._rebuild_tensor_v2`."""
     del requires_grad
-    sizes = (shape, strides)
-    if not all(isinstance(own, tuple) and len(own) <= _MOST_AXES for own in sizes) or hooks:
-        raise pickle.UnpicklingError("a tensor of a kind that no checkpoint of m3net has")
-    numbers = (offset, *shape, *strides)  # type: ignore[misc]
-    if not isinstance(storage, _Storage) or not all(
-        type(own) is int and 0 <= own < _MOST_NUMBERS for own in numbers
-    ):
-        raise pickle.UnpicklingError("a tensor of a kind that no checkpoint of m3net has")
+    unknown = pickle.UnpicklingError("a tensor of a kind that no checkpoint of m3net has")
+    if not isinstance(storage, _Storage) or hooks:
+        raise unknown
+    if not isinstance(shape, tuple) or not isinstance(strides, tuple):
+        raise unknown
+    if max(len(shape), len(strides)) > _MOST_AXES:
+        raise unknown
+    numbers = (offset, *shape, *strides)
+    if not all(type(number) is int and 0 <= number < _MOST_NUMBERS for number in numbers):
+        raise unknown
     return _View(storage, offset, shape, strides)  # type: ignore[arg-type]
 
 
@@ -172,19 +174,19 @@ _KNOWN: dict[tuple[str, str], object] = {
 
 
 class _Unpickler(pickle.Unpickler):
-    """Knows the words of `_KNOWN` alone, each by something that can do no harm."""
+    """Resolves only the names in `_KNOWN`, each to a harmless substitute."""
 
     def __init__(self, description: bytes) -> None:
         super().__init__(io.BytesIO(description))
 
     def find_class(self, module: str, name: str, /) -> Any:  # noqa: ANN401 - pickle's signature
-        """Return what stands in for a name."""
+        """Return the substitute of a name."""
         if (module, name) not in _KNOWN:
             raise pickle.UnpicklingError(f"it names {module}.{name}, which is never imported")
         return _KNOWN[module, name]
 
     def persistent_load(self, pid: object) -> _Storage:
-        """Note which storage is meant."""
+        """Return which storage an id names."""
         if not isinstance(pid, tuple) or len(pid) != 5 or pid[0] != "storage":
             raise pickle.UnpicklingError("it names something else than a storage")
         _, dtype, key, _, length = pid
@@ -196,7 +198,7 @@ class _Unpickler(pickle.Unpickler):
 
 
 class _Builder:
-    """Makes values of its own from what was unpickled, and tensors from the archive."""
+    """Builds plain values from unpickled ones, and tensors from the archive."""
 
     def __init__(self, archive: zipfile.ZipFile, folder: str) -> None:
         self._archive, self._folder = archive, folder
@@ -204,7 +206,7 @@ class _Builder:
         self._count = 0
 
     def build(self, value: object, depth: int = 0) -> Any:  # noqa: ANN401 - as it comes
-        """Make a value; what is named twice is made twice, so that all of it is counted."""
+        """Build a value; one that is referenced twice is built and counted twice."""
         self._count += 1
         if self._count > _MOST_VALUES or depth > _MOST_DEPTH:
             raise ExcessError(
@@ -214,9 +216,9 @@ class _Builder:
             return self._tensor(value)
         if isinstance(value, dict):
             # An OrderedDict may have been given an attribute `items`.
-            return {self._key(key): self.build(own, depth + 1) for key, own in dict.items(value)}
+            return {self._key(key): self.build(item, depth + 1) for key, item in dict.items(value)}
         if isinstance(value, (list, tuple)):
-            return type(value)(self.build(own, depth + 1) for own in value)
+            return type(value)(self.build(item, depth + 1) for item in value)
         if value is None or isinstance(value, (bool, int, float, str)):
             return value
         raise pickle.UnpicklingError("it holds a name where a value should stand")
@@ -232,9 +234,7 @@ class _Builder:
         last = view.offset + sum(
             (size - 1) * stride for size, stride in zip(view.shape, view.strides, strict=True)
         )
-        count = 1
-        for size in view.shape:
-            count *= size
+        count = math.prod(view.shape)
         # Strides of 0 would let one number stand for any number of them.
         if count and (last >= len(numbers) or count > len(numbers)):
             raise ExcessError("a tensor is larger than its storage")
@@ -248,11 +248,9 @@ class _Builder:
             content = bytearray(self._archive.read(f"{self._folder}{key}"))
             if len(content) != length * dtype.itemsize:
                 raise ExcessError(f"the storage {key} is not as long as it says")
-            # torch makes no tensor of an empty buffer.
-            made = (
-                torch.frombuffer(content, dtype=dtype) if content else torch.empty(0, dtype=dtype)
-            )
-            self._storages[key] = made
+            # torch.frombuffer refuses an empty buffer.
+            numbers = torch.empty(0, dtype=dtype)
+            self._storages[key] = torch.frombuffer(content, dtype=dtype) if content else numbers
         if self._storages[key].dtype != dtype:
             raise ExcessError(f"the storage {key} has two types")
         return self._storages[key]

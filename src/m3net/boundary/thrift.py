@@ -6,7 +6,7 @@ looks at a header before Arrow does must see what Arrow will see: here, all of t
 
 from collections.abc import Iterator
 
-from m3net.boundary.content import ExcessError
+from m3net.boundary.regular_file import ExcessError
 
 TRUE, FALSE, BYTE, I16, I32, I64, DOUBLE, BINARY, LIST, STRUCT = 1, 2, 3, 4, 5, 6, 7, 8, 9, 12
 _MOST_DEPTH = 8

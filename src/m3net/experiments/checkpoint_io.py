@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from lightning.fabric.plugins.io.torch_io import TorchCheckpointIO
 from lightning.fabric.utilities.types import _PATH
+from typing_extensions import override
 
 from m3net.base.files import replacing, writing
 from m3net.errors import CheckpointError
@@ -26,23 +27,18 @@ class WholeCheckpointIO(TorchCheckpointIO):
         super().__init__()
         self._folders = {folder.resolve() for folder in folders}
 
+    @override
     def save_checkpoint(
         self,
         checkpoint: dict[str, Any],
         path: _PATH,
-        storage_options: Any = None,  # noqa: ANN401 - Lightning's signature
+        storage_options: Any = None,
     ) -> None:
         """Write a checkpoint; one of the same name stays until the new one is on the disk.
-
-        Args:
-            checkpoint: Its contents.
-            path: The file.
-            storage_options: Not used.
 
         Raises:
             OutputError: The disk is full, or the folder must not be written to.
         """
-        del storage_options
         file, buffer = Path(path), io.BytesIO()
         # Through memory, since torch's own writer hides what the system says of a full disk.
         torch.save(checkpoint, buffer)

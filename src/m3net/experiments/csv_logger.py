@@ -11,10 +11,11 @@ from typing import Any, TextIO
 from lightning.pytorch.loggers.logger import Logger
 from lightning.pytorch.utilities import rank_zero_only
 from torch import Tensor
+from typing_extensions import override
 
 from m3net.base.files import bring_to_disk, detach, replacing, writing
-from m3net.boundary.content import MIB, ExcessError
 from m3net.boundary.parsing import parsing
+from m3net.boundary.regular_file import MIB, ExcessError
 from m3net.experiments.run import Run
 
 
@@ -95,14 +96,10 @@ class RunCSVLogger(Logger):
                 _append(self.file, columns, self._rows)
         self._rows = []
 
+    @override
     @rank_zero_only
     def finalize(self, status: str) -> None:
-        """Write what is left.
-
-        Args:
-            status: Not used.
-        """
-        del status
+        """Write what is left."""
         self.save()
 
 

@@ -13,8 +13,8 @@ from typing import Any
 import wandb
 
 from m3net.base.files import write_text
-from m3net.boundary.content import read_text
 from m3net.boundary.parsing import parsing
+from m3net.boundary.regular_file import read_text
 from m3net.errors import CheckpointError
 from m3net.experiments.run import Run
 

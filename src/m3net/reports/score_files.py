@@ -16,7 +16,7 @@ import pandas as pd
 from m3net.base.escaping import csv_cell, csv_text
 from m3net.base.files import replacing, write_text
 from m3net.base.protocol import Protocol
-from m3net.boundary.numbers import read_number_table
+from m3net.boundary.number_table import read_number_table
 from m3net.data.records import Records
 from m3net.data.taxonomy import Taxonomy
 from m3net.experiments.run import EvaluationFolder

@@ -14,7 +14,7 @@ from m3net.data.annotations.table import MOST_BYTES, read_table
 from m3net.data.annotations.text import check_widths, read_lines
 from m3net.errors import AnnotationError, M3NetError
 from tests.bombs import csv_bombs
-from tests.untrusted.measured import costs
+from tests.boundary.measured import costs
 
 
 @pytest.mark.promise("catalogue-bounds")

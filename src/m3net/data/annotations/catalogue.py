@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from m3net.boundary.parquet import REMEDY, most_values
+from m3net.boundary.bounded_parquet import REMEDY, most_values
 from m3net.data.annotations.table import read_table, rows_error
 from m3net.data.annotations.text import LEAVES, check_widths, shortened
 from m3net.data.records import Records, Role

@@ -14,7 +14,7 @@ The index files (see `index_files`) give classes as numbers; their names are not
 from pathlib import Path
 from typing import Any
 
-from m3net.boundary.plain import read_json
+from m3net.boundary.plain_values import read_json
 from m3net.data.annotations.published import Counts
 from m3net.data.annotations.table import reading
 from m3net.data.taxonomy import Attribute, Taxonomy

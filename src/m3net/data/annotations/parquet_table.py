@@ -8,9 +8,9 @@ import pandas as pd
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from m3net.boundary.content import MIB, ExcessError
-from m3net.boundary.pages import DELTA
-from m3net.boundary.parquet import MOST_COLUMNS, REMEDY, BoundedParquet, most_values
+from m3net.boundary.bounded_parquet import MOST_COLUMNS, REMEDY, BoundedParquet
+from m3net.boundary.parquet_pages import DELTA
+from m3net.boundary.regular_file import MIB, ExcessError
 from m3net.errors import AnnotationError
 
 _MOST_CELLS = 2**23
@@ -69,10 +69,7 @@ def _check_size(opened: BoundedParquet, fields: Sequence[pa.Field]) -> None:
     leaves = range(metadata.num_columns)
     opened.check_columns(leaves)
     cells = len(leaves) * sum(metadata.row_group(group).num_rows for group in groups)
-    if cells > (most := most_values(opened.size, _MOST_CELLS)):
-        raise ExcessError(
-            f"its {opened.size:,} bytes stand for {cells:,} cells, more than {most:,}"
-        )
+    opened.check_count("cells", cells, _MOST_CELLS)
     text, most = 0, max(_MOST_TEXT, _MOST_RATIO * opened.size)
     for leaf, field in enumerate(fields):
         text += sum(_text_of(opened, group, leaf, field.type) for group in groups)

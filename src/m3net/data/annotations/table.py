@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from m3net.boundary.content import ExcessError, read_bytes
-from m3net.boundary.parquet import MOST_COLUMNS
+from m3net.boundary.bounded_parquet import MOST_COLUMNS
+from m3net.boundary.regular_file import ExcessError, read_bytes
 from m3net.data.annotations.parquet_table import as_frame, read_parquet_table
 from m3net.errors import AnnotationError, DatasetNotFoundError
 

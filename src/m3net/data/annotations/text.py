@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from m3net.boundary.content import read_bytes
+from m3net.boundary.regular_file import read_bytes
 from m3net.data.annotations.findings import Findings
 from m3net.data.annotations.table import MOST_BYTES, reading, rows_error
 from m3net.errors import AnnotationError, DatasetNotFoundError

@@ -1,1 +1,1 @@
-"""Files of embeddings, whatever model made them, to vectors of the images that take part."""
+"""Embedding files of any model -> the vectors of the images that take part in an evaluation."""

@@ -7,8 +7,8 @@ from types import TracebackType
 from typing import Self
 
 from m3net.base.lock import hold
-from m3net.boundary.content import ExcessError
-from m3net.boundary.places import open_to_append
+from m3net.boundary.links import open_to_append
+from m3net.boundary.regular_file import ExcessError
 from m3net.errors import ConfigError
 
 _MOST_BYTES = 2**30

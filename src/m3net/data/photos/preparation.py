@@ -7,8 +7,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
 
-from m3net.boundary.content import ExcessError, read_bytes
-from m3net.boundary.places import check_no_link, write_new
+from m3net.boundary.links import check_no_link, write_new
+from m3net.boundary.regular_file import ExcessError, read_bytes
 from m3net.data.photos.content import FORMAT_OF_SUFFIX, format_of
 from m3net.data.photos.copies import CopyAction, CopySettings, small_copy
 from m3net.data.photos.journal import Journal, stamp_of

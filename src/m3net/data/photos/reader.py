@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from m3net.boundary.content import open_at_once
+from m3net.boundary.regular_file import open_at_once
 from m3net.data.photos.content import FORMAT_OF_SUFFIX, MAX_PIXELS, find_problem
 from m3net.data.records import Record
 from m3net.errors import AnnotationError, ConfigError, DatasetNotFoundError, ImageReadError

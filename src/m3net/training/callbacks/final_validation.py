@@ -3,6 +3,7 @@
 from typing import Any
 
 import lightning as L
+from typing_extensions import override
 
 
 class FinalValidation(L.Callback):
@@ -12,15 +13,15 @@ class FinalValidation(L.Callback):
     not be the best ones, and a training within its first epoch would have no best ones at all.
     """
 
+    @override
     def on_train_batch_end(
         self,
         trainer: L.Trainer,
         pl_module: L.LightningModule,
-        outputs: Any,  # noqa: ANN401 - Lightning's signature
-        batch: Any,  # noqa: ANN401
+        outputs: Any,
+        batch: Any,
         batch_idx: int,
     ) -> None:
         """Ask Lightning to stop, before which it validates."""
-        del pl_module, outputs, batch, batch_idx
         if 0 < trainer.max_steps <= trainer.global_step:
             trainer.should_stop = True

@@ -12,6 +12,7 @@ import lightning as L
 import torch
 import torch.distributed as dist
 from torch import Tensor
+from typing_extensions import override
 
 from m3net.base.escaping import csv_cell
 from m3net.base.files import detach, writing
@@ -91,15 +92,15 @@ class FiniteSteps(L.Callback):
         """
         self.skipped = state_dict["skipped"]
 
+    @override
     def on_train_batch_start(
         self,
         trainer: L.Trainer,
         pl_module: L.LightningModule,
-        batch: Any,  # noqa: ANN401 - Lightning's signature
+        batch: Any,
         batch_idx: int,
     ) -> None:
         """Keep what a forward pass changes, such as class centres, before the first of a step."""
-        del trainer, batch, batch_idx
         if self.policy == "skip" and self._buffers is None:
             self._buffers = [buffer.clone() for buffer in pl_module.buffers()]
 
@@ -114,20 +115,15 @@ class FiniteSteps(L.Callback):
             for name, term in pl_module.latest_terms.items():
                 self._unread.append((trainer.global_step, name, term, pl_module.latest_index))
 
+    @override
     def on_before_optimizer_step(
         self, trainer: L.Trainer, pl_module: L.LightningModule, optimizer: torch.optim.Optimizer
     ) -> None:
         """Take the gradient of a step, and leave the step out where that is asked for.
 
-        Args:
-            trainer: Counts the steps.
-            pl_module: Has the gradients.
-            optimizer: Not used.
-
         Raises:
             TrainingError: Too many steps in a row were left out.
         """
-        del optimizer
         if isinstance(pl_module, M3NetTask) and not _is_scaled(trainer):
             own = [p.grad for p in pl_module.parameters() if p.grad is not None]
             largest = torch.nn.utils.get_total_norm(own, norm_type=inf)
@@ -141,12 +137,13 @@ class FiniteSteps(L.Callback):
             self._skip(found, pl_module)
         self._buffers = None
 
+    @override
     def on_train_batch_end(
         self,
         trainer: L.Trainer,
         pl_module: L.LightningModule,
-        outputs: Any,  # noqa: ANN401 - Lightning's signature
-        batch: Any,  # noqa: ANN401
+        outputs: Any,
+        batch: Any,
         batch_idx: int,
     ) -> None:
         """Read what was taken, where losses are logged now and so are read anyway.
@@ -154,7 +151,6 @@ class FiniteSteps(L.Callback):
         Raises:
             TrainingError: A step was no number.
         """
-        del outputs, batch, batch_idx
         unread = 0 if not self._unread else trainer.global_step - self._unread[0][0]
         logged_every = getattr(trainer, "log_every_n_steps", 0)
         if unread >= min(logged_every or 1, _MOST_UNREAD):
@@ -162,16 +158,17 @@ class FiniteSteps(L.Callback):
         if self.policy == "skip" and self.skipped:
             pl_module.log("train/skipped_steps", float(self.skipped))
 
+    @override
     def on_validation_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Read before weights are judged."""
-        del pl_module
         self._check(trainer)
 
+    @override
     def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Read before an epoch counts."""
-        del pl_module
         self._check(trainer)
 
+    @override
     def on_save_checkpoint(
         self, trainer: L.Trainer, pl_module: L.LightningModule, checkpoint: dict[str, Any]
     ) -> None:
@@ -180,7 +177,6 @@ class FiniteSteps(L.Callback):
         Raises:
             TrainingError: A step was no number; nothing is written.
         """
-        del pl_module, checkpoint
         self._check(trainer)
 
     def _check(self, trainer: L.Trainer) -> None:

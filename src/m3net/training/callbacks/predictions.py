@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from lightning.pytorch.callbacks import BasePredictionWriter
 from numpy.typing import NDArray
+from typing_extensions import override
 
 from m3net.base.files import make_folder, writing
 from m3net.data.dataset import RetrievalDataset
@@ -62,27 +63,27 @@ class PredictionWriter(BasePredictionWriter):
                 part.unlink(missing_ok=True)
             self._writer = pq.ParquetWriter(part, _SCHEMA.with_metadata({"taxonomy": taxonomy}))
 
+    @override
     def write_on_batch_end(
         self,
         trainer: L.Trainer,
         pl_module: L.LightningModule,
         prediction: Prediction,
         batch_indices: Sequence[int] | None,
-        batch: Any,  # noqa: ANN401 - Lightning's signature
+        batch: Any,
         batch_idx: int,
         dataloader_idx: int,
     ) -> None:
         """Write one batch."""
-        del batch_indices, batch, batch_idx, dataloader_idx
         if self._writer is not None and isinstance(pl_module, M3NetTask):
             loader: Any = trainer.predict_dataloaders
             dataset: RetrievalDataset = loader.dataset
             images = dataset.records.paths[prediction["index"].cpu().numpy()].tolist()
             self._writer.write_table(_table(images, prediction, pl_module.retriever.taxonomy))
 
+    @override
     def on_predict_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Close the part, which makes it readable."""
-        del trainer, pl_module
         if self._writer is not None:
             self._writer.close()
 

@@ -5,6 +5,7 @@ from typing import Any
 import lightning as L
 import numpy as np
 import torch
+from typing_extensions import override
 
 
 class StepSeeds(L.Callback):
@@ -17,21 +18,14 @@ class StepSeeds(L.Callback):
         """Start from what `seed_everything` was given."""
         self.seed = torch.initial_seed()
 
+    @override
     def on_train_batch_start(
         self,
         trainer: L.Trainer,
         pl_module: L.LightningModule,
-        batch: Any,  # noqa: ANN401 - Lightning's signature
+        batch: Any,
         batch_idx: int,
     ) -> None:
-        """Seed all devices.
-
-        Args:
-            trainer: Knows the epoch and the process.
-            pl_module: Not used.
-            batch: Not used.
-            batch_idx: The step's place in the epoch.
-        """
-        del pl_module, batch
+        """Seed all devices."""
         known = (self.seed, trainer.global_rank, trainer.current_epoch, batch_idx)
         torch.manual_seed(int(np.random.SeedSequence(known).generate_state(1, np.uint64)[0]))

@@ -5,7 +5,7 @@ from lightning.pytorch.loggers import WandbLogger
 from typing_extensions import override
 
 from m3net.base.process_tree import is_first_process
-from m3net.boundary.plain import read_yaml
+from m3net.boundary.plain_values import read_yaml
 from m3net.reports.score_files import plain_rows
 from m3net.training.callbacks.evaluation_report import EvaluationReport
 

@@ -5,6 +5,7 @@ from typing import Any
 import lightning as L
 from lightning.pytorch.callbacks import WeightAveraging
 from torch import Tensor
+from typing_extensions import override
 
 from m3net.errors import ConfigError
 
@@ -49,26 +50,17 @@ class WeightAverage(WeightAveraging):
         else:
             super().on_train_batch_end(trainer, pl_module, outputs, batch, batch_idx)
 
+    @override
     def on_train_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Leave the weights of the last step in place, since a last checkpoint may be written.
+        """Leave the weights of the last step in place, since a last checkpoint may be written."""
 
-        Args:
-            trainer: Not used.
-            pl_module: Not used.
-        """
-        del trainer, pl_module
-
+    @override
     def on_fit_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Give the averages to the network, and forget them.
 
         Lightning keeps them, puts them into the place of whatever is validated later, and loads
         the weights of the last step where a test asks for a checkpoint.
-
-        Args:
-            trainer: Not used.
-            pl_module: Takes the averages.
         """
-        del trainer
         self._copy_average_to_current(pl_module)
         self._average_model = None
 

@@ -8,6 +8,7 @@ import lightning as L
 import yaml
 from jsonargparse import Namespace, set_parsing_settings
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
+from typing_extensions import override
 
 from m3net.base.signals import StopRequest
 from m3net.boundary.typed import to_named
@@ -124,14 +125,9 @@ class M3NetCLI(LightningCLI):
             check_same_classes(trained.taxonomy, own.taxonomy)
         return trained
 
+    @override
     def parse_arguments(self, parser: LightningArgumentParser, args: object) -> None:
-        """Parse the words, with the checkpoint's settings before them.
-
-        Args:
-            parser: Of all commands.
-            args: Not used.
-        """
-        del args
+        """Parse the words, with the checkpoint's settings before them."""
         self.config = parser.parse_args(self.folder.words)
 
     def _parse_ckpt_path(self) -> None:

@@ -10,7 +10,7 @@ from jsonargparse import Namespace
 
 from m3net.base.lock import Lock
 from m3net.base.process_tree import is_first_process
-from m3net.boundary.folder import check_run_folder
+from m3net.boundary.links import check_run_folder
 from m3net.errors import CheckpointError, ConfigError
 from m3net.experiments.csv_logger import RunCSVLogger
 from m3net.experiments.run import Run, find_checkpoint

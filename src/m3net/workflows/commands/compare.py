@@ -10,7 +10,7 @@ from m3net.base.escaping import csv_cell
 from m3net.base.files import make_folder, write_text
 from m3net.base.messages import set_up_speech
 from m3net.base.terminal import Terminal
-from m3net.boundary.folder import check_run_folder
+from m3net.boundary.links import check_run_folder
 from m3net.errors import ConfigError, own_cause
 from m3net.reports.published_numbers import published_scores
 from m3net.reports.system_bars import draw_bars

@@ -13,8 +13,8 @@ from m3net.base.protocol import Protocol
 from m3net.base.terminal import Terminal
 from m3net.data.datamodules import RetrievalDataModule
 from m3net.data.dataset import RetrievalDataset
-from m3net.data.embeddings.files import read_embeddings
-from m3net.data.embeddings.vectors import AttributeVectors
+from m3net.data.embeddings.attribute_vectors import AttributeVectors
+from m3net.data.embeddings.embedding_files import read_embeddings
 from m3net.data.records import Records, Role
 from m3net.data.taxonomy import Taxonomy
 from m3net.data.transforms import Transform

@@ -12,9 +12,9 @@ from m3net.base.differences import differences
 from m3net.base.files import make_folder, write_text
 from m3net.base.messages import set_up_speech
 from m3net.base.terminal import Terminal
-from m3net.boundary.folder import check_run_folder
+from m3net.boundary.links import check_run_folder
 from m3net.boundary.parsing import parsing
-from m3net.boundary.plain import read_yaml
+from m3net.boundary.plain_values import read_yaml
 from m3net.errors import ConfigError
 from m3net.reports.sheets import Sheet
 from m3net.workflows.cli import resolve

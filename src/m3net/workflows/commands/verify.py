@@ -13,7 +13,7 @@ from rich.progress import Progress, TaskID
 from m3net.base.files import writing
 from m3net.base.protocol import Protocol
 from m3net.base.terminal import Terminal
-from m3net.boundary.places import write_new
+from m3net.boundary.links import write_new
 from m3net.data.annotations.findings import Findings
 from m3net.data.datamodules import RetrievalDataModule
 from m3net.data.datamodules.base import Contents, present_only

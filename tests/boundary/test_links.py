@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from m3net.boundary.content import ExcessError, check_regular, read_bytes
-from m3net.boundary.places import check_no_link, open_to_append, write_new
+from m3net.boundary.links import check_no_link, open_to_append, write_new
+from m3net.boundary.regular_file import ExcessError, check_regular, read_bytes
 
 
 @pytest.mark.parametrize("there", [True, False])

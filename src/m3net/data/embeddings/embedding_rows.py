@@ -1,4 +1,4 @@
-"""Vectors from Parquet: a row for each image and attribute, as `m3net predict` writes them."""
+"""Vectors from Parquet: a row per image and attribute, as `m3net predict` writes them."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,11 +8,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from m3net.boundary.content import MIB, ExcessError
-from m3net.boundary.pages import LONGEST_TEXT
-from m3net.boundary.parquet import REMEDY, BoundedParquet
-from m3net.data.embeddings.block import BLOCK_SIZE, Block
-from m3net.data.embeddings.parquet_batches import check_file, read_batches
+from m3net.boundary.bounded_parquet import REMEDY, BoundedParquet
+from m3net.boundary.parquet_pages import LONGEST_TEXT
+from m3net.boundary.regular_file import MIB, ExcessError
+from m3net.data.embeddings.attribute_vectors import BLOCK_SIZE, Block
+from m3net.data.embeddings.embedding_batches import check_file, read_batches
 from m3net.errors import EmbeddingError
 
 _SCHEMA = pa.schema(
@@ -22,11 +22,11 @@ _SCHEMA = pa.schema(
         ("vector", pa.large_list(pa.float32())),
     ]
 )
-_NOT_PARQUET = "Write it anew with the columns image, attribute and vector"
+_NOT_PARQUET = "Write it again with the columns image, attribute and vector"
 
 
 def read_parquet(file: Path) -> Iterator[Block]:
-    """Give the vectors of a file in its own order; no more than a few blocks are in memory.
+    """Yield the vectors of a file in its order; only a few blocks are in memory at once.
 
     Args:
         file: Has the columns image and attribute (text) and vector (lists of floats); others are
@@ -34,8 +34,8 @@ def read_parquet(file: Path) -> Iterator[Block]:
 
     Raises:
         EmbeddingError: It is not Parquet, a column is missing or of another type, a cell is empty,
-            the vectors of an attribute have different lengths, or a few of its bytes stand for more
-            vectors than it could honestly hold.
+            the vectors of an attribute differ in length, or it expands to far more vectors than a
+            file of its size should hold.
     """
     row = 0
     try:
@@ -43,7 +43,7 @@ def read_parquet(file: Path) -> Iterator[Block]:
             _check_columns(file, opened.content.schema_arrow)
             leaves = check_file(opened, _SCHEMA.names, "vector")
             for batch in read_batches(opened, leaves, BLOCK_SIZE):
-                # Of itself, Arrow believes that text is UTF-8 and that lists end where they say.
+                # By default Arrow trusts that text is UTF-8 and that list offsets are in range.
                 batch.validate(full=True)
                 rows = batch.select(_SCHEMA.names).cast(_SCHEMA)
                 _check_cells(file, row, rows)
@@ -56,7 +56,7 @@ def read_parquet(file: Path) -> Iterator[Block]:
 
 
 def _check_columns(file: Path, schema: pa.Schema) -> None:
-    """Raise an error if a column is missing or holds something else."""
+    """Raise an error if a column is missing or has another type."""
     if missing := [name for name in _SCHEMA.names if name not in schema.names]:
         problem = f"no column {', '.join(map(repr, missing))}, only {', '.join(schema.names)}"
         raise EmbeddingError.at(file, problem, _NOT_PARQUET)
@@ -69,18 +69,18 @@ def _check_columns(file: Path, schema: pa.Schema) -> None:
 
 
 def _holds_floats(kind: pa.DataType) -> bool:
-    lists = (pa.types.is_list, pa.types.is_large_list, pa.types.is_fixed_size_list)
-    return any(test(kind) for test in lists) and pa.types.is_floating(kind.value_type)
+    is_list = pa.types.is_list(kind) or pa.types.is_large_list(kind)
+    is_list = is_list or pa.types.is_fixed_size_list(kind)
+    return bool(is_list and pa.types.is_floating(kind.value_type))
 
 
 def _holds_text(kind: pa.DataType) -> bool:
     inner = kind.value_type if pa.types.is_dictionary(kind) else kind
-    texts = (pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view)
-    return any(test(inner) for test in texts)
+    return inner in (pa.string(), pa.large_string(), pa.string_view())
 
 
 def _check_cells(file: Path, first_row: int, rows: pa.RecordBatch) -> None:
-    """Raise an error if a cell is empty; pandas counts rows in the same way."""
+    """Raise an error if a cell is empty or a name too long; rows count from 0, as in pandas."""
     for name in _SCHEMA.names:
         if rows[name].null_count:
             row = first_row + pc.index(rows[name].is_null(), True).as_py()
@@ -94,17 +94,17 @@ def _check_cells(file: Path, first_row: int, rows: pa.RecordBatch) -> None:
 
 
 def _blocks(file: Path, rows: pa.RecordBatch) -> Iterator[Block]:
-    """Give the rows of each attribute."""
+    """Yield a block for each attribute."""
     for attribute in rows["attribute"].unique().to_pylist():
-        own = rows.filter(pc.equal(rows["attribute"], attribute))
-        images = own["image"].to_pylist()
-        yield Block(file, attribute, images, _matrix(file, attribute, images, own["vector"]))
+        selected = rows.filter(pc.equal(rows["attribute"], attribute))
+        images = selected["image"].to_pylist()
+        yield Block(file, attribute, images, _matrix(file, attribute, images, selected["vector"]))
 
 
 def _matrix(
     file: Path, attribute: str, images: list[str], vectors: pa.LargeListArray
 ) -> NDArray[np.float32]:
-    """Give lists as (n, D); an empty number becomes NaN."""
+    """Return lists as (n, D); null becomes NaN."""
     lengths = pc.list_value_length(vectors).to_numpy()
     if others := np.flatnonzero(lengths != lengths[0]).tolist():
         what = f"the vectors of attribute {attribute!r} have {lengths[0]} numbers"

@@ -12,10 +12,10 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from m3net.data.embeddings.block import BLOCK_SIZE
-from m3net.data.embeddings.files import read_embeddings
-from m3net.data.embeddings.parquet import read_parquet
-from tests.embeddings.written import IMAGES, LENGTHS, Vectors, asked, refused, written
+from m3net.data.embeddings.attribute_vectors import BLOCK_SIZE
+from m3net.data.embeddings.embedding_files import read_embeddings
+from m3net.data.embeddings.embedding_rows import read_parquet
+from tests.data.embeddings.written import IMAGES, LENGTHS, Vectors, asked, refused, written
 
 
 def assert_read(place: Path, vectors: Vectors, root: Path | None = None) -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from m3net.boundary.content import ExcessError
+from m3net.boundary.regular_file import ExcessError
 from m3net.boundary.thrift import BINARY, I32, I64, STRUCT, Compact, TruncatedError
 from tests.raw_parquet import i32, i64, inner, listed, struct_of, text, zigzag
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from m3net.boundary.content import MIB, ExcessError, read_bytes
+from m3net.boundary.regular_file import MIB, ExcessError, read_bytes
 
 _MOST_BYTES = 64 * MIB
 """A training writes some 100 bytes each ten steps: this is enough for six million."""

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from m3net.boundary.folder import check_run_folder
+from m3net.boundary.links import check_run_folder
 from m3net.errors import CheckpointError
 
 

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from numpy.typing import NDArray
 
-from m3net.data.embeddings.files import read_embeddings
+from m3net.data.embeddings.embedding_files import read_embeddings
 from m3net.errors import EmbeddingError
 
 Vectors = dict[str, NDArray[np.float32]]

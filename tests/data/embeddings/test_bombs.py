@@ -1,4 +1,4 @@
-"""Files of vectors in safetensors that stand for more than they hold; Parquet is in untrusted."""
+"""Files of vectors in safetensors that stand for more than they hold; Parquet is in boundary."""
 
 import os
 from pathlib import Path
@@ -6,12 +6,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from m3net.data.embeddings.block import Block
-from m3net.data.embeddings.files import read_embeddings
-from m3net.data.embeddings.vectors import MOST_NUMBERS, AttributeVectors
+from m3net.data.embeddings.attribute_vectors import MOST_NUMBERS, AttributeVectors, Block
+from m3net.data.embeddings.embedding_files import read_embeddings
 from m3net.errors import EmbeddingError
 from tests.bombs import safetensors_bombs
-from tests.untrusted.measured import costs
+from tests.boundary.measured import costs
 
 
 @pytest.mark.promise("vectors-bounds")

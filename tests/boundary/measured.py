@@ -32,7 +32,7 @@ def costs(reader: str, files: Mapping[str, Path], most_seconds: int = 60) -> dic
         files: By their names.
         most_seconds: After which a reader is killed.
     """
-    words = [sys.executable, "-m", "tests.untrusted.measured", reader, str(most_seconds)]
+    words = [sys.executable, "-m", "tests.boundary.measured", reader, str(most_seconds)]
     asked = json.dumps({name: str(file) for name, file in files.items()})
     done = subprocess.run(words, input=asked, capture_output=True, text=True, check=True)
     return {name: Cost(*cost) for name, cost in json.loads(done.stdout).items()}
@@ -46,7 +46,7 @@ def _catalogue(file: Path) -> None:
 
 
 def _vectors(file: Path) -> None:
-    from m3net.data.embeddings.files import read_embeddings
+    from m3net.data.embeddings.embedding_files import read_embeddings
 
     read_embeddings(file, {"collar": ["a.jpg", "b.jpg"]}, Path("root"))
 

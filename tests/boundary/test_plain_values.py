@@ -9,8 +9,8 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from m3net.boundary.content import ExcessError, read_bytes
-from m3net.boundary.plain import read_json, read_yaml
+from m3net.boundary.plain_values import read_json, read_yaml
+from m3net.boundary.regular_file import ExcessError, read_bytes
 from tests.hostile.run_bombs import json_bombs, yaml_bombs
 
 REFUSALS = (ValueError, TypeError, RecursionError, yaml.YAMLError)

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tests.embeddings.written import IMAGES, LENGTHS, Vectors
+from tests.data.embeddings.written import IMAGES, LENGTHS, Vectors
 
 
 @pytest.fixture

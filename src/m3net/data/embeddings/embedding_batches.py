@@ -1,13 +1,13 @@
-"""Batches of rows of a Parquet file, none of which takes more memory than its size allows."""
+"""Batches of rows of a Parquet file, each within the memory that the file's size allows."""
 
 from collections.abc import Iterator, Sequence
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from m3net.boundary.content import ExcessError
-from m3net.boundary.pages import DELTA, LONGEST_TEXT, Column
-from m3net.boundary.parquet import BoundedParquet, most_values
+from m3net.boundary.bounded_parquet import BoundedParquet, most_values
+from m3net.boundary.parquet_pages import DELTA, LONGEST_TEXT, Column
+from m3net.boundary.regular_file import ExcessError
 
 _MOST_ROWS = 2**20
 _MOST_NUMBERS = 2**27
@@ -17,36 +17,27 @@ _MOST_OF_GROUP = 2**24
 
 
 def check_file(opened: BoundedParquet, names: Sequence[str], lists: str) -> list[int]:
-    """Find the columns, and hold the number of rows against the size of the file.
+    """Find the columns, and check the number of rows against the size of the file.
 
     Args:
         opened: The file.
         names: Columns of text, and one of lists.
-        lists: Which that is.
+        lists: Name of the column of lists.
 
     Returns:
-        For each name the number of its column, of those without inner columns.
+        For each name the index of its leaf column.
 
     Raises:
-        ExcessError: There is no such column or more than one, or columns or rows are too many.
+        ExcessError: There is no such column or more than one, or too many columns or rows.
     """
     metadata = opened.content.metadata
     leaves = [_leaf(opened, name, name == lists) for name in names]
     opened.check_columns(leaves)
     groups = [metadata.row_group(group) for group in range(metadata.num_row_groups)]
-    bounds = (
-        ("rows", sum(group.num_rows for group in groups), _MOST_ROWS),
-        (
-            "numbers",
-            sum(group.column(leaves[names.index(lists)]).num_values for group in groups),
-            _MOST_NUMBERS,
-        ),
-    )
-    for what, number, floor in bounds:
-        if number > (most := most_values(opened.size, floor)):
-            raise ExcessError(
-                f"its {opened.size:,} bytes stand for {number:,} {what}, more than {most:,}"
-            )
+    vectors = leaves[names.index(lists)]
+    opened.check_count("rows", sum(group.num_rows for group in groups), _MOST_ROWS)
+    numbers = sum(group.column(vectors).num_values for group in groups)
+    opened.check_count("numbers", numbers, _MOST_NUMBERS)
     return leaves
 
 
@@ -57,7 +48,7 @@ def read_batches(
 
     Args:
         opened: The file.
-        leaves: As `check_file` gave them.
+        leaves: Column indices from `check_file`.
         batch_size: Most rows of a batch.
 
     Raises:
@@ -66,7 +57,7 @@ def read_batches(
         ExcessError: A row group holds too much.
     """
     for group in range(opened.content.num_row_groups):
-        # Arrow would look for pages where there are no rows.
+        # Arrow looks for pages even where there are no rows.
         if not opened.content.metadata.row_group(group).num_rows:
             continue
         for leaf in leaves:
@@ -75,24 +66,24 @@ def read_batches(
                 _check_lists(group, column)
             else:
                 _check_texts(opened, group, leaf, column)
-        # Names do not do: Arrow takes "a" for the whole of "a.b" as well.
+        # By index: for Arrow, the name "a" also selects all of "a.b".
         yield from opened.content.reader.iter_batches(
             batch_size, row_groups=[group], column_indices=[*leaves], use_threads=False
         )
 
 
 def _leaf(opened: BoundedParquet, name: str, is_list: bool) -> int:
-    """Return the number of a column, which has no inner columns but that of a list's numbers."""
+    """Return the index of a column of text, or of the numbers in a column of lists."""
     columns = map(opened.content.schema.column, range(opened.content.metadata.num_columns))
-    found = [
+    leaves = [
         leaf
         for leaf, column in enumerate(columns)
         if (column.path == name or (is_list and column.path.startswith(f"{name}.")))
         and column.max_repetition_level == is_list
     ]
-    if len(found) != 1:
-        raise ExcessError(f"it has {len(found)} columns {name!r}")
-    return found[0]
+    if len(leaves) != 1:
+        raise ExcessError(f"it has {len(leaves)} columns {name!r}")
+    return leaves[0]
 
 
 def _check_lists(group: int, column: Column) -> None:
@@ -104,7 +95,7 @@ def _check_lists(group: int, column: Column) -> None:
 
 
 def _check_texts(opened: BoundedParquet, group: int, leaf: int, column: Column) -> None:
-    """Refuse texts of which a batch might fill the memory."""
+    """Refuse texts that might fill the memory within one batch."""
     name = opened.content.schema.column(leaf).path
     if column.delta_texts:
         raise ExcessError(f"column {name!r} is {DELTA}")
@@ -114,9 +105,9 @@ def _check_texts(opened: BoundedParquet, group: int, leaf: int, column: Column) 
 
 
 def _longest_of_dictionary(opened: BoundedParquet, name: str, group: int, leaf: int) -> int:
-    """Return the bytes of the longest text that pages of a column can name.
+    """Return the bytes of the longest text in a column's dictionary.
 
-    With the first row Arrow gives the dictionary, whichever of its texts that row names.
+    Arrow returns the whole dictionary with the first row.
     """
     first = next(
         opened.by_dictionary.reader.iter_batches(

@@ -9,7 +9,7 @@ import os
 from dataclasses import dataclass
 from typing import Any
 
-from m3net.boundary.content import MIB, ExcessError
+from m3net.boundary.regular_file import MIB, ExcessError
 from m3net.boundary.thrift import FALSE, STRUCT, TRUE, Compact, TruncatedError
 
 LONGEST_TEXT = 4096

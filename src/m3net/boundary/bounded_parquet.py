@@ -16,8 +16,8 @@ from typing import Self
 
 import pyarrow.parquet as pq
 
-from m3net.boundary.content import MIB, ExcessError, check_regular
-from m3net.boundary.pages import Column, span, walk
+from m3net.boundary.parquet_pages import Column, span, walk
+from m3net.boundary.regular_file import MIB, ExcessError, check_regular
 from m3net.boundary.thrift import STRUCT, Compact, TruncatedError
 
 MOST_COLUMNS = 4096
@@ -104,6 +104,17 @@ class BoundedParquet:
             raise ExcessError("two of its columns lie on the same bytes")
         if spans and spans[-1][1] > self.size:
             raise ExcessError("a column reaches beyond the end of the file")
+
+    def check_count(self, what: str, number: int, floor: int) -> None:
+        """Check a number of values against the size of the file; see `most_values`.
+
+        Raises:
+            ExcessError: It is larger than such a file should hold.
+        """
+        if number > (most := most_values(self.size, floor)):
+            raise ExcessError(
+                f"its {self.size:,} bytes stand for {number:,} {what}, more than {most:,}"
+            )
 
     def column(self, group: int, leaf: int) -> Column:
         """Look at the pages of a column in a row group.

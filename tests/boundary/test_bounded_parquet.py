@@ -11,15 +11,15 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from m3net.boundary.content import ExcessError
-from m3net.boundary.parquet import BoundedParquet
+from m3net.boundary.bounded_parquet import BoundedParquet
+from m3net.boundary.regular_file import ExcessError
 from m3net.data.annotations.catalogue import CatalogueColumns, read_catalogue
 from m3net.data.annotations.table import read_table
-from m3net.data.embeddings.files import read_embeddings
+from m3net.data.embeddings.embedding_files import read_embeddings
 from m3net.errors import AnnotationError, EmbeddingError
 from tests.bombs import parquet_bombs
+from tests.boundary.measured import costs
 from tests.raw_parquet import BYTE_ARRAY, Chunk, Page, plain_texts, repeated, table
-from tests.untrusted.measured import costs
 
 MOST_MIB, MOST_SECONDS = 700, 20
 READ = {"table: row groups without rows", "vectors: of fixed length"}

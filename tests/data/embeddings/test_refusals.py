@@ -12,13 +12,13 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from m3net.data.embeddings.files import read_embeddings
+from m3net.data.embeddings.embedding_files import read_embeddings
 from m3net.errors import DatasetNotFoundError, EmbeddingError
-from tests.embeddings.written import IMAGES, Vectors, asked, refused, written
+from tests.data.embeddings.written import IMAGES, Vectors, asked, refused, written
 
 
 def test_there_is_no_file(tmp_path: Path) -> None:
-    with pytest.raises(DatasetNotFoundError, match=r"none\.parquet.*--embeddings"):
+    with pytest.raises(DatasetNotFoundError, match=r"none\.parquet.*embeddings"):
         read_embeddings(tmp_path / "none.parquet", asked(), None)
 
 

@@ -1,7 +1,7 @@
-"""JSON and YAML as plain values, of limited size, depth and number.
+"""JSON and YAML as plain values of limited size, depth and number.
 
-The bytes of a text do not bound what it becomes: an alias of YAML repeats all that it names, and
-what is nested deeply ends the recursion of whoever walks through it.
+The bytes of a text do not bound its values: an alias of YAML repeats all that it names, and deep
+nesting exhausts the recursion of whoever walks through it.
 """
 
 import json
@@ -11,7 +11,7 @@ from typing import Any
 
 import yaml
 
-from m3net.boundary.content import MIB, ExcessError, read_text
+from m3net.boundary.regular_file import MIB, ExcessError, read_text
 
 MOST_BYTES = 4 * MIB
 _MOST_YAML = MIB // 8
@@ -47,10 +47,10 @@ def read_yaml(file: Path) -> Any:  # noqa: ANN401 - any plain value
 
     Raises:
         OSError: The system does not let it be read.
-        ValueError: It is too large, too deep or too long when aliases are written out, or holds
-            something else, as a date.
+        ValueError: It is too large, too deep or too long when aliases are expanded, or holds
+            another kind of value, such as a date.
         yaml.YAMLError: It is not YAML, or names a Python object.
-        TypeError: A set or bytes.
+        TypeError: It holds a set or bytes.
         RecursionError: It is far too deep.
     """
     loader = yaml.SafeLoader(read_text(file, _MOST_YAML))
@@ -65,7 +65,7 @@ def read_yaml(file: Path) -> Any:  # noqa: ANN401 - any plain value
 
 
 def check_depth(value: object) -> None:
-    """Refuse a value whose lists and mappings are nested too deeply to walk through.
+    """Check that lists and mappings are not nested too deeply to walk through.
 
     Raises:
         ExcessError: They are.
@@ -75,10 +75,10 @@ def check_depth(value: object) -> None:
     """
     level = [value]
     for _ in range(_MOST_DEPTH):
-        level = [own for one in level for own in _parts(one)]
+        level = [part for outer in level for part in _parts(outer)]
         if not level:
             return
-    raise ExcessError(f"it is nested more than {_MOST_DEPTH} levels deep")
+    raise _too_deep()
 
 
 def _parts(value: object) -> Iterator[object]:
@@ -89,7 +89,7 @@ def _parts(value: object) -> Iterator[object]:
 
 
 def _check_nodes(root: yaml.Node | None) -> None:
-    """Count what a document holds, aliases written out, before any of it is made."""
+    """Count the values of a document, with aliases expanded, before any of them is built."""
     waiting = [] if root is None else [(root, 0)]
     count = 0
     while waiting:
@@ -98,10 +98,14 @@ def _check_nodes(root: yaml.Node | None) -> None:
         if count > _MOST_VALUES:
             raise ExcessError(f"it holds more than {_MOST_VALUES:,} values, aliases written out")
         if depth > _MOST_DEPTH:
-            raise ExcessError(f"it is nested more than {_MOST_DEPTH} levels deep")
+            raise _too_deep()
         if isinstance(node, yaml.ScalarNode) and len(node.value) > _MOST_LETTERS:
             raise ExcessError(f"a value has more than {_MOST_LETTERS:,} letters")
         if isinstance(node, yaml.SequenceNode):
-            waiting += [(own, depth + 1) for own in node.value]
+            waiting += [(part, depth + 1) for part in node.value]
         elif isinstance(node, yaml.MappingNode):
-            waiting += [(own, depth + 1) for pair in node.value for own in pair]
+            waiting += [(part, depth + 1) for pair in node.value for part in pair]
+
+
+def _too_deep() -> ExcessError:
+    return ExcessError(f"it is nested more than {_MOST_DEPTH} levels deep")

@@ -1,4 +1,4 @@
-"""The bytes of a file, refused before they fill the memory."""
+"""The bytes of a regular file of limited size."""
 
 import os
 import stat
@@ -15,7 +15,7 @@ def read_bytes(file: Path, most: int) -> bytes:
     """Read a regular file.
 
     Args:
-        file: A file, or a link to one. A pipe would never end, a device might not.
+        file: A file, or a link to one. Reading a pipe might never end.
         most: Its greatest size in bytes.
 
     Raises:
@@ -30,43 +30,18 @@ def read_bytes(file: Path, most: int) -> bytes:
         ...     read_bytes(Path(file.name), most=3)
         Traceback (most recent call last):
             ...
-        m3net.boundary.content.ExcessError: 5 bytes are more than the 3 that such a file may have
+        m3net.boundary.regular_file.ExcessError: 5 bytes are more than the 3 that it may have
     """
     with open(file, "rb", opener=open_at_once) as stream:
-        status = os.fstat(stream.fileno())
-        if not stat.S_ISREG(status.st_mode):
-            raise ExcessError("it is no regular file")
-        # No more is asked for at once than is there: Python would set it aside.
-        content = b"" if status.st_size > most else stream.read(status.st_size + 1)
-        if len(content) > status.st_size:
+        size = check_mode(os.fstat(stream.fileno()))
+        # Python allocates what is asked for: ask for no more than is there.
+        content = b"" if size > most else stream.read(size + 1)
+        if len(content) > size:
             content += stream.read(most + 1 - len(content))
-        size = max(status.st_size, len(content))
+        size = max(size, len(content))
         if size > most:
-            raise ExcessError(
-                f"{size:,} bytes are more than the {most:,} that such a file may have"
-            )
+            raise ExcessError(f"{size:,} bytes are more than the {most:,} that it may have")
         return content
-
-
-def check_regular(file: Path) -> int:
-    """Return the size in bytes of a regular file, or of one that a link leads to.
-
-    Raises:
-        OSError: There is none.
-        ExcessError: It is a pipe, which might never end, a device or a folder.
-    """
-    status = os.stat(file)
-    if not stat.S_ISREG(status.st_mode):
-        raise ExcessError("it is no regular file")
-    return status.st_size
-
-
-def open_at_once(file: str, flags: int) -> int:
-    """Open a file for `open(..., opener=open_at_once)`.
-
-    A pipe that nobody writes to would hold the process until somebody does.
-    """
-    return os.open(file, flags | os.O_NONBLOCK)
 
 
 def read_text(file: Path, most: int) -> str:
@@ -76,3 +51,32 @@ def read_text(file: Path, most: int) -> str:
         UnicodeDecodeError: It is not UTF-8.
     """
     return read_bytes(file, most).decode("utf-8")
+
+
+def check_regular(file: Path) -> int:
+    """Return the size in bytes of a regular file, or of one that a link leads to.
+
+    Raises:
+        OSError: There is none.
+        ExcessError: It is a pipe, a device or a folder.
+    """
+    return check_mode(os.stat(file))
+
+
+def check_mode(status: os.stat_result) -> int:
+    """Return the size in bytes of a regular file.
+
+    Raises:
+        ExcessError: It is a pipe, a device or a folder.
+    """
+    if not stat.S_ISREG(status.st_mode):
+        raise ExcessError("it is no regular file")
+    return status.st_size
+
+
+def open_at_once(file: str, flags: int) -> int:
+    """Open a file for `open(..., opener=open_at_once)`.
+
+    Opening a pipe without a writer would otherwise block.
+    """
+    return os.open(file, flags | os.O_NONBLOCK)
