@@ -11,7 +11,7 @@ from m3net.base.protocol import Protocol
 from m3net.data.records import Records
 from m3net.data.taxonomy import Attribute, Taxonomy
 from m3net.metrics import RetrievalMetrics
-from m3net.reports.details import write_classes, write_queries
+from m3net.reports.score_files import write_classes, write_queries
 
 TAXONOMY = Taxonomy(
     (Attribute("sleeve", ("long", "short")), Attribute("detail", ("bow", "cap", "zip"), True))

@@ -7,8 +7,22 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from m3net.reports.attention import AttentionRow, draw_attention, overlay
-from m3net.reports.galleries import GalleryRow, Tile, draw_gallery
+from m3net.data.dataset import RetrievalDataset
+from m3net.data.records import Record, Records
+from m3net.data.taxonomy import Attribute, Taxonomy
+from m3net.data.transforms import Transform
+from m3net.reports.album import Album
+from m3net.reports.answers import Answer, Hit
+from m3net.reports.attention_pictures import (
+    AttributeAttention,
+    ClassAttention,
+    Map,
+    PhotoAttention,
+    Pixels,
+    draw_attention,
+    overlay,
+)
+from m3net.reports.gallery_pictures import draw_gallery
 
 GREEN, RED, GREY = (27, 120, 55), (197, 27, 45), (51, 51, 51)
 BLUE, YELLOW = (10, 20, 230), (240, 230, 10)
@@ -30,10 +44,31 @@ def count(picture: NDArray[np.uint8], color: tuple[int, int, int]) -> int:
     return int(near.sum())
 
 
+def album(name: str) -> Album:
+    """Give a blue photo and a yellow one, both of one class."""
+    roles = np.ones((2, 1), np.uint8)
+    records = Records.build(["blue", "yellow"], range(2), [(0,), (0,)], roles > 0, roles, 1)
+
+    def paint(record: Record) -> Pixels:
+        return plain(BLUE if record.path == "blue" else YELLOW)
+
+    dataset = RetrievalDataset(records, paint, Transform(8, "stretch"))
+    return Album(dataset, Taxonomy((Attribute(name, (name,)),)))
+
+
+def answer(name: str, relevant: list[bool], average_precision: float = 0.5) -> Answer:
+    hits = [Hit(1, 0.25, right) for right in relevant]
+    return Answer(name, 0, name, average_precision, sum(relevant), hits)
+
+
 def gallery(file: Path, relevant: list[bool], name: str = "sleeve") -> NDArray[np.uint8]:
-    results = [Tile(plain(YELLOW), name, right) for right in relevant]
-    draw_gallery([GalleryRow(name, 0.5, Tile(plain(BLUE), name), results)], file)
+    draw_gallery([answer(name, relevant)], album(name), file)
     return read(file)
+
+
+def attention(pixels: Pixels, name: str, looks: Map) -> PhotoAttention:
+    classes = [ClassAttention("any", 0.5, None)]
+    return PhotoAttention(0, pixels, [AttributeAttention(name, classes, looks)])
 
 
 @pytest.mark.parametrize(
@@ -66,12 +101,8 @@ def test_query_and_results_are_drawn_side_by_side(tmp_path: Path) -> None:
 
 
 def test_rows_of_different_length_leave_empty_places(tmp_path: Path) -> None:
-    query = Tile(plain(BLUE), "long")
-    rows = [
-        GalleryRow("sleeve", 1.0, query, [Tile(plain(YELLOW), "long", True)] * 3),
-        GalleryRow("collar", 0.0, query, []),
-    ]
-    draw_gallery(rows, tmp_path / "gallery.png")
+    rows = [answer("sleeve", [True] * 3, 1.0), answer("sleeve", [], 0.0)]
+    draw_gallery(rows, album("sleeve"), tmp_path / "gallery.png")
     picture = read(tmp_path / "gallery.png")
     middle = len(picture) // 2
     assert count(picture[middle:], YELLOW) == 0
@@ -81,15 +112,15 @@ def test_rows_of_different_length_leave_empty_places(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["$10 - $20", "$x_{$", "a_b^c", "\\frac", "50 %", "x" * 40])
 def test_any_name_can_stand_under_a_picture(tmp_path: Path, name: str) -> None:
     assert gallery(tmp_path / "gallery.png", [True], name).size
-    maps = {name: np.ones((2, 2), np.float32)}
-    draw_attention([AttentionRow(plain(BLUE), maps)], tmp_path / "attention.png")
+    photo = attention(plain(BLUE), name, np.ones((2, 2), np.float32))
+    draw_attention([photo], tmp_path / "attention.png")
     assert read(tmp_path / "attention.png").size
 
 
 def test_attention_is_red_where_the_network_looks(tmp_path: Path) -> None:
     looks_left = np.zeros((8, 8), np.float32)
     looks_left[:, :3] = 1
-    row = AttentionRow(plain((200, 200, 200), 64, 64), {"sleeve": looks_left})
+    row = attention(plain((200, 200, 200), 64, 64), "sleeve", looks_left)
     draw_attention([row, row], tmp_path / "attention.png")
     picture = read(tmp_path / "attention.png").astype(int)
     assert min(picture.shape[:2]) > 100
@@ -116,3 +147,19 @@ def test_an_overlay_of_no_attention_at_all_is_the_greyed_photo() -> None:
     mixed = overlay(plain((100, 50, 0), 4, 4), np.zeros((2, 2), np.float32))
     # By hand: 0.6 * mean + 0.4 * colour, with a mean of 50.
     assert (mixed == [70, 50, 30]).all()
+
+
+def test_the_map_of_the_most_probable_class_is_drawn_where_there_is_one(tmp_path: Path) -> None:
+    left, right = np.zeros((2, 8, 8), np.float32)
+    left[:, :3], right[:, 5:] = 1, 1
+    classes = [
+        ClassAttention("long", 0.75, True, left),
+        ClassAttention("short", 0.25, False, right),
+    ]
+    grey = plain((200, 200, 200), 64, 64)
+    files = [tmp_path / "class.png", tmp_path / "attribute.png"]
+    draw_attention([PhotoAttention(0, grey, [AttributeAttention("", classes, right)])], files[0])
+    draw_attention([attention(grey, "", left)], files[1])
+    ours, theirs = (read(file).astype(int) for file in files)
+    red = [(own[..., 0] - own[..., 1] > 60).any(axis=0) for own in (ours, theirs)]
+    assert (red[0] == red[1]).all()

@@ -1,4 +1,4 @@
-"""A bar on the terminal with the numbers that matter, renewed in place."""
+"""A bar on the terminal with the numbers that matter, updated in place."""
 
 import math
 import time
@@ -8,9 +8,10 @@ from rich.console import Group
 from rich.live import Live
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 from rich.text import Text
+from typing_extensions import override
 
 from m3net.base.terminal import Terminal
-from m3net.reports.progress import Course, render_validation
+from m3net.reports.validation_table import Validations, render_validation
 
 
 class Display:
@@ -18,14 +19,14 @@ class Display:
 
     Attributes:
         console: For what is to stay.
-        course: Validations of a training, whose last one stands above the bar; None for none.
+        validations: Validations of a training, whose last one stands above the bar; None for none.
         facts: Numbers below the bar, by names that are not shown.
     """
 
     def __init__(self) -> None:
         """Show nothing yet."""
         self.console = _Console(soft_wrap=True)
-        self.course: Course | None = None
+        self.validations: Validations | None = None
         self.facts: dict[str, str] = {}
         self._live: Live | None = None
         columns = (TextColumn("{task.description}", markup=False), BarColumn(bar_width=None))
@@ -38,17 +39,19 @@ class Display:
         """Whether a bar stands on the terminal."""
         return self._live is not None
 
-    def open(self, what: str, total: float, done: int = 0, course: Course | None = None) -> None:
+    def open(
+        self, what: str, total: float, done: int = 0, validations: Validations | None = None
+    ) -> None:
         """Put a bar on the terminal, where there is one.
 
         Args:
-            what: Words before the bar.
+            what: Text before the bar.
             total: Number of steps, infinite if not known.
             done: Steps that are done already.
-            course: Validations to show above it.
+            validations: Validations to show above it.
         """
         self.close()
-        self.course, self.facts = course, {}
+        self.validations, self.facts = validations, {}
         if self.console.is_terminal:
             known = total if math.isfinite(total) else None
             self._bar.reset(self._task, total=known, completed=done, description=what)
@@ -59,8 +62,8 @@ class Display:
         """Move the bar.
 
         Args:
-            done: Steps that are done; None for one more, unless the words alone change.
-            what: Words before the bar, which are shown at once; None leaves them.
+            done: Steps that are done; None for one more, unless the text alone changes.
+            what: Text before the bar, which is shown at once; None leaves it.
         """
         if what is not None:
             self._bar.update(self._task, description=what)
@@ -72,7 +75,7 @@ class Display:
             self._bar.advance(self._task)
 
     def close(self) -> None:
-        """Take the bar away and leave the terminal as it was."""
+        """Remove the bar, and leave the terminal as it was."""
         if self._live is not None:
             self._live.stop()
             self._live = None
@@ -86,18 +89,23 @@ class Display:
         self.console.print(", ".join(facts))
 
     def _picture(self) -> Group:
-        """Give the last validation, the bar, and the numbers."""
-        course, facts = self.course, ", ".join(self.facts.values())
-        table = [render_validation(course)] if course is not None and course.scores else []
+        """Return the last validation, the bar, and the numbers."""
+        validations, facts = self.validations, ", ".join(self.facts.values())
+        table = (
+            [render_validation(validations)]
+            if validations is not None and validations.scores
+            else []
+        )
         line = [Text(facts, style="dim", no_wrap=True)] if facts else []
         return Group(*table, self._bar, *line)
 
 
 class _Console(Terminal):
-    """Falls silent where its reader is gone, as `tee` by the Ctrl-C that a training saves at."""
+    """Ignores that its reader is gone, such as `tee` after the Ctrl-C at which a training saves."""
 
+    @override
     def on_broken_pipe(self) -> None:
-        """Let the command go on, which rich would end."""
+        """Continue; rich would exit."""
         with suppress(SystemExit):
             super().on_broken_pipe()
 
@@ -125,9 +133,9 @@ class Stopwatch:
         return self._passed + (time.monotonic() - self._since if self._runs else 0.0)
 
     def pause(self) -> None:
-        """Stop until `go_on`."""
+        """Stop until `resume`."""
         self._passed, self._runs = self.seconds, False
 
-    def go_on(self) -> None:
+    def resume(self) -> None:
         """End a pause."""
         self._since, self._runs = time.monotonic(), True

@@ -1,4 +1,4 @@
-"""The last words of a command: where everything lies and what to type next."""
+"""The last lines of a command: where everything lies and what to type next."""
 
 import shlex
 import signal
@@ -33,7 +33,7 @@ _WRITTEN = {
 
 
 def render_farewell(folder: Path, command: str) -> Text:
-    """Give the lines that say what lies in a run folder and which command comes next.
+    """Return what lies in a run folder, and the command to type next.
 
     Not a table: that would cut long paths, and these are there to be copied.
 
@@ -57,7 +57,7 @@ def render_farewell(folder: Path, command: str) -> Text:
 
 
 def say_stopped(stop: Stopped, words: Sequence[str]) -> int:
-    """Say how a training that a signal has stopped goes on.
+    """Print how to resume a training that a signal has stopped.
 
     Args:
         stop: What stopped it.

@@ -18,22 +18,19 @@ _MARKDOWN = re.compile(r"[\\|<\[]")
 
 @dataclass(frozen=True)
 class Sheet:
-    """A table; all columns but the first are numbers or short words.
-
-    Attributes:
-        title: Stands above it.
-        columns: Names of the columns.
-        rows: Cells, as many as columns; a row whose first cell is empty belongs to the one above.
-        notes: Sentences below it.
-    """
+    """A table; all columns but the first are numbers or short words."""
 
     title: str
+    """Stands above it."""
     columns: tuple[str, ...]
+    """Names of the columns."""
     rows: tuple[tuple[str, ...], ...]
+    """Cells, as many as columns; a row whose first cell is empty belongs to the one above."""
     notes: tuple[str, ...] = ()
+    """Sentences below it."""
 
     def render(self, width: int) -> Table:
-        """Give the table for the terminal; long names and pairs of numbers fold at blanks.
+        """Return the table for the terminal; long names and pairs of numbers fold at blanks.
 
         Args:
             width: Columns of the terminal.
@@ -53,7 +50,7 @@ class Sheet:
         return table
 
     def markdown(self) -> str:
-        """Give the table as Markdown, its notes as a list; names are text and nothing else."""
+        """Return the table as Markdown, its notes as a list; names are text and nothing else."""
         rule = tuple("---:" if side == "right" else "---" for side in self.sides)
         named = ([*map(_as_markdown, row)] for row in (self.columns, *self.rows))
         columns, *rows = named
@@ -73,7 +70,7 @@ class Sheet:
 
 
 def _as_markdown(text: str) -> str:
-    r"""Give a text that Markdown shows as it is.
+    r"""Return a text that Markdown shows as it is.
 
     Example:
         >>> print(_as_markdown("a|b [cm] <i>"))
@@ -83,7 +80,7 @@ def _as_markdown(text: str) -> str:
 
 
 def folded_widths(columns: Sequence[Sequence[str]], room: int) -> list[int]:
-    """Give widths that fit, where folding at blanks allows.
+    """Return widths that fit, where folding at blanks allows.
 
     What gains most is folded first, and columns with spreads together, so that they look alike.
 
@@ -109,7 +106,7 @@ def folded_widths(columns: Sequence[Sequence[str]], room: int) -> list[int]:
 
 
 def foldable(name: str) -> str:
-    """Give a name that a narrow column can fold at blanks.
+    """Return a name that a narrow column can fold at blanks.
 
     Example:
         >>> foldable("sleeve_length"), foldable("masterCategory"), foldable("MAP@all")

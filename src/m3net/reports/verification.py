@@ -10,6 +10,7 @@ from rich.text import Text
 
 from m3net.base.terminal import Terminal
 from m3net.errors import printable
+from m3net.reports.formatting import number_table
 
 SHOWN = 20
 """Problems of images that the terminal shows; the JSON holds all."""
@@ -17,67 +18,58 @@ SHOWN = 20
 
 @dataclass(frozen=True)
 class FileState:
-    """One annotation file.
-
-    Attributes:
-        path: Where it is expected.
-        size: Bytes; None where there is no such file.
-    """
+    """One annotation file."""
 
     path: str
+    """Where it is expected."""
     size: int | None
+    """Bytes; None where there is no such file."""
 
 
 @dataclass(frozen=True)
 class SplitState:
-    """One split.
-
-    Attributes:
-        name: "train", "val" or "test".
-        images: Images that the annotation files list.
-        labels: (image, class) pairs.
-        queries: What asks, over all attributes.
-        gallery: Images that can be found, summed over attributes.
-        without_relevant: Queries that have nothing to find.
-        unreadable: Images that are missing or cannot be read; None where images were not looked at.
-    """
+    """One split."""
 
     name: str
+    """"train", "val" or "test"."""
     images: int
+    """Images that the annotation files list."""
     labels: int
+    """(image, class) pairs."""
     queries: int
+    """What asks, over all attributes."""
     gallery: int
+    """Images that can be found, summed over attributes."""
     without_relevant: int
+    """Queries that have nothing to find."""
     unreadable: int | None
+    """Images that are missing or cannot be read; None where images were not looked at."""
 
 
 @dataclass(frozen=True)
 class Verification:
-    """All that a check found.
-
-    Attributes:
-        dataset: Name of the data set.
-        protocol: What a query is.
-        files: Annotation files that its settings ask for.
-        image_root: Folder of the images; None where annotations are wrong from the start.
-        images_found: Image files below that folder.
-        images_unlisted: Those of them that no split lists.
-        splits: The three splits, as far as they could be read.
-        problems: What must be mended, one sentence each.
-        unreadable: One sentence for each image that is missing or cannot be read.
-        notes: What is right but should be known.
-    """
+    """All that a check found."""
 
     dataset: str
+    """Name of the data set."""
     protocol: str
+    """What a query is."""
     files: Sequence[FileState]
+    """Annotation files that its settings ask for."""
     image_root: str | None
+    """Folder of the images; None where annotations are wrong from the start."""
     images_found: int
+    """Image files below that folder."""
     images_unlisted: int
+    """Those of them that no split lists."""
     splits: Sequence[SplitState] = ()
+    """The three splits, as far as they could be read."""
     problems: Sequence[str] = ()
+    """What must be mended, one sentence each."""
     unreadable: Sequence[str] = ()
+    """One sentence for each image that is missing or cannot be read."""
     notes: Sequence[str] = field(default_factory=list)
+    """What is right but should be known."""
 
     @property
     def is_good(self) -> bool:
@@ -85,7 +77,7 @@ class Verification:
         return not self.problems and not self.unreadable
 
     def to_plain(self) -> dict[str, Any]:
-        """Give all of it as lists, dicts and strings."""
+        """Return all of it as lists, dicts and strings."""
         return asdict(self) | {"is_good": self.is_good}
 
 
@@ -133,12 +125,10 @@ def _file_table(state: Verification) -> Table:
 
 def _split_table(state: Verification) -> Table:
     title = f"{state.dataset}, protocol {state.protocol}"
-    table = Table(title=title, title_justify="left")
-    table.add_column("split")
-    for name in ("images", "unreadable", "labels", "queries", "no match", "gallery"):
-        table.add_column(name, justify="right")
+    numbers = ("images", "unreadable", "labels", "queries", "no match", "gallery")
+    table = number_table(title, ("split", *numbers))
     for split in state.splits:
         bad = "not checked" if split.unreadable is None else f"{split.unreadable:,}"
-        numbers = (split.labels, split.queries, split.without_relevant, split.gallery)
-        table.add_row(split.name, f"{split.images:,}", bad, *(f"{number:,}" for number in numbers))
+        counts = (split.labels, split.queries, split.without_relevant, split.gallery)
+        table.add_row(split.name, f"{split.images:,}", bad, *(f"{count:,}" for count in counts))
     return table

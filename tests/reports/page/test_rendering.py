@@ -5,24 +5,25 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from m3net.reports.page.curves import Series, draw_chart
-from m3net.reports.page.pictures import data_uri, make_sprite
-from m3net.reports.page.rendering import render_page
-from m3net.reports.page.values import (
-    Answer,
-    AttributeMap,
-    ClassMap,
-    Confusion,
-    Curves,
-    Found,
-    Gallery,
-    Heading,
-    Looks,
-    Page,
-    Photo,
-    Plane,
-    Point,
+from m3net.data.dataset import RetrievalDataset
+from m3net.data.records import Record, Records
+from m3net.data.taxonomy import Attribute, Taxonomy
+from m3net.data.transforms import Transform
+from m3net.reports.album import Album
+from m3net.reports.answers import Answer, Hit
+from m3net.reports.attention_pictures import (
+    AttributeAttention,
+    ClassAttention,
+    PhotoAttention,
+    Pixels,
 )
+from m3net.reports.page.comparison_section import Comparison
+from m3net.reports.page.confusion_section import Confusion
+from m3net.reports.page.curve_section import Curves, Series, draw_chart
+from m3net.reports.page.gallery_section import Gallery
+from m3net.reports.page.heading_section import Heading
+from m3net.reports.page.map_section import Plane, Point, make_sprite
+from m3net.reports.page.rendering import Page, render_page
 from m3net.reports.sheets import Sheet
 from tests.page import check_whole
 
@@ -31,29 +32,44 @@ GREY = np.full((9, 12, 3), 90, np.uint8)
 
 
 @pytest.fixture
-def page() -> Page:
-    photo = Photo(data_uri(GREY), NASTY, NASTY)
-    answer = Answer(photo, 1, 0.5, 3, [Found(photo, 0.25, True), Found(photo, 0.125, False)])
-    classes = [ClassMap(NASTY, 0.999, True, photo.source), ClassMap("b", 0.001, False)]
+def album() -> Album:
+    roles = np.ones((1, 1), np.uint8)
+    records = Records.build([NASTY], range(1), [(0,)], roles > 0, roles, 2)
+
+    def paint(record: Record) -> Pixels:
+        del record
+        return GREY
+
+    dataset = RetrievalDataset(records, paint, Transform(8, "stretch"))
+    return Album(dataset, Taxonomy((Attribute(NASTY, (NASTY, "b")),)))
+
+
+@pytest.fixture
+def page(album: Album) -> Page:
+    answer = Answer(NASTY, 0, NASTY, 0.5, 3, [Hit(0, 0.25, True), Hit(0, 0.125, False)])
+    looks = np.ones((2, 2), np.float32)
+    classes = [ClassAttention(NASTY, 0.999, True, looks), ClassAttention("b", 0.001, False)]
     series = Series(0, np.array([0.0, 5.0]), np.array([2.0, 1.0]))
     cut = tuple(f"{NASTY} {place}" for place in range(20))
     return Page(
         heading=Heading(NASTY, [(NASTY, NASTY)], [(NASTY, NASTY)], [NASTY], f"a: {NASTY}\n"),
         scores=[Sheet(NASTY, (NASTY, "MAP"), ((NASTY, "1.00"), ("overall (x)", "-")), (NASTY,))],
         curves=Curves([draw_chart(NASTY, [series], [NASTY])], [NASTY], [NASTY]),
-        galleries=[Gallery(NASTY, 1, [("best", [answer])]), Gallery("nobody", 0, [])],
+        galleries=[Gallery(NASTY, 1, [("best", [(1, answer)])]), Gallery("nobody", 0, [])],
         top_k=2,
-        looks=[Looks(photo, [AttributeMap(NASTY, NASTY, photo.source, classes)])],
+        attention=[PhotoAttention(0, GREY, [AttributeAttention(NASTY, classes, looks)])],
         confusions=[
             Confusion(NASTY, True, (NASTY, "b"), (4, 0), ((0.756, 0.002), (None, None))),
             Confusion("large", False, cut, (1,) * 20, (), ((cut[0], cut[1], 0.3),)),
         ],
         planes=[Plane(NASTY, 9, [NASTY], False, [Point(0, 1, 0, 0)]), Plane("b", 0, note=NASTY)],
-        sprite=make_sprite([GREY], [NASTY]),
-        seed=0,
-        beside=[Sheet(NASTY, (NASTY, "MAP"), ((NASTY, "1.00"),))],
-        beside_curves=Curves([draw_chart(NASTY, [series, series], [NASTY] * 2)], [NASTY] * 2),
-        beside_notes=[NASTY],
+        sprite=make_sprite([0], album),
+        album=album,
+        comparison=Comparison(
+            [Sheet(NASTY, (NASTY, "MAP"), ((NASTY, "1.00"),))],
+            Curves([draw_chart(NASTY, [series, series], [NASTY] * 2)], [NASTY] * 2),
+            [NASTY],
+        ),
     )
 
 
@@ -106,8 +122,8 @@ def test_an_attribute_without_queries_has_its_place(page: Page) -> None:
 
 def test_a_page_of_nothing_is_whole(page: Page) -> None:
     bare = replace(
-        page, curves=Curves(), galleries=(), looks=(), confusions=(), planes=(), sprite=None,
-        top_k=0, beside=(), beside_curves=Curves(), beside_notes=(),
+        page, curves=Curves(), galleries=(), attention=(), confusions=(), planes=(), sprite=None,
+        top_k=0, comparison=None,
     )  # fmt: skip
     whole = check_whole(render_page(bare))
     assert "There is no query to look at" in whole.root.by_id("attention").text()

@@ -1,18 +1,55 @@
-"""Values into templates: one HTML file, in which nothing points to anywhere else."""
+"""All that a page shows, and the templates that show it in one HTML file."""
 
 import re
+from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cache
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from m3net.base.escaping import printable_lines
-from m3net.reports.page import curves, pictures
-from m3net.reports.page.values import Page
+from m3net.reports.album import Album, data_uri, shrink
+from m3net.reports.attention_pictures import Map, PhotoAttention, Pixels, overlay
+from m3net.reports.formatting import coarse_percent
+from m3net.reports.page import curve_section
+from m3net.reports.page.comparison_section import Comparison
+from m3net.reports.page.confusion_section import Confusion
+from m3net.reports.page.curve_section import Curves
+from m3net.reports.page.gallery_section import Gallery
+from m3net.reports.page.heading_section import Heading
+from m3net.reports.page.map_section import SEED, Plane, Sprite
+from m3net.reports.sheets import Sheet
+
+
+@dataclass(frozen=True)
+class Page:
+    """All that a page shows, in its order. All texts are plain: the templates escape them."""
+
+    heading: Heading
+    scores: Sequence[Sheet]
+    curves: Curves
+    galleries: Sequence[Gallery]
+    """One for each attribute; none where no lists were kept."""
+    top_k: int
+    """Length of the lists."""
+    attention: Sequence[PhotoAttention]
+    confusions: Sequence[Confusion]
+    """One for each attribute that has queries."""
+    planes: Sequence[Plane]
+    """One for each attribute."""
+    sprite: Sprite | None
+    """The thumbnails of all maps; None where there is no map."""
+    album: Album
+    """Photos of the split."""
+    comparison: Comparison | None = None
+    """None without other runs."""
+    seed: int = SEED
+    """Of the maps and their samples."""
 
 
 def render_page(page: Page) -> str:
-    """Give the text of a page; names are escaped, and what turns or breaks lines in them shows.
+    """Return the text of a page; names are escaped, and control characters in them are visible.
 
     Args:
         page: All that it shows.
@@ -23,18 +60,23 @@ def render_page(page: Page) -> str:
 @cache
 def _environment() -> Environment:
     environment = Environment(
-        loader=PackageLoader(__package__),
+        loader=PackageLoader(__package__, ""),
         autoescape=True,
         undefined=StrictUndefined,
         finalize=_shown,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"percent": _percent, "joints": _joints, "printable": printable_lines}
+    environment.filters |= {
+        "percent": coarse_percent,
+        "joints": _joints,
+        "printable": printable_lines,
+        "picture": _picture,
+        "laid_over": _laid_over,
+    }
     environment.globals |= {
-        "chart_width": curves.WIDTH,
-        "chart_height": curves.HEIGHT,
-        "tile": pictures.TILE,
+        "chart_width": curve_section.WIDTH,
+        "chart_height": curve_section.HEIGHT,
     }
     return environment
 
@@ -56,11 +98,9 @@ def _joints(name: str) -> list[str]:
     return re.split(r"(?<=[_/|-])", name)
 
 
-def _percent(share: float) -> str:
-    """Give a share in percent, but nothing above zero as zero.
+def _picture(pixels: Pixels) -> str:
+    return data_uri(shrink(pixels))
 
-    Example:
-        >>> _percent(0.126), _percent(0.0), _percent(0.001)
-        ('13', '0', '<1')
-    """
-    return "<1" if 0 < share < 0.005 else f"{100 * share:.0f}"
+
+def _laid_over(pixels: Pixels, attention: Map) -> str:
+    return _picture(overlay(pixels, attention))

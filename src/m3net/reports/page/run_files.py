@@ -1,4 +1,4 @@
-"""What the files of a run folder say; nothing is computed anew."""
+"""What the files of a run folder hold; nothing is computed again."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -8,13 +8,13 @@ from typing import Any, TypeVar
 import pandas as pd
 from pydantic import BaseModel
 
-from m3net.base.escaping import csv_text
 from m3net.boundary.number_table import read_number_table
 from m3net.boundary.parsing import parsing
 from m3net.boundary.plain_values import read_json
 from m3net.boundary.typed import read_as
 from m3net.errors import CheckpointError
 from m3net.experiments.run import Run
+from m3net.reports.score_files import read_scores
 
 Contents = TypeVar("Contents")
 
@@ -58,23 +58,20 @@ class _Tested(BaseModel):
 
 @dataclass(frozen=True)
 class RunFiles:
-    """A run by its files; what is not there is None.
-
-    Attributes:
-        folder: The run folder.
-        config: config.yaml, all settings.
-        text: config.yaml as it is written; empty where it is not there.
-        summary: metrics.json.
-        curves: metrics.csv, which another logger does not write.
-        scores: test/scores.csv.
-    """
+    """A run by its files; what is not there is None."""
 
     folder: Path
+    """The run folder."""
     config: dict[str, Any] | None
+    """config.yaml, all settings."""
     text: str
+    """config.yaml as it is written; empty where it is not there."""
     summary: dict[str, Any] | None
+    """metrics.json."""
     curves: pd.DataFrame | None
+    """metrics.csv, which another logger does not write."""
     scores: pd.DataFrame | None
+    """test/scores.csv."""
 
     @property
     def name(self) -> str:
@@ -131,14 +128,3 @@ def read_tested_run(folder: Path) -> RunFiles:
     with parsing(folder / "config.yaml", _REMEDY):
         read_as(_Tested, run.config, others="ignore")
     return run
-
-
-def read_scores(file: Path) -> pd.DataFrame:
-    """Read a table of scores; an attribute may be called NA, null or =A1.
-
-    Args:
-        file: A scores.csv.
-    """
-    names = ["attribute", "protocol"]
-    table = read_number_table(file, texts=names)
-    return table.assign(**{name: table[name].map(csv_text) for name in names})

@@ -5,9 +5,10 @@ from typing import Any
 
 import lightning as L
 from lightning.pytorch.callbacks import ProgressBar
+from typing_extensions import override
 
 from m3net.reports.display import Display, Stopwatch
-from m3net.reports.progress import Course
+from m3net.reports.validation_table import Validations
 from m3net.training.task import M3NetTask
 
 _PAUSE = 0.5
@@ -15,7 +16,11 @@ _PAUSE = 0.5
 
 
 class RunProgress(ProgressBar):
-    """Shows how far a command is; on a terminal in place, so that nothing scrolls by."""
+    """Shows how far a command is; on a terminal in place, so that nothing scrolls by.
+
+    Lightning's `RichProgressBar` starts a bar for each epoch and each validation, and writes
+    nothing into a log.
+    """
 
     def __init__(self) -> None:
         """Show nothing yet."""
@@ -25,169 +30,127 @@ class RunProgress(ProgressBar):
         self._whole, self._epoch = Stopwatch(), Stopwatch()
         self._steps_before, self._looked = 0, 0.0
 
+    @override
     def disable(self) -> None:
         """Show nothing, as in all processes but the first."""
         self._enabled = False
 
+    @override
     def enable(self) -> None:
         """Show again."""
         self._enabled = True
 
+    @override
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Start the bar of the whole training.
-
-        Args:
-            trainer: Knows how many steps there are.
-            pl_module: Knows what the scores of a validation are called.
-        """
-        course = None
+        """Open the bar of the whole training."""
+        validations = None
         if isinstance(pl_module, M3NetTask):
             k = pl_module.val_metrics.config.cutoffs[-1]
-            course = Course(["map_all", f"map_{k}", f"recall_{k}"])
+            validations = Validations(["map_all", f"map_{k}", f"recall_{k}"])
         self._whole = Stopwatch()
-        self._open("training", trainer.estimated_stepping_batches, trainer.global_step, course)
+        total = trainer.estimated_stepping_batches
+        self._open("training", total, trainer.global_step, validations)
 
+    @override
     def on_train_epoch_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Name the epoch.
-
-        Args:
-            trainer: Knows its number.
-            pl_module: Not used.
-        """
-        del pl_module
+        """Name the epoch."""
         self._epoch, self._steps_before = Stopwatch(), trainer.global_step
         self._display.move(what=_epoch(trainer))
 
+    @override
     def on_train_batch_end(
         self,
         trainer: L.Trainer,
         pl_module: L.LightningModule,
-        outputs: Any,  # noqa: ANN401 - Lightning's signature
-        batch: Any,  # noqa: ANN401
+        outputs: Any,
+        batch: Any,
         batch_idx: int,
     ) -> None:
-        """Move the bar; now and then renew the loss and the speed."""
-        del pl_module, outputs, batch, batch_idx
+        """Move the bar; now and then update the loss and the speed."""
         if self._display.is_open:
             self._display.move(trainer.global_step)
             if time.monotonic() - self._looked > _PAUSE:
-                self._look(trainer)
+                self._update_facts(trainer)
 
+    @override
     def on_validation_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Say that it validates.
-
-        Args:
-            trainer: Knows whether a training goes on around it.
-            pl_module: Not used.
-        """
-        del pl_module
+        """Open a bar, or say that the training validates."""
         self._epoch.pause()
         if trainer.state.fn == "validate":
             self._open("validating", sum(trainer.num_val_batches))
         else:
             self._display.move(what=f"{_epoch(trainer)}, validating")
 
+    @override
     def on_validation_batch_end(self, trainer: L.Trainer, *_: object, **__: object) -> None:
-        """Move the bar of a validation by itself."""
+        """Move the bar of a validation outside of a training."""
         if trainer.state.fn == "validate":
             self._display.move()
 
+    @override
     def on_validation_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Show what a validation gave.
-
-        Args:
-            trainer: Holds the scores.
-            pl_module: Not used.
-        """
-        del pl_module
+        """Show the scores of a validation."""
         if trainer.state.fn == "validate":
             self._display.close()
-        elif self._display.course is not None and not trainer.sanity_checking:
-            self._add(trainer, self._display.course)
+        elif self._display.validations is not None and not trainer.sanity_checking:
+            self._add(trainer, self._display.validations)
         self._display.move(what=_epoch(trainer))
-        self._epoch.go_on()
+        self._epoch.resume()
 
+    @override
     def on_train_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Leave one line of the training.
-
-        Args:
-            trainer: Knows how long it was.
-            pl_module: Not used.
-        """
-        del pl_module
+        """Close the bar, and leave one line."""
         self._display.close()
         if self._enabled:
-            course, minutes = self._display.course, self._whole.seconds / 60
-            scored = [course.headline()] if course is not None and course.scores else []
+            validations, minutes = self._display.validations, self._whole.seconds / 60
+            scored = [validations.headline()] if validations and validations.scores else []
             self._display.say(f"{trainer.global_step} steps in {minutes:.1f} min", *scored)
 
+    @override
     def on_test_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Start the bar of a test.
-
-        Args:
-            trainer: Knows how many batches there are.
-            pl_module: Not used.
-        """
-        del pl_module
+        """Open the bar of a test."""
         self._open("testing", sum(trainer.num_test_batches))
 
+    @override
     def on_test_batch_end(self, *_: object, **__: object) -> None:
         """Move the bar."""
         self._display.move()
 
+    @override
     def on_test_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Take the bar away.
-
-        Args:
-            trainer: Not used.
-            pl_module: Not used.
-        """
-        del trainer, pl_module
+        """Close the bar."""
         self._display.close()
 
+    @override
     def on_predict_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Start the bar of a prediction.
-
-        Args:
-            trainer: Knows how many batches there are.
-            pl_module: Not used.
-        """
-        del pl_module
+        """Open the bar of a prediction."""
         self._open("predicting", sum(trainer.num_predict_batches))
 
+    @override
     def on_predict_batch_end(self, *_: object, **__: object) -> None:
         """Move the bar."""
         self._display.move()
 
+    @override
     def on_predict_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Take the bar away.
-
-        Args:
-            trainer: Not used.
-            pl_module: Not used.
-        """
-        del trainer, pl_module
+        """Close the bar."""
         self._display.close()
 
+    @override
     def on_exception(
         self, trainer: L.Trainer, pl_module: L.LightningModule, exception: BaseException
     ) -> None:
-        """Take the bar away, so that the error stands by itself.
-
-        Args:
-            trainer: Not used.
-            pl_module: Not used.
-            exception: Not used.
-        """
-        del trainer, pl_module, exception
+        """Close the bar before the error is printed."""
         self._display.close()
 
-    def _open(self, what: str, total: float, done: int = 0, course: Course | None = None) -> None:
+    def _open(
+        self, what: str, total: float, done: int = 0, validations: Validations | None = None
+    ) -> None:
         if self._enabled:
-            self._display.open(what, total, done, course)
+            self._display.open(what, total, done, validations)
 
-    def _look(self, trainer: L.Trainer) -> None:
-        """Renew the loss and the speed."""
+    def _update_facts(self, trainer: L.Trainer) -> None:
+        """Update the loss and the speed."""
         self._looked = time.monotonic()
         loss = trainer.callback_metrics.get("train/loss")
         if loss is not None:
@@ -198,20 +161,24 @@ class RunProgress(ProgressBar):
             images = steps * trainer.accumulate_grad_batches * batch_size * trainer.world_size
             self._display.facts["speed"] = f"{images / self._epoch.seconds:.0f} images/s"
 
-    def _add(self, trainer: L.Trainer, course: Course) -> None:
-        """Take in a validation, and in a log say what it gave."""
-        given = trainer.callback_metrics.items()
-        scores = {name[4:]: value.item() for name, value in given if name.startswith("val/")}
-        course.add(trainer.current_epoch + 1, scores)
-        self._look(trainer)
+    def _add(self, trainer: L.Trainer, validations: Validations) -> None:
+        """Add a validation; without a bar, print a line about it."""
+        values = trainer.callback_metrics.items()
+        scores = {
+            name.removeprefix("val/"): value.item()
+            for name, value in values
+            if name.startswith("val/")
+        }
+        validations.add(trainer.current_epoch + 1, scores)
+        self._update_facts(trainer)
         facts = self._display.facts
-        facts["scores"] = course.headline()
+        facts["scores"] = validations.headline()
         if not self._display.is_open:
             where = _epoch(trainer), f"step {trainer.global_step}"
             self._display.say(*where, *facts.values(), f"{self._whole.seconds / 60:.1f} min")
 
 
 def _epoch(trainer: L.Trainer) -> str:
-    """Say which epoch it is, and of how many where that is known."""
+    """Return which epoch it is, and of how many where that is known."""
     total = trainer.max_epochs
     return f"epoch {trainer.current_epoch + 1}" + (f"/{total}" if total and total > 0 else "")

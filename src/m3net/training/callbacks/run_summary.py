@@ -1,4 +1,4 @@
-"""After a training: its best and last scores, its speed and its origin in one small file."""
+"""After a training: its best and last scores, costs and provenance in one small file."""
 
 import json
 import math
@@ -9,6 +9,7 @@ from typing import Any
 
 import lightning as L
 import torch
+from typing_extensions import override
 
 from m3net.base.files import write_text
 from m3net.base.process_tree import is_first_process
@@ -23,12 +24,15 @@ class TrainingSummary(L.Callback):
     """Writes metrics.json.
 
     * seconds: of the whole fit, validations included.
-    * steps, images: of the optimizer, and what they saw, over all processes.
-    * skipped_steps: those among them that moved nothing, since a loss was no number.
+    * steps, images: of the optimizer, and the images in them, over all processes.
+    * skipped_steps: those that changed no weight, since a loss was not finite.
     * images_per_second: of training steps with their loading, without validations.
     * parameters: those that are trained, of the network and of the losses.
     * best, last: scores of these epochs; null without a validation.
     * commit, device, versions: see `origin`.
+
+    Lightning's `ThroughputMonitor` waits for the GPU at each step, and forgets the past when a
+    training resumes.
     """
 
     def __init__(
@@ -37,12 +41,12 @@ class TrainingSummary(L.Callback):
         monitor: str = "val/map_all",
         count_skipped: Callable[[], int] = lambda: 0,
     ) -> None:
-        """Say where to write and what "best" means.
+        """Start the clocks.
 
         Args:
             folder: The run folder.
             monitor: The score whose highest value is best.
-            count_skipped: Tells at the end how many steps were left out.
+            count_skipped: Returns how many steps were skipped.
         """
         self.folder, self.monitor, self._count_skipped = folder, monitor, count_skipped
         self._start = self._clock = time.monotonic()
@@ -51,8 +55,9 @@ class TrainingSummary(L.Callback):
         self._best: dict[str, float] = {}
         self._last: dict[str, float] = {}
 
+    @override
     def state_dict(self) -> dict[str, Any]:
-        """Give what a training that goes on has to know of its past."""
+        """Return what a resumed training has to know of its past."""
         return {
             "seconds": time.monotonic() - self._start,
             "durations": torch.tensor(self._durations, dtype=torch.float64),
@@ -61,56 +66,38 @@ class TrainingSummary(L.Callback):
             "last": self._last,
         }
 
+    @override
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Take up the past.
-
-        Args:
-            state_dict: As `state_dict` gives it.
-        """
+        """Restore the past."""
         self._past, self._before = state_dict["seconds"], state_dict["before"]
         self._durations = state_dict["durations"].tolist()
         self._best, self._last = state_dict["best"], state_dict["last"]
 
+    @override
     def on_fit_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Start the clock.
-
-        Args:
-            trainer: Not used.
-            pl_module: Not used.
-        """
-        del trainer, pl_module
+        """Start the clock of the whole training."""
         self._start = time.monotonic() - self._past
 
+    @override
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Start the clock of the first step of a training that goes on within an epoch.
-
-        Args:
-            trainer: Not used.
-            pl_module: Not used.
-        """
-        del trainer, pl_module
+        """Start the clock of the first step of a training that resumes within an epoch."""
         self._clock = time.monotonic()
 
+    @override
     def on_train_epoch_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Start the clock of the first step.
-
-        Args:
-            trainer: Not used.
-            pl_module: Not used.
-        """
-        del trainer, pl_module
+        """Start the clock of the first step."""
         self._clock, self._before = time.monotonic(), len(self._durations)
 
+    @override
     def on_train_batch_end(
         self,
         trainer: L.Trainer,
         pl_module: L.LightningModule,
-        outputs: Any,  # noqa: ANN401 - Lightning's signature
-        batch: Any,  # noqa: ANN401
+        outputs: Any,
+        batch: Any,
         batch_idx: int,
     ) -> None:
-        """Take a batch's time, that of loading it included."""
-        del outputs, batch, batch_idx
+        """Add a batch's time, that of loading it included."""
         if pl_module.device.type == "cuda" and (trainer.is_last_batch or trainer.should_stop):
             # Kernels that are still queued would be counted as validation.
             torch.cuda.synchronize(pl_module.device)
@@ -118,14 +105,9 @@ class TrainingSummary(L.Callback):
         self._durations.append(now - self._clock)
         self._clock = now
 
+    @override
     def on_validation_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Note an epoch's scores, but not those of a sanity check.
-
-        Args:
-            trainer: Holds the scores.
-            pl_module: Not used.
-        """
-        del pl_module
+        """Keep an epoch's scores, but not those of a sanity check."""
         if self.monitor in trainer.callback_metrics and not trainer.sanity_checking:
             self._last = {"epoch": trainer.current_epoch} | {
                 name: value.item()
@@ -136,24 +118,14 @@ class TrainingSummary(L.Callback):
                 self._best = self._last
         self._clock = time.monotonic()
 
+    @override
     def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Log the speed of the epoch, where no validation came after it.
-
-        Args:
-            trainer: Knows the loader and the loggers.
-            pl_module: Not used.
-        """
-        del pl_module
+        """Log the speed of an epoch that no validation followed."""
         self._log_speed(trainer)
 
+    @override
     def on_validation_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Log the speed of an epoch before its weights are kept: what goes on from them has it.
-
-        Args:
-            trainer: Knows whether the epoch is over.
-            pl_module: Not used.
-        """
-        del pl_module
+        """Log the speed of an epoch before its weights are saved, for a training that resumes."""
         if trainer.state.fn == "fit" and not trainer.sanity_checking and trainer.is_last_batch:
             self._log_speed(trainer)
 
@@ -165,13 +137,9 @@ class TrainingSummary(L.Callback):
             for logger in trainer.loggers:
                 logger.log_metrics({"speed/images_per_second": speed}, step=trainer.global_step - 1)
 
+    @override
     def on_fit_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Write the file.
-
-        Args:
-            trainer: Knows the steps and the loader.
-            pl_module: Knows its parameters and its device.
-        """
+        """Write metrics.json."""
         if not is_first_process() or trainer.train_dataloader is None:
             return
         per_batch = _images_per_batch(trainer, trainer.train_dataloader)
@@ -191,7 +159,7 @@ class TrainingSummary(L.Callback):
 
 
 def steps_per_second(durations: list[float]) -> float:
-    """Give the speed without the first `WARM_UP` steps, where there are twice as many.
+    """Return the speed without the first `WARM_UP` steps, where there are twice as many.
 
     Example:
         >>> steps_per_second([3.0, 0.5, 0.5])

@@ -1,80 +1,63 @@
-"""What a run folder holds, for a run of Weights & Biases: settings, table and pictures."""
-
-import json
-from pathlib import Path
+"""Settings, scores and pictures of a run, for Weights & Biases."""
 
 import lightning as L
 from lightning.pytorch.loggers import WandbLogger
+from typing_extensions import override
 
 from m3net.base.process_tree import is_first_process
 from m3net.boundary.plain_values import read_yaml
-from m3net.training.callbacks.evaluation_report import report_folder
-from m3net.training.task import M3NetTask
+from m3net.reports.score_files import plain_rows
+from m3net.training.callbacks.evaluation_report import EvaluationReport
 
 
 class WandbReport(L.Callback):
-    """Sends what others have written to each W&B logger; without one it does nothing.
+    """Sends settings and evaluations to each W&B logger; without one it does nothing.
 
-    Names are the files' own places in the run folder, as "test/scores" and "test/gallery".
+    Names are places in the run folder, such as "test/scores" and "test/gallery".
     """
 
-    def __init__(self, folder: Path) -> None:
-        """Say what is sent.
+    def __init__(self, report: EvaluationReport) -> None:
+        """Send what another callback reports.
 
         Args:
-            folder: The run folder.
+            report: Stands before this one among the callbacks.
         """
-        self.folder = folder
+        self.report = report
 
+    @override
     def on_fit_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Send all settings.
-
-        Args:
-            trainer: Holds the loggers.
-            pl_module: Not used.
-        """
-        del pl_module
+        """Send all settings."""
         for logger in _loggers(trainer):
-            settings = read_yaml(self.folder / "config.yaml")
+            settings = read_yaml(self.report.run.config)
             logger.experiment.config.update(settings, allow_val_change=True)
 
+    @override
     def on_test_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Send the report of a test.
+        """Send a test."""
+        self._send(trainer)
 
-        Args:
-            trainer: Holds the loggers.
-            pl_module: Knows its ranking.
-        """
-        self._send(trainer, pl_module, "test")
-
+    @override
     def on_validation_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Send the report of a validation that was asked for by itself.
-
-        Args:
-            trainer: Holds the loggers.
-            pl_module: Knows its ranking.
-        """
+        """Send a validation outside of a training."""
         if trainer.state.fn == "validate":
-            self._send(trainer, pl_module, "validate")
+            self._send(trainer)
 
-    def _send(self, trainer: L.Trainer, task: L.LightningModule, name: str) -> None:
-        if not isinstance(task, M3NetTask):
+    def _send(self, trainer: L.Trainer) -> None:
+        report = self.report
+        if report.evaluation is None:
             return
-        folder = report_folder(self.folder, task, name)
+        run, rows = report.run.folder, plain_rows(report.evaluation.rows)
         for logger in _loggers(trainer):
-            rows = json.loads((folder / "scores.json").read_text(encoding="utf-8"))
-            cells = [list(row.values()) for row in rows]
-            logger.log_table(self._key(folder / "scores.json"), list(rows[0]), cells)
-            for picture in sorted(folder.rglob("*.png")):
-                logger.log_image(self._key(picture), [str(picture)])
-
-    def _key(self, file: Path) -> str:
-        return file.relative_to(self.folder).with_suffix("").as_posix()
+            key = (report.folder / "scores").relative_to(run).as_posix()
+            logger.log_table(key, list(rows[0]), [list(row.values()) for row in rows])
+            for picture in report.pictures:
+                key = picture.relative_to(run).with_suffix("").as_posix()
+                logger.log_image(key, [str(picture)])
 
 
 def _loggers(trainer: L.Trainer) -> list[WandbLogger]:
-    """Give those that log: in the first process, and where W&B is not disabled."""
+    """Return those that log: in the first process, and where W&B is not disabled."""
     if not is_first_process():
         return []
-    own = [logger for logger in trainer.loggers if isinstance(logger, WandbLogger)]
-    return [logger for logger in own if not logger.experiment.disabled]
+    loggers = [logger for logger in trainer.loggers if isinstance(logger, WandbLogger)]
+    return [logger for logger in loggers if not logger.experiment.disabled]

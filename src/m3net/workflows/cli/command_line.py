@@ -17,11 +17,12 @@ from m3net.data.class_counts import ClassCounts
 from m3net.data.datamodules import BaseDataModule
 from m3net.errors import ConfigError
 from m3net.experiments.checkpoints import check_same_classes
+from m3net.experiments.run import Run
 from m3net.losses import Term
 from m3net.models import M3NetConfig, NetworkConfig
 from m3net.models.representations import check_ranking
 from m3net.models.restoring import counts_of
-from m3net.reports.page.maker import PageMaker
+from m3net.reports.page.page_maker import PageMaker
 from m3net.reports.page.run_files import read_tested_run
 from m3net.training.callbacks.evaluation_report import EvaluationReport
 from m3net.training.callbacks.process_watch import ProcessWatch
@@ -176,11 +177,11 @@ class M3NetCLI(LightningCLI):
         page = PageMaker(
             run=run,
             wanted=config.report,
-            words=self._typed,
+            argv=self._typed,
             data=config.data.as_dict(),
             others=self._beside,
         )
-        self.report = EvaluationReport(run, details=config.details, page=page)
+        self.report = EvaluationReport(Run(run), details=config.details, page=page)
         given = self.config_init[self.subcommand].trainer.callbacks or []
         watch = ProcessWatch(run)
         callbacks = [*common_callbacks(run, config, self.report, given), watch]

@@ -37,7 +37,7 @@ def common_callbacks(
         TrainingSummary(run, count_skipped=lambda: finite.skipped),
         report,
         PredictionWriter(run),
-        WandbReport(run),
+        WandbReport(report),
     ]
     own_bar = any(isinstance(callback, ProgressBar) for callback in given)
     if config.trainer.enable_progress_bar is not False and not own_bar:

@@ -13,11 +13,10 @@ from m3net.base.packaged_configs import expand_config_names
 from m3net.base.terminal import Terminal
 from m3net.boundary.links import check_run_folder
 from m3net.errors import ConfigError, own_cause
-from m3net.reports.bars import draw_bars
-from m3net.reports.compared import Compared, Outline
-from m3net.reports.comparison import comparison_bars, comparison_sheets
-from m3net.reports.published import published_scores
-from m3net.reports.spread import add_finest
+from m3net.reports.published_numbers import published_scores
+from m3net.reports.system_bars import draw_bars
+from m3net.reports.system_scores import Outline, SystemScores, add_finest
+from m3net.reports.system_sheets import comparison_bars, comparison_sheets
 from m3net.workflows.cli import resolve
 from m3net.workflows.studies.comparison.results import read_results
 from m3net.workflows.studies.comparison.session import Done, Session
@@ -107,7 +106,7 @@ def _report(session: Session, done: Done, console: Terminal) -> None:
         focus=tuple(comparison.focus),
         absent=session.absent(done),
     )
-    compared = Compared(scores, outline)
+    compared = SystemScores(scores, outline)
     sheets = comparison_sheets(compared)
     # With this end of lines, carriage returns in names stand in quotes.
     text = scores.map(csv_cell).to_csv(index=False, lineterminator="\r\n")

@@ -23,13 +23,11 @@ from m3net.errors import own_cause
 from m3net.experiments.run import Run
 from m3net.metrics.metrics_config import MetricsConfig
 from m3net.metrics.retrieval_metrics import RetrievalMetrics
-from m3net.reports.details import write_classes, write_queries
+from m3net.reports.evaluation import Evaluation, write_evaluation
 from m3net.reports.farewell import render_farewell
-from m3net.reports.tables import render_scores, write_scores
-from m3net.training.callbacks.gallery_pictures import GalleryMaker
 
 _CHUNK = 1024
-_FOLDERS = {"val": "validate", "test": "test"}
+_NAMES: dict[str, Literal["validate", "test"]] = {"val": "validate", "test": "test"}
 
 
 def evaluate(
@@ -65,30 +63,22 @@ def evaluate(
     contents = data.load(photos=photos)
     taxonomy, records = contents.taxonomy, contents.splits.named()[split]
     vectors = read_embeddings(embeddings, images_taking_part(records, taxonomy), contents.root)
-    evaluated = score(vectors, records, taxonomy, data.protocol, metrics)
-    scores = evaluated.table()
-    run = Run.create(runs, experiment).folder
-    folder = run / _FOLDERS[split]
-    folder.mkdir()
-    write_scores(scores, data.protocol, folder)
-    if details:
-        about = (taxonomy, data.protocol)
-        targets = torch.from_numpy(records.targets(range(len(records))))
-        write_classes(evaluated.class_table(targets), *about, folder / "classes.csv")
-        write_queries(evaluated.results(), records, *about, folder / "queries.csv")
-    if photos and metrics.top_k:
-        transform = Transform(data.loading.image_size, data.loading.resize)
-        dataset = RetrievalDataset(records, contents.reader, transform)
-        GalleryMaker(dataset, taxonomy, queries=5).draw_all(evaluated.results(), folder)
+    transform = Transform(data.loading.image_size, data.loading.resize)
+    dataset = RetrievalDataset(records, contents.reader, transform)
+    scored = score(vectors, records, taxonomy, data.protocol, metrics)
+    evaluation = Evaluation.compute(_NAMES[split], dataset, taxonomy, scored)
+    run = Run.create(runs, experiment)
+    folder = run.evaluation(evaluation.name).folder
+    write_evaluation(evaluation, folder, details=details, pictures=photos)
     console = Terminal(soft_wrap=True)
-    console.print(render_scores(scores, folder.name, data.protocol, metrics, len(records)))
+    console.print(evaluation.render())
     if unused := sum(own.num_unused for own in vectors.values()):
         console.print(f"Vectors of images that take no part, which change nothing: {unused:,}.")
-    console.print(render_farewell(run, "evaluate"))
+    console.print(render_farewell(run.folder, "evaluate"))
 
 
 def images_taking_part(records: Records, taxonomy: Taxonomy) -> dict[str, list[str]]:
-    """Give for each attribute the paths of its queries and gallery; none where nothing asks.
+    """Return for each attribute the paths of its queries and gallery; none without a query.
 
     Args:
         records: The images of a split.
@@ -108,7 +98,7 @@ def score(
     protocol: Protocol,
     config: MetricsConfig,
 ) -> RetrievalMetrics:
-    """Give the metrics of a whole split.
+    """Return metrics that were updated with a whole split.
 
     Args:
         vectors: For each attribute those of all images that take part.
@@ -116,9 +106,6 @@ def score(
         taxonomy: Attributes and classes.
         protocol: What a query is.
         config: Which metrics, and how.
-
-    Raises:
-        M3NetError: Queries or gallery images of the split were not evaluated.
     """
     metrics = RetrievalMetrics(taxonomy.names, taxonomy.sizes, protocol=protocol, config=config)
     for index in np.split(np.arange(len(records)), range(_CHUNK, len(records), _CHUNK)):
@@ -130,8 +117,6 @@ def score(
             index=torch.from_numpy(index),
             product=torch.from_numpy(records.groups(index)),
         )
-    num_labels = records.labels_per_attribute(taxonomy.attribute_of_class)
-    metrics.check_complete(torch.from_numpy(records.roles), torch.from_numpy(num_labels))
     return metrics
 
 
@@ -147,10 +132,7 @@ def run(words: Sequence[str]) -> int:
     set_up_speech()
     try:
         auto_cli(
-            evaluate,
-            args=expand_config_names(words),
-            prog="m3net evaluate",
-            as_positional=False,
+            evaluate, args=expand_config_names(words), prog="m3net evaluate", as_positional=False
         )
     except ValueError as error:
         raise (own_cause(error) or error) from None

@@ -9,7 +9,7 @@ from m3net.data.annotations.findings import Findings
 from m3net.data.records import SplitName
 from m3net.data.statistics import AttributeCounts, count_attributes
 from m3net.errors import printable
-from m3net.reports.statistics import (
+from m3net.reports.data_statistics import (
     StatisticsRow,
     draw_statistics,
     render_bounds,

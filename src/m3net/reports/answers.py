@@ -1,0 +1,66 @@
+"""Queries and the gallery images that came back, for pictures and for the page."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from torch import Tensor
+
+from m3net.metrics.query_results import QueryResults
+from m3net.reports.album import Album
+
+
+class Hit(NamedTuple):
+    """A gallery image that came back."""
+
+    image: int
+    """Its index in the split."""
+    score: float
+    """Inner product with the query."""
+    is_relevant: bool
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A query under one attribute and its best gallery images."""
+
+    attribute: str
+    query: int
+    """Index of the query image in the split."""
+    asked: str
+    """Classes of the query image; of a query that asks for one class, that class."""
+    average_precision: float
+    """Over the whole gallery, in [0, 1]."""
+    num_relevant: int
+    """Relevant gallery images."""
+    hits: Sequence[Hit]
+    """From the best on."""
+
+
+def answer_of(attribute: str, results: QueryResults, row: int, album: Album) -> Answer:
+    """Return one query and its hits.
+
+    Args:
+        attribute: Name of the attribute.
+        results: Of the attribute's Q queries.
+        row: Which query, 0 .. Q-1.
+        album: Photos of the split.
+    """
+    query, label = int(results.query_index[row]), int(results.query_class[row])
+    taxonomy = album.taxonomy
+    classes = taxonomy.attributes[taxonomy.names.index(attribute)].classes
+    lists = (results.top_index, results.top_score, results.top_relevant)
+    hits = map(Hit._make, zip(*(column[row].tolist() for column in lists), strict=True))
+    return Answer(
+        attribute=attribute,
+        query=query,
+        asked=album.caption(query, attribute) if label < 0 else classes[label],
+        average_precision=float(results.terms["map_all"][row]),
+        num_relevant=int(results.num_relevant[row]),
+        hits=[hit for hit in hits if hit.image >= 0],
+    )
+
+
+def best_first(results: QueryResults) -> Tensor:
+    """Return (Q,) int64, the rows of queries from the best average precision to the worst."""
+    return results.terms["map_all"].argsort(descending=True, stable=True)

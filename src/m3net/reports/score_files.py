@@ -1,0 +1,151 @@
+"""Scores as files: unrounded values in [0, 1], of attributes, of classes and of queries.
+
+Each row names the protocol, without which its numbers mean nothing.
+"""
+
+import csv
+import json
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from m3net.base.escaping import csv_cell, csv_text
+from m3net.base.files import replacing, write_text
+from m3net.base.protocol import Protocol
+from m3net.boundary.number_table import read_number_table
+from m3net.data.records import Records
+from m3net.data.taxonomy import Taxonomy
+from m3net.experiments.run import EvaluationFolder
+from m3net.metrics.query_results import QueryResults
+from m3net.metrics.scores import COUNTS, AttributeScores, ClassScores
+from m3net.reports.album import labels_of
+
+SEPARATOR = "|"
+"""Stands between the classes of a query that asks for several."""
+
+
+def score_rows(scores: Sequence[AttributeScores], protocol: Protocol) -> list[dict[str, Any]]:
+    """Return the rows of scores.csv: attribute, protocol, metrics, counts.
+
+    Args:
+        scores: Rows of the table.
+        protocol: What a query is.
+    """
+    return [
+        {"attribute": row.attribute, "protocol": protocol}
+        | row.values  # noqa: PD011 - not of pandas
+        | {name: getattr(row, name) for name in COUNTS}
+        for row in scores
+    ]
+
+
+def plain_rows(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return rows without NaN, which JSON does not have: None stands for it."""
+    return [
+        {name: None if _is_nan(value) else value for name, value in row.items()} for row in rows
+    ]
+
+
+def write_scores(rows: Sequence[Mapping[str, Any]], folder: Path) -> None:
+    """Write scores.csv and scores.json.
+
+    Args:
+        rows: As `score_rows` returns them.
+        folder: Exists.
+    """
+    files = EvaluationFolder(folder)
+    _write(rows, [*rows[0]], files.scores)
+    write_text(files.plain_scores, json.dumps(plain_rows(rows), indent=2) + "\n")
+
+
+def read_scores(file: Path) -> pd.DataFrame:
+    """Read a scores.csv; an attribute may be called NA, null or =A1.
+
+    Raises:
+        ValueError: It is no table of scores.
+    """
+    names = ["attribute", "protocol"]
+    table = read_number_table(file, texts=names)
+    return table.assign(**{name: table[name].map(csv_text) for name in names})
+
+
+def write_classes(
+    scores: Sequence[ClassScores], taxonomy: Taxonomy, protocol: Protocol, file: Path
+) -> None:
+    """Write a row for each class, with the mean over the queries that ask for it.
+
+    Args:
+        scores: Rows, at least one.
+        taxonomy: Names of the classes.
+        protocol: What a query is.
+        file: The CSV to write.
+    """
+    classes = {attribute.name: attribute.classes for attribute in taxonomy}
+    counts = ("num_queries", "num_queries_without_relevant")
+    rows = [
+        {
+            "attribute": row.attribute,
+            "class": classes[row.attribute][row.class_id],
+            "protocol": protocol,
+        }
+        | row.values  # noqa: PD011 - not of pandas
+        | {name: getattr(row, name) for name in counts}
+        for row in scores
+    ]
+    _write(rows, [*rows[0]], file)
+
+
+def write_queries(
+    results: Mapping[str, QueryResults],
+    records: Records,
+    taxonomy: Taxonomy,
+    protocol: Protocol,
+    file: Path,
+) -> None:
+    """Write a row for each query: its image, the classes it asks for, the value of each metric.
+
+    Args:
+        results: Of each attribute, at least one.
+        records: The images of the split.
+        taxonomy: Names of the classes.
+        protocol: What a query is.
+        file: The CSV to write.
+    """
+    about = ["image", "attribute", "class", "protocol", "num_relevant"]
+    columns = [*about, *next(iter(results.values())).terms]
+    rows = (
+        dict(zip(columns, (image, attribute, classes, protocol, relevant, *values), strict=True))
+        for attribute, own in results.items()
+        for image, classes, relevant, values in _queries(own, records, taxonomy, attribute)
+    )
+    _write(rows, columns, file)
+
+
+def _queries(
+    results: QueryResults, records: Records, taxonomy: Taxonomy, attribute: str
+) -> Iterator[tuple[str, str, int, list[float]]]:
+    """Yield each query's image, classes, number of relevant images, and value of each metric."""
+    names = taxonomy.attributes[taxonomy.names.index(attribute)].classes
+    values = np.stack([term.cpu().numpy() for term in results.terms.values()], axis=1).tolist()
+    columns = (results.query_index, results.query_class, results.num_relevant)
+    numbers = (column.tolist() for column in columns)
+    for image, label, num_relevant, row in zip(*numbers, values, strict=True):
+        record = records[image]
+        classes = labels_of(record, taxonomy, attribute) if label < 0 else (names[label],)
+        yield record.path, SEPARATOR.join(classes), num_relevant, row
+
+
+def _write(rows: Iterable[Mapping[str, Any]], columns: Sequence[str], file: Path) -> None:
+    """Write rows as CSV, one at a time; no text in it is a formula to a spreadsheet."""
+    with replacing(file) as part, part.open("w", newline="", encoding="utf-8") as opened:
+        writer = csv.DictWriter(opened, columns)
+        writer.writeheader()
+        writer.writerows({name: csv_cell(value) for name, value in row.items()} for row in rows)
+
+
+def _is_nan(value: object) -> bool:
+    return isinstance(value, float) and math.isnan(value)
