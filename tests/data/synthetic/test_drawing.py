@@ -16,7 +16,7 @@ from m3net.data.synthetic.garment import Pose
 from m3net.errors import ConfigError
 
 SIZE = 112
-UPRIGHT = Pose(shift=(0, 0), zoom=1, tilt=0, build=1, arms=((14, 4), (14, 4)))
+UPRIGHT = Pose(shift=(0, 0), zoom=1, tilt=0, build=1, arms=(14, 14))
 SEEN_DIFFERENCE = 24  # grey levels: more than noise and shading do
 
 
@@ -41,7 +41,7 @@ def uncovered(kind: str, count: int) -> list[Garment]:
         garment = sample_garment(11, index)
         index += 1
         fits = garment.piece.kind == kind and garment.cover == "nothing"
-        if fits and garment.piece.collar == collar and not garment.scene.carries_bag:
+        if fits and garment.piece.collar == collar:
             piece = replace(garment.piece, pattern="plain", details=())
             found.append(replace(garment, piece=piece))
     return found

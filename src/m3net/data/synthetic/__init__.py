@@ -1,13 +1,12 @@
 """A catalogue of drawn garments: fashion photos with fine, local and certain labels.
 
-Flow: `attributes` names the classes, `sampling` draws the lots for one `Garment`, `drawing` turns
-it into pixels, `catalogue` makes records, a reader and files of many.
+`sampling` draws lots for one `Garment`, `drawing` turns it into pixels, and `drawn_catalogue` makes
+records, a reader and files of many.
 """
 
-from m3net.data.synthetic.attributes import TAXONOMY
-from m3net.data.synthetic.catalogue import SyntheticReader, synthetic_records, write_catalogue
 from m3net.data.synthetic.drawing import draw
-from m3net.data.synthetic.garment import Garment
+from m3net.data.synthetic.drawn_catalogue import SyntheticReader, synthetic_records, write_catalogue
+from m3net.data.synthetic.garment import TAXONOMY, Garment
 from m3net.data.synthetic.sampling import sample_garment
 
 __all__ = [

@@ -1,12 +1,61 @@
-"""What a garment of the catalogue is: the classes that it shows, its wearer and its photo."""
+"""What a garment of the catalogue can be: its attributes, its pose and what covers it."""
 
 from dataclasses import dataclass
 from typing import Literal
 
-from m3net.data.synthetic.attributes import TAXONOMY
+from m3net.data.synthetic.canvas import Colour
+from m3net.data.taxonomy import Attribute, Taxonomy
 
-Colour = tuple[int, int, int]
-"""Red, green and blue, 0 .. 255."""
+SHARES: dict[str, dict[str, int]] = {
+    "sleeve_length": {
+        "sleeveless": 18,
+        "cap": 9,
+        "short": 28,
+        "elbow": 11,
+        "three_quarter": 12,
+        "long": 22,
+    },
+    "neckline": {"round": 33, "v": 22, "square": 12, "boat": 12, "halter": 10, "off_shoulder": 11},
+    "collar": {"none": 50, "shirt": 20, "peter_pan": 10, "stand": 10, "shawl": 10},
+    "hem_length": {"crop": 16, "hip": 32, "knee": 24, "midi": 16, "floor": 12},
+    "trouser_length": {"shorts": 24, "bermuda": 15, "cropped": 19, "full": 42},
+    "colour": {
+        "black": 15,
+        "white": 12,
+        "blue": 11,
+        "grey": 10,
+        "navy": 9,
+        "red": 8,
+        "pink": 8,
+        "beige": 7,
+        "green": 6,
+        "cream": 5,
+        "yellow": 5,
+        "maroon": 4,
+    },
+    "pattern": {
+        "plain": 44,
+        "horizontal_stripe": 14,
+        "vertical_stripe": 10,
+        "check": 12,
+        "dots": 11,
+        "floral": 9,
+    },
+    "details": {"buttons": 24, "pocket": 20, "zip": 12, "belt": 14, "bow": 12},
+}
+"""Percentage of each class among the garments that have the attribute.
+
+Classes have a moderate long tail, as in real catalogues. A garment may have several details: the
+percentage of each is independent of the others.
+"""
+
+TAXONOMY = Taxonomy(
+    tuple(
+        Attribute(name, tuple(shares), multi_label=name == "details")
+        for name, shares in SHARES.items()
+    )
+)
+"""Eight attributes, 49 classes; only `details` has several classes per image."""
 
 Kind = Literal["top", "dress", "skirt", "trousers"]
 Cover = Literal["nothing", "scarf", "jacket", "bag", "close_up"]
@@ -18,29 +67,16 @@ HIDDEN_BY: dict[Cover, tuple[str, ...]] = {
     "bag": ("details",),
     "close_up": ("sleeve_length", "hem_length", "trouser_length", "details"),
 }
-"""The attributes that nobody can tell from a picture, by what stands in the way."""
+"""The attributes that a cover hides."""
 
 
 @dataclass(frozen=True)
 class Piece:
-    """One piece of clothing; a class is None where the attribute does not apply to it.
+    """One piece of clothing; a class is None where the attribute does not apply.
 
-    Attributes:
-        kind: What it is.
-        colour: Class of its ground colour.
-        pattern: Class of its pattern.
-        sleeve_length: Class, of tops and dresses.
-        neckline: Class, of tops and dresses without a collar.
-        collar: Class, of tops and dresses.
-        hem_length: Class, of tops, dresses and skirts.
-        trouser_length: Class, of trousers.
-        details: Classes, possibly none.
-        tone: Ground colour as drawn.
-        ink: Second colour, of the pattern and of trimmings.
-        accent: Third colour, as of the centres of flowers.
-        ease: How loosely it fits, 0 .. 1.
-        flare: How far it widens below the waist, 0 .. 1.
-        repeat: Size of one repeat of the pattern, in body units (shoulders are 0.8 wide).
+    `tone` is the ground colour as drawn; `ink` and `accent` colour the pattern and trimmings.
+    `ease` (tight to loose) and `flare` (straight to wide) are in 0 .. 1. `repeat` is the size of
+    one repeat of the pattern in body units (the shoulders are 0.8 wide).
     """
 
     kind: Kind
@@ -59,89 +95,51 @@ class Piece:
     flare: float
     repeat: float
 
+    @property
+    def is_upper(self) -> bool:
+        """Whether the piece covers the shoulders."""
+        return self.kind in ("top", "dress")
+
 
 @dataclass(frozen=True)
 class Pose:
-    """How the wearer stands and where.
+    """How and where the wearer stands.
 
-    Attributes:
-        shift: Of the wearer from the middle of the picture, in picture widths.
-        zoom: Size relative to the usual framing.
-        tilt: Rotation in degrees.
-        build: Width relative to the usual body.
-        arms: Angles of upper arm and forearm from the vertical in degrees, outwards
-            positive, of the arm on the left and of the arm on the right of the picture.
+    `shift` is in picture widths, `zoom` and `build` (width of the body) are factors, `tilt` is in
+    degrees. `arms` are the outward angles of the left and right upper arm in degrees.
     """
 
     shift: tuple[float, float]
     zoom: float
     tilt: float
     build: float
-    arms: tuple[tuple[float, float], tuple[float, float]]
-
-
-@dataclass(frozen=True)
-class Scene:
-    """All in the picture that is not clothing, and how it was photographed.
-
-    Attributes:
-        backdrop: "plain", "gradient", "plaster", "room" or "rack".
-        wall: Colour of the backdrop.
-        floor: Second colour of the backdrop.
-        skin: Skin tone.
-        hair: Hair colour.
-        hairstyle: "short", "long" or "bun".
-        carries_bag: Whether a bag hangs from one hand.
-        others: Colours of shoes, bag, scarf and jacket, and of the clothes on a rack.
-        light: Strength of the light from the right and from below, -1 .. 1.
-        warmth: Of the light, -1 (blue) .. 1 (yellow).
-        blur: Standard deviation in picture widths.
-        noise: Standard deviation of the sensor noise in grey levels.
-        seed: Of texture, folds and noise.
-    """
-
-    backdrop: str
-    wall: Colour
-    floor: Colour
-    skin: Colour
-    hair: Colour
-    hairstyle: str
-    carries_bag: bool
-    others: tuple[Colour, Colour, Colour]
-    light: tuple[float, float]
-    warmth: float
-    blur: float
-    noise: float
-    seed: int
+    arms: tuple[float, float]
 
 
 @dataclass(frozen=True)
 class Garment:
     """One picture of the catalogue before it is drawn.
 
-    Attributes:
-        piece: The piece of clothing that the labels speak of.
-        companion: What is worn with it, in another colour; None with a dress.
-        pose: How the wearer stands.
-        scene: Surroundings and camera.
-        cover: What hides a part of the piece.
+    Labels describe `piece`. `companion` is worn with it, in another colour (None with a dress).
+    `accessory` colours shoes and cover. `seed` decides the wearer, the room and the camera.
     """
 
     piece: Piece
     companion: Piece | None
     pose: Pose
-    scene: Scene
     cover: Cover
+    accessory: Colour
+    seed: int
 
     def labels(self) -> dict[str, tuple[str, ...]]:
-        """Give the classes of each attribute that can be told from the picture.
+        """Return the visible classes of each attribute.
 
         An attribute that does not apply or is hidden is absent; `details` is present but empty
-        where the whole piece is seen to have none.
+        where the piece visibly has none.
         """
-        shown: dict[str, tuple[str, ...]] = {}
+        visible: dict[str, tuple[str, ...]] = {}
         for name in TAXONOMY.names:
             worn = getattr(self.piece, name)
             if worn is not None and name not in HIDDEN_BY[self.cover]:
-                shown[name] = worn if isinstance(worn, tuple) else (worn,)
-        return shown
+                visible[name] = worn if isinstance(worn, tuple) else (worn,)
+        return visible

@@ -1,4 +1,4 @@
-"""Draws the lots: which garment each index of the catalogue is."""
+"""Draw lots: which garment each index of the catalogue is."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -7,25 +7,26 @@ from typing import TypeVar
 
 import numpy as np
 
-from m3net.data.synthetic.attributes import SHARES
-from m3net.data.synthetic.garment import Colour, Cover, Garment, Kind, Piece, Pose, Scene
-from m3net.data.synthetic.palette import (
-    CLOTH,
-    FLOORS,
-    HAIRS,
-    INKS,
-    SKINS,
-    WALLS,
-    blend,
-    brightness,
-)
+from m3net.data.synthetic.canvas import Colour, brightness, colours
+from m3net.data.synthetic.garment import SHARES, Cover, Garment, Kind, Piece, Pose
 
-_KINDS: dict[Kind, float] = {"top": 0.4, "dress": 0.26, "skirt": 0.12, "trousers": 0.22}
-_COVERS: dict[Kind, dict[Cover, float]] = {
-    "top": {"nothing": 0.91, "scarf": 0.03, "jacket": 0.03, "close_up": 0.03},
-    "dress": {"nothing": 0.9, "scarf": 0.02, "jacket": 0.03, "bag": 0.03, "close_up": 0.02},
-    "skirt": {"nothing": 0.94, "bag": 0.03, "close_up": 0.03},
-    "trousers": {"nothing": 0.94, "bag": 0.03, "close_up": 0.03},
+# In the order of the classes of `colour`.
+_CLOTH: dict[str, Colour] = dict(
+    zip(
+        SHARES["colour"],
+        colours(
+            "222126 f7f7f8 3874ce 8c8f95 202c5c d0282e f198b4 ccb08a 3c8452 f8eac4 f6c83a 701a2c"
+        ),
+        strict=True,
+    )
+)
+_INKS = colours("faf8f2 2c2c36 ce4a46 3e5c9e f2c05c 548a68 eea8ba")
+_KINDS: dict[Kind, int] = {"top": 40, "dress": 26, "skirt": 12, "trousers": 22}
+_COVERS: dict[Kind, dict[Cover, int]] = {
+    "top": {"nothing": 91, "scarf": 3, "jacket": 3, "close_up": 3},
+    "dress": {"nothing": 90, "scarf": 2, "jacket": 3, "bag": 3, "close_up": 2},
+    "skirt": {"nothing": 94, "bag": 3, "close_up": 3},
+    "trousers": {"nothing": 94, "bag": 3, "close_up": 3},
 }
 _HEMS: dict[Kind, tuple[str, ...]] = {
     "top": ("crop", "hip"),
@@ -36,17 +37,12 @@ _SLEEVES: dict[str, tuple[str, ...]] = {
     "halter": ("sleeveless",),
     "off_shoulder": ("sleeveless", "short", "elbow", "three_quarter", "long"),
 }
-_BACKDROPS = {"plain": 0.3, "gradient": 0.18, "plaster": 0.2, "room": 0.2, "rack": 0.12}
 
 Choice = TypeVar("Choice")
 
 
 def sample_garment(seed: int, index: int) -> Garment:
-    """Give garment `index` of the catalogue with this seed, always the same.
-
-    Args:
-        seed: Of the whole catalogue, 0 or more.
-        index: Place in the catalogue, 0 or more.
+    """Return garment `index` (0 or more) of the catalogue with this seed (0 or more).
 
     Example:
         >>> sample_garment(0, 7) == sample_garment(0, 7)
@@ -55,50 +51,48 @@ def sample_garment(seed: int, index: int) -> Garment:
     random = np.random.default_rng((seed, index))
     kind = _pick(random, _KINDS)
     piece = _piece(random, kind, _pick(random, SHARES["colour"]))
-    other_colours = {c: share for c, share in SHARES["colour"].items() if c != piece.colour}
+    others = [colour for colour in SHARES["colour"] if colour != piece.colour]
     companion = None
     if kind != "dress":
-        companion = _companion(random, kind, _pick(random, other_colours))
-    covers = _COVERS[kind]
-    # A scarf over a crop top would hide its colour too.
-    seemly = [c for c in covers if (c, piece.hem_length) != ("scarf", "crop")]
-    cover = _pick(random, covers, seemly)
+        companion = _companion(random, kind, _pick(random, SHARES["colour"], others))
+    # A scarf would hide the colour of a crop top.
+    covers = [c for c in _COVERS[kind] if (c, piece.hem_length) != ("scarf", "crop")]
     return Garment(
         piece=piece,
         companion=companion,
+        cover=_pick(random, _COVERS[kind], covers),
         pose=_pose(random),
-        scene=_scene(random, tuple(other_colours), carries_bag=cover == "nothing"),
-        cover=cover,
+        accessory=_CLOTH[one_of(random, others)],
+        seed=int(random.integers(2**31)),
     )
 
 
 def _pick(
     random: np.random.Generator,
-    shares: Mapping[Choice, float],
+    shares: Mapping[Choice, int],
     among: Sequence[Choice] | None = None,
 ) -> Choice:
-    """Draw one of some choices; `Generator.choice` does it too, but thirty times slower."""
-    choices = list(shares) if among is None else list(among)
+    """Draw a choice by its share, thirty times as fast as `Generator.choice`."""
+    choices = list(shares) if among is None else among
     ends = list(accumulate(shares[choice] for choice in choices))
-    drawn = random.random() * ends[-1]
-    return next(choice for choice, end in zip(choices, ends, strict=True) if drawn < end)
+    lot = random.random() * ends[-1]
+    return next(choice for choice, end in zip(choices, ends, strict=True) if lot < end)
 
 
-def _one_of(random: np.random.Generator, choices: Sequence[Choice]) -> Choice:
+def one_of(random: np.random.Generator, choices: Sequence[Choice]) -> Choice:
     """Draw one of some equally likely choices."""
     return choices[int(random.random() * len(choices))]
 
 
 def _piece(random: np.random.Generator, kind: Kind, colour: str) -> Piece:
-    """Draw one piece of clothing of a given kind and colour."""
+    """Draw a piece of a kind and colour."""
     sleeve = neckline = collar = None
     if kind in ("top", "dress"):
         collar = _pick(random, SHARES["collar"])
         neckline = _pick(random, SHARES["neckline"]) if collar == "none" else None
         sleeve = _pick(random, SHARES["sleeve_length"], _SLEEVES.get(neckline or ""))
-    tone = _dye(random, CLOTH[colour])
-    contrasting = [ink for ink in INKS if abs(brightness(ink) - brightness(tone)) > 70]
-    ink = _one_of(random, contrasting)
+    tone = _dye(random, _CLOTH[colour])
+    ink = one_of(random, [i for i in _INKS if abs(brightness(i) - brightness(tone)) > 70])
     return Piece(
         kind=kind,
         colour=colour,
@@ -111,7 +105,7 @@ def _piece(random: np.random.Generator, kind: Kind, colour: str) -> Piece:
         details=_details(random, kind),
         tone=tone,
         ink=ink,
-        accent=_one_of(random, [other for other in INKS if other != ink]),
+        accent=one_of(random, [other for other in _INKS if other != ink]),
         ease=random.random(),
         flare=random.random(),
         repeat=0.17 + 0.07 * random.random(),
@@ -120,78 +114,39 @@ def _piece(random: np.random.Generator, kind: Kind, colour: str) -> Piece:
 
 def _dye(random: np.random.Generator, colour: Colour) -> Colour:
     """Vary a colour a little, as two dye baths do."""
-    lighter, red, green, blue = (random.random(4) - 0.5) * (14, 6, 6, 6)
-    varied = np.clip(np.array(colour) + lighter + np.array([red, green, blue]), 0, 255).round()
-    return int(varied[0]), int(varied[1]), int(varied[2])
+    lighter, *hue = (random.random(4) - 0.5) * (14, 6, 6, 6)
+    red, green, blue = np.clip(np.array(colour) + lighter + hue, 0, 255).round().astype(int)
+    return int(red), int(green), int(blue)
 
 
 def _details(random: np.random.Generator, kind: Kind) -> tuple[str, ...]:
-    """Draw the details of a piece, each on its own but where two would lie on one another."""
-    worn = {detail for detail, share in SHARES["details"].items() if random.random() < share}
+    """Draw details independently, without two that overlap."""
+    worn = {name for name, share in SHARES["details"].items() if 100 * random.random() < share}
     if "buttons" in worn:
         worn.discard("zip")
     if kind == "top" or "bow" in worn:
         worn.discard("belt")
-    return tuple(detail for detail in SHARES["details"] if detail in worn)
+    return tuple(name for name in SHARES["details"] if name in worn)
 
 
 def _companion(random: np.random.Generator, kind: Kind, colour: str) -> Piece:
-    """Draw what is worn with a piece: something below a top, a top above the rest."""
+    """Draw a bottom to go with a top, or a top to go with a bottom; it is the quieter piece."""
     worn_with: Kind = "top"
     if kind == "top":
         worn_with = "trousers" if random.random() < 0.6 else "skirt"
     piece = _piece(random, worn_with, colour)
-    # The companion is quieter than the piece that the picture is about.
     quiet = random.random() < 0.6
     return replace(piece, details=(), pattern="plain" if quiet else piece.pattern)
 
 
 def _pose(random: np.random.Generator) -> Pose:
-    """Draw how the wearer stands."""
-    across, down, zoom, tilt, build = random.uniform(-1, 1, size=5)
+    """Draw a pose."""
+    across, down, zoom, tilt, build = random.uniform(-1, 1, size=5).tolist()
+    left, right = (8 + 34 * random.random(2) ** 1.5).tolist()
     return Pose(
         shift=(0.05 * across, 0.025 * down),
         zoom=1 + 0.06 * zoom,
         tilt=4 * tilt,
         build=1 + 0.09 * build,
-        arms=(_arm(random), _arm(random)),
-    )
-
-
-def _arm(random: np.random.Generator) -> tuple[float, float]:
-    """Draw one arm: hanging, held out, or with the hand on the hip."""
-    upper, fore = random.random(2)
-    if random.random() < 0.2:
-        return 36 + 8 * upper, -38 - 10 * fore
-    return 10 + 16 * upper, -6 + 28 * fore
-
-
-def _scene(random: np.random.Generator, colours: Sequence[str], carries_bag: bool) -> Scene:
-    """Draw surroundings and camera.
-
-    Args:
-        random: Draws the lots.
-        colours: Those that the piece has not.
-        carries_bag: Whether there may be a bag in one hand.
-    """
-    hair = _one_of(random, HAIRS)
-    light = random.uniform(-1, 1, size=3)
-    return Scene(
-        backdrop=_pick(random, _BACKDROPS),
-        wall=_dye(random, _one_of(random, WALLS)),
-        floor=_dye(random, _one_of(random, FLOORS)),
-        skin=_dye(random, _one_of(random, SKINS)),
-        hair=blend(hair, (0, 0, 0), 0.2 * random.random()),
-        hairstyle=_one_of(random, ("short", "long", "bun")),
-        carries_bag=carries_bag and random.random() < 0.25,
-        others=(
-            CLOTH[_one_of(random, colours)],
-            CLOTH[_one_of(random, colours)],
-            CLOTH[_one_of(random, colours)],
-        ),
-        light=(float(light[0]), float(light[1])),
-        warmth=float(light[2]),
-        blur=0.004 * random.random() ** 2,
-        noise=1 + 2.5 * random.random() ** 2,
-        seed=int(random.integers(2**31)),
+        arms=(left, right),
     )

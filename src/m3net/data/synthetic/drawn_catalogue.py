@@ -1,4 +1,4 @@
-"""Many garments at once: as records with a reader that draws, or as files."""
+"""Many garments: as records with a reader that draws, or as files."""
 
 import csv
 from dataclasses import dataclass
@@ -11,20 +11,16 @@ from PIL import Image
 
 from m3net.base.files import writing
 from m3net.data.records import Record, Records
-from m3net.data.synthetic.attributes import TAXONOMY
 from m3net.data.synthetic.drawing import draw
+from m3net.data.synthetic.garment import TAXONOMY
 from m3net.data.synthetic.sampling import sample_garment
 from m3net.errors import ConfigError
 
 
 def synthetic_records(num_images: int, seed: int) -> Records:
-    """Give what is known of the first images of a catalogue, without drawing them.
+    """Return the records of a catalogue's first images, without drawing them.
 
-    A record's row is the garment's index. No image is a query or in the gallery yet.
-
-    Args:
-        num_images: Number of images N.
-        seed: Of the catalogue, 0 or more.
+    The row of a record is the index of its garment. No image is a query or in the gallery yet.
 
     Example:
         >>> records = synthetic_records(num_images=3, seed=0)
@@ -36,10 +32,14 @@ def synthetic_records(num_images: int, seed: int) -> Records:
         paths=[f"synthetic/{index:06}.png" for index in range(num_images)],
         rows=range(num_images),
         labels=[
-            [TAXONOMY.class_id(attribute, name) for attribute in shown for name in shown[attribute]]
-            for shown in labels
+            [
+                TAXONOMY.class_id(attribute, name)
+                for attribute in visible
+                for name in visible[attribute]
+            ]
+            for visible in labels
         ],
-        annotated=np.array([[name in shown for name in TAXONOMY.names] for shown in labels]),
+        annotated=np.array([[name in visible for name in TAXONOMY.names] for visible in labels]),
         roles=np.zeros((num_images, len(TAXONOMY)), dtype=np.uint8),
         num_classes=TAXONOMY.num_classes,
     )
@@ -47,11 +47,11 @@ def synthetic_records(num_images: int, seed: int) -> Records:
 
 @dataclass(frozen=True)
 class SyntheticReader:
-    """Draws the image of a record that `synthetic_records` made with the same seed.
+    """Draws the images of records that `synthetic_records` made with the same seed.
 
     Attributes:
-        seed: Of the catalogue.
-        size: Side of the images in pixels.
+        seed: Seed of the catalogue.
+        size: Height and width of the images in pixels.
 
     Example:
         >>> read = SyntheticReader(seed=0, size=64)
@@ -63,30 +63,30 @@ class SyntheticReader:
     size: int
 
     def __call__(self, record: Record) -> NDArray[np.uint8]:
-        """Give the image of a record as (size, size, 3) uint8, RGB."""
+        """Return the image of a record as (size, size, 3) uint8, RGB."""
         return draw(sample_garment(self.seed, record.row), self.size)
 
 
 def write_catalogue(folder: Path, num_images: int, size: int, seed: int) -> Path:
-    """Write a catalogue as PNG files and a table; give the path of the table.
+    """Write a catalogue as PNG files and a table; return the path of the table.
 
-    The table `catalogue.csv` has a column `image`, as "images/000012.png" relative to `folder`,
-    and one column of class names for each attribute; the classes of `details` are joined by "|".
-    An empty cell means that the image is not annotated for the attribute. A garment that is seen
-    to have no details has an empty cell too: a table of class names cannot tell the two apart.
+    The table `catalogue.csv` has a column `image`, such as "images/000012.png" relative to
+    `folder`, and a column of class names for each attribute; classes of `details` are joined by
+    "|". An empty cell means that the image is not annotated for the attribute, or that the garment
+    visibly has no details: a table of class names cannot tell the two apart.
 
-    All is written next to `folder` and moved there at the end, so that an interrupted call
+    The files are written beside `folder` and moved there at the end, so that an interrupted call
     leaves nothing that looks complete.
 
     Args:
-        folder: Where to write; must be new or empty.
+        folder: Must be new or empty.
         num_images: Number of images.
-        size: Side of the images in pixels.
-        seed: Of the catalogue, 0 or more.
+        size: Height and width of the images in pixels.
+        seed: Seed of the catalogue, 0 or more.
 
     Raises:
-        ConfigError: There is something in the folder already.
-        OutputError: It cannot be written.
+        ConfigError: The folder is not empty, or the size is out of range.
+        OutputError: The files cannot be written.
     """
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise ConfigError(
@@ -96,16 +96,16 @@ def write_catalogue(folder: Path, num_images: int, size: int, seed: int) -> Path
     with writing(folder, instead="another FOLDER"):
         folder.parent.mkdir(parents=True, exist_ok=True)
         with TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent) as temporary:
-            made = Path(temporary) / folder.name
-            _write(made, num_images, size, seed)
+            complete = Path(temporary) / folder.name
+            _write(complete, num_images, size, seed)
             if folder.exists():
                 folder.rmdir()
-            made.rename(folder)
+            complete.rename(folder)
     return folder / "catalogue.csv"
 
 
 def _write(folder: Path, num_images: int, size: int, seed: int) -> None:
-    """Write images and table into a folder that does not exist yet."""
+    """Write images and table into a new folder."""
     (folder / "images").mkdir(parents=True)
     with (folder / "catalogue.csv").open("w", newline="", encoding="utf-8") as file:
         table = csv.writer(file)
@@ -114,5 +114,5 @@ def _write(folder: Path, num_images: int, size: int, seed: int) -> None:
             garment = sample_garment(seed, index)
             image = f"images/{index:06}.png"
             Image.fromarray(draw(garment, size)).save(folder / image)
-            shown = garment.labels()
-            table.writerow([image, *("|".join(shown.get(name, ())) for name in TAXONOMY.names)])
+            visible = garment.labels()
+            table.writerow([image, *("|".join(visible.get(name, ())) for name in TAXONOMY.names)])
