@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 import yaml
 
+from m3net.packaged_configs import PREFIX, config_path
+
 Command = Callable[..., CompletedProcess[str]]
 
 CONFIGS = Path(__file__).parents[1] / "configs"
@@ -95,7 +97,9 @@ def test_each_system_of_a_comparison_can_be_trained(m3net: Command, file: Path) 
     assert given["name"] == file.stem
     assert given["baseline"] in given["systems"]
     for system in given["systems"].values():
-        files = [CONFIGS.parent / name for name in (*given["configs"], *system.get("configs", []))]
+        names = (*given["configs"], *system.get("configs", []))
+        assert all(name.startswith(PREFIX) for name in names), "a plain path needs the repository"
+        files = [config_path(name) for name in names]
         missing = [name for name in files if not name.is_file()]
         assert not missing
         words = [word for name in files for word in ("--config", str(name))]
