@@ -100,7 +100,7 @@ def test_a_checkpoint_from_within_a_validation_is_not_gone_on_from(tmp_path: Pat
     contents = torch.load(file)
     del contents[PROGRESS]
     torch.save(contents, file)
-    with pytest.raises(CheckpointError, match="not made where a training can go on"):
+    with pytest.raises(CheckpointError, match="not made where a training can resume"):
         find_start(tmp_path)
 
 

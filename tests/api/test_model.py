@@ -258,9 +258,9 @@ def test_a_checkpoint_of_a_newer_version_is_named(trained: Path, tmp_path: Path)
 
 
 def test_a_near_match_of_an_unknown_attribute_is_named(model: Model, photos: list[str]) -> None:
-    with pytest.raises(ConfigError, match=r"no attribute 'Detail': did you mean 'details'\?"):
+    with pytest.raises(ConfigError, match=r"unknown attribute 'Detail'; did you mean 'details'\?"):
         model.embed(photos, attribute="Detail")
-    with pytest.raises(ConfigError, match="'colour': There are sleeve_length, details"):
+    with pytest.raises(ConfigError, match=r"'colour'\. Available: sleeve_length, details"):
         model.gallery(photos, attributes=["colour"])
 
 

@@ -60,7 +60,7 @@ def test_two_processes_leave_out_the_same_step(
     path = os.pathsep.join([HERE, os.environ.get("PYTHONPATH", "")])
     done = process(*words, *fault, *check, cwd=tmp_path, PYTHONPATH=path)
     assert done.returncode == 0, done.stderr
-    assert done.stderr.count("the step is left out, 1 so far") == 1, "only the first one speaks"
+    assert done.stderr.count("the step is skipped, 1 so far") == 1, "only the first one speaks"
     run = tmp_path / "runs" / "shop" / "0"
     metrics = json.loads((run / "metrics.json").read_text(encoding="utf-8"))
     assert (metrics["steps"], metrics["skipped_steps"]) == (2, 1)
@@ -72,7 +72,7 @@ def test_two_processes_leave_out_the_same_step(
 
 def test_where_memory_ends_the_sizes_are_named(fit: Command, refusal: Refusal) -> None:
     sentence = refusal(fit(f"{ADD}NoMemory"))
-    assert "too little memory for batches of 16 images of 48 px (CUDA out of memory)" in sentence
+    assert "out of memory with batch_size 16 at image_size 48 (CUDA out of memory)" in sentence
     assert "lower --data.loading.batch_size" in sentence
 
 
@@ -80,7 +80,7 @@ def test_a_loader_process_that_dies_is_named_with_its_image(fit: Command) -> Non
     image = ("--trainer.callbacks.image=images/000007.png", "--trainer.callbacks.what=die")
     workers = ("--data.loading.num_workers=2", TRAIN)
     sentence = last_line(fit(f"{ADD}BadReader", *image, *workers))
-    assert "a loader process died (DataLoader worker (pid" in sentence
+    assert "a worker died (DataLoader worker (pid" in sentence
     # Torch says either, as it notices.
     assert "is killed by signal: Killed)" in sentence or "exited unexpectedly)" in sentence
     assert ") while reading images/000007.png (" in sentence
@@ -101,7 +101,7 @@ def test_a_loader_process_that_hangs_is_named_with_its_image(fit: Command) -> No
     image = ("--trainer.callbacks.image=images/000007.png", "--trainer.callbacks.what=hang")
     workers = ("--data.loading.num_workers=1", "--data.loading.timeout=4", TRAIN)
     sentence = last_line(fit(f"{ADD}BadReader", *image, *workers))
-    assert "no loader process gave a batch within 4 seconds while reading images/000007.png" in (
+    assert "no worker returned a batch within 4 seconds while reading images/000007.png" in (
         sentence
     )
     assert "--data.loading.timeout" in sentence

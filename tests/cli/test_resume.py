@@ -87,7 +87,7 @@ def test_a_finished_run_goes_on_with_nothing_and_is_left_as_it_is(
     run = tmp_path / "run"
     shutil.copytree(trained, run)
     assert m3net("train", "--resume", run).returncode == 0
-    assert f"{run} is finished, 4 steps: there is nothing to go on with" in caplog.text
+    assert f"{run} is finished, 4 steps: there is nothing to resume" in caplog.text
     assert alike(trained, run)
 
 
@@ -141,7 +141,7 @@ def test_other_settings_are_said(
     done = m3net("fit", "--resume", run, "--trainer.max_epochs=2", "--model.optimizer.lr=0.1")
     assert done.returncode == 0, done.stderr
     said = "trainer.max_epochs was 1 and is 2; model.optimizer.lr was 0.001 and is 0.1"
-    assert f"goes on with other settings than before: {said}." in caplog.text
+    assert f"resumes with other settings than before: {said}." in caplog.text
     done = m3net("fit", "--resume", run, "--trainer.max_epochs=3", "--model.network.dropout=0.5")
     assert done.returncode == 2
     assert "model.network.init_args.dropout was 0.0 and is 0.5" in done.stderr

@@ -56,9 +56,9 @@ def test_without_a_network_the_remedies_are_named(
     offline = {"HF_HUB_OFFLINE": "1", "HF_HOME": str(tmp_path / "cache")}
     words = ("fit", "--config", settings, "--runs", tmp_path / "runs", PRETRAINED)
     sentence = refusal(process(*words, cwd=tmp_path, **offline))
-    assert "pretrained weights of resnet10t cannot be fetched" in sentence
-    assert "--model.network.weights_file" in sentence
-    assert "--model.network.pretrained=false" in sentence
+    assert "pretrained weights of resnet10t cannot be downloaded" in sentence
+    assert "model.network.weights_file" in sentence
+    assert "model.network.pretrained=false" in sentence
 
 
 @pytest.mark.parametrize("command", ["test", "predict"])

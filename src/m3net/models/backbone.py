@@ -100,15 +100,15 @@ class Backbone(nn.Module):
         self.net.load_state_dict(donor.state_dict())
 
     def _pretrained(self, file: str | Path | None, settings: str) -> nn.Module:
-        """Give the network with the weights that timm finds for it."""
+        """Return the network with the weights that timm finds for it."""
         overlay = None if file is None else {"file": str(file)}
         try:
             return self._create(pretrained=True, pretrained_cfg_overlay=overlay)
         except _NO_NETWORK as error:
             raise WeightsError(
-                f"pretrained weights of {self.name} cannot be fetched ({type(error).__name__}). "
-                f"Without a network, give them as a file: --{settings}.weights_file=FILE, or "
-                "train from scratch: --model.network.pretrained=false. Weights fetched before "
+                f"pretrained weights of {self.name} cannot be downloaded ({type(error).__name__}). "
+                f"Without a network, give them as a file by {settings}.weights_file, or "
+                "train from scratch by model.network.pretrained=false. Weights downloaded before "
                 "are found through the environment variable HF_HOME."
             ) from error
         except _UNREADABLE as error:
@@ -116,8 +116,8 @@ class Backbone(nn.Module):
             reason = f"{type(error).__name__}: {str(error)[:200]}"
             raise WeightsError(
                 f"no usable weights for {self.name}{source} ({reason}). Give a file of timm's for "
-                f"this model: --{settings}.weights_file=FILE, or train from scratch: "
-                "--model.network.pretrained=false."
+                f"this model by {settings}.weights_file, or train from scratch by "
+                "model.network.pretrained=false."
             ) from error
 
     def forward(self, images: Tensor) -> Tensor:

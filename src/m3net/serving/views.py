@@ -56,20 +56,20 @@ class Attention:
 
 
 def check_attribute(name: str, known: Sequence[str]) -> None:
-    """Refuse an attribute that is not among those that are known.
+    """Check that an attribute is known.
 
     Raises:
-        ConfigError: It is not; names those that are spelt nearly so.
+        ConfigError: It is not; the text names those that are spelt alike.
 
     Example:
         >>> check_attribute("Collar", ["sleeve", "collar"])
         Traceback (most recent call last):
-        m3net.errors.ConfigError: there is no attribute 'Collar': did you mean 'collar'? There are
+        m3net.errors.ConfigError: unknown attribute 'Collar'; did you mean 'collar'? Available:
         sleeve, collar.
     """
     if name in known:
         return
     spelt = {other.lower(): other for other in known}
     near = [repr(spelt[low]) for low in difflib.get_close_matches(str(name).lower(), spelt)]
-    guess = f" did you mean {' or '.join(near)}?" if near else ""
-    raise ConfigError(f"there is no attribute {name!r}:{guess} There are {', '.join(known)}.")
+    guess = f"; did you mean {' or '.join(near)}?" if near else "."
+    raise ConfigError(f"unknown attribute {name!r}{guess} Available: {', '.join(known)}.")

@@ -1,4 +1,4 @@
-"""Where a training that was stopped goes on: from which checkpoint, with what settings."""
+"""Where an interrupted training resumes: from which checkpoint, with which settings."""
 
 import json
 import logging
@@ -27,14 +27,14 @@ AUTO = "auto"
 _NAMES = ("last", "previous", "best")
 _LIMITS = ("max_epochs", "max_steps", "max_time")
 SURVIVAL = ("resume", "trust", "last_every_n_steps")
-"""Settings that say how a training is gone on with."""
+"""Settings that say how a training is resumed."""
 _FREE = (
     *(*PLACES, "details", "report", "rankings", "last_every_n_steps", "checkpoint.dirpath"),
     *("trainer.default_root_dir", "trainer.logger", "trainer.enable_", "trainer.log_every_n_steps"),
     *("trainer.profiler", "trainer.max_time", "data.init_args.file", "data.init_args.root"),
     *(f"data.init_args.loading.{name}" for name in ("num_workers", "timeout", "max_pixels")),
 )
-"""Settings, or beginnings of their names, that change nothing of what is trained."""
+"""Settings, or prefixes of their names, that do not change what is trained."""
 _FIXED = ("model.network", "model.loss", "data.class_path")
 _WITHIN = (
     *("seed_everything", "data.init_args.loading", "trainer.devices", "trainer.num_nodes"),
@@ -52,22 +52,19 @@ class _Finish(BaseModel):
 
 
 class Finished(Exception):  # noqa: N818 - it is no error
-    """There is nothing to go on with; the text says why."""
+    """There is nothing to resume; the text says why."""
 
 
 @dataclass(frozen=True)
 class Start:
-    """Where a training goes on.
-
-    Attributes:
-        file: The checkpoint; None for the beginning of the training.
-        contents: Its contents.
-        remark: What the user should know of the choice; may be empty.
-    """
+    """Where a training resumes."""
 
     file: Path | None
+    """The checkpoint; None for the beginning of the training."""
     contents: dict[str, Any] | None
+    """The contents of the checkpoint."""
     remark: str = ""
+    """What the user should know of the choice; may be empty."""
 
     @property
     def steps(self) -> int:
@@ -81,7 +78,7 @@ class Start:
 
 
 def latest_run(root: Path, experiment: str) -> Path | None:
-    """Give the latest run of an experiment, if it began and did not end.
+    """Return the latest run of an experiment, if it began and did not end.
 
     Args:
         root: Folder of all runs.
@@ -94,16 +91,16 @@ def latest_run(root: Path, experiment: str) -> Path | None:
 
 
 def take_up(run: Path, command: str, settings: Mapping[str, Any]) -> Start:
-    """Find where a run goes on, say so, and undo what it wrote after that point.
+    """Find where a run resumes, say so, and undo what it wrote after that point.
 
     Args:
         run: The run folder.
         command: "fit" or "train".
-        settings: Those that it goes on with.
+        settings: Those that it resumes with.
 
     Raises:
         Finished: It has nothing left to do.
-        M3NetError: It cannot go on, or not with these settings.
+        M3NetError: It cannot resume, or not with these settings.
     """
     check_unfinished(run, command, settings)
     start = find_start(run)
@@ -113,18 +110,18 @@ def take_up(run: Path, command: str, settings: Mapping[str, Any]) -> Start:
     if start.remark:
         _log.info(start.remark)
     if changed:
-        _log.warning(f"goes on with other settings than before: {'; '.join(changed)}.")
+        _log.warning(f"resumes with other settings than before: {'; '.join(changed)}.")
     return start
 
 
 def find_start(run: Path) -> Start:
-    """Choose the newest checkpoint of a run that is whole.
+    """Return the newest whole checkpoint of a run.
 
     Args:
         run: The run folder.
 
     Raises:
-        CheckpointError: There are checkpoints, but none to go on from.
+        CheckpointError: There are checkpoints, but none to resume from.
     """
     problems = []
     for name in _NAMES:
@@ -136,25 +133,25 @@ def find_start(run: Path) -> Start:
         except CheckpointError as error:
             problems.append(str(error))
             continue
-        passed = f"goes on from {file}, step {contents['global_step']:,}, since "
+        passed = f"resumes from {file}, step {contents['global_step']:,}, since "
         remark = passed + " ".join(problems) if problems else ""
         if not problems and name != "last":
             remark = f"{passed}there is no {Run(run).checkpoint('last').name}."
         return Start(file, contents, remark)
     if problems:
         raise CheckpointError(
-            f"no checkpoint of {run} can be gone on from: {' '.join(problems)} "
+            f"no checkpoint of {run} can be resumed: {' '.join(problems)} "
             "'m3net fit --ckpt_path FILE' starts a new run from one that can be read."
         )
-    return Start(None, None, f"{run} has no checkpoint yet: it starts from its beginning.")
+    return Start(None, None, f"{run} has no checkpoint yet: it starts from the beginning.")
 
 
 def prepare(run: Path, start: Start) -> None:
-    """Take away what the run wrote after the point that it goes on from.
+    """Delete what the run wrote after the point that it resumes from.
 
     Args:
         run: The run folder, which no other process writes to.
-        start: Where it goes on.
+        start: Where it resumes.
 
     Raises:
         OutputError: The folder cannot be written to.
@@ -166,13 +163,13 @@ def prepare(run: Path, start: Start) -> None:
 
 
 def finish(run: Path, command: str, settings: Mapping[str, Any], steps: int) -> None:
-    """Note that a command has done all that it was to do.
+    """Note that a command has done all it had to do.
 
     Args:
         run: The run folder.
         command: "fit" or "train".
         settings: Its own.
-        steps: That were taken.
+        steps: Optimizer steps taken.
     """
     limits = {name: settings["trainer"][name] for name in _LIMITS}
     text = json.dumps({"command": command, "steps": steps, "limits": limits}, indent=2, default=str)
@@ -180,12 +177,12 @@ def finish(run: Path, command: str, settings: Mapping[str, Any], steps: int) -> 
 
 
 def check_unfinished(run: Path, command: str, settings: Mapping[str, Any]) -> None:
-    """Say so where nothing is left to do.
+    """Raise Finished if nothing is left to do.
 
     Args:
         run: The run folder.
         command: "fit" or "train", which also tests.
-        settings: Those that it would go on with.
+        settings: Those that it would resume with.
 
     Raises:
         Finished: All is done.
@@ -198,21 +195,21 @@ def check_unfinished(run: Path, command: str, settings: Mapping[str, Any]) -> No
         done = read_as(_Finish, read_json(file))
     if done.command in (command, "train") and done.limits == limits:
         raise Finished(
-            f"{run} is finished, {done.steps:,} steps: there is nothing to go on with. "
-            "To train on, raise --trainer.max_epochs."
+            f"{run} is finished, {done.steps:,} steps: there is nothing to resume. To train on, "
+            "raise trainer.max_epochs."
         )
 
 
 def changes(before: Mapping[str, Any], now: Mapping[str, Any], start: Start) -> list[str]:
-    """Name the settings by which a training becomes another one than without a stop.
+    """Return the changed settings that make the training differ from an uninterrupted one.
 
     Args:
         before: Those of the run.
-        now: Those that it goes on with.
-        start: Where it goes on.
+        now: Those that it resumes with.
+        start: Where it resumes.
 
     Raises:
-        ConfigError: Its state cannot be taken over with them.
+        ConfigError: The state of the training cannot be restored with them.
     """
     found = differences(dict(before), dict(now))
     found = {name: said for name, said in found.items() if not name.startswith(_FREE)}
@@ -227,7 +224,7 @@ def changes(before: Mapping[str, Any], now: Mapping[str, Any], start: Start) -> 
 
 
 def _whole(file: Path) -> dict[str, Any]:
-    """Load a checkpoint that was made to be gone on from.
+    """Load a checkpoint that was made to resume from.
 
     Raises:
         CheckpointError: It is damaged, or was not.
@@ -235,5 +232,5 @@ def _whole(file: Path) -> dict[str, Any]:
     contents = load_checkpoint(file)
     progress = contents.get(PROGRESS)
     if not isinstance(progress, dict) or type(progress.get("batches")) is not int:
-        raise CheckpointError(f"{file} was not made where a training can go on.")
+        raise CheckpointError(f"{file} was not made where a training can resume.")
     return contents

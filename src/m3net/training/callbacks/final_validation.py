@@ -1,4 +1,4 @@
-"""A training that ends by a number of steps: its last weights are judged as well."""
+"""Validation after the last step of a training that ends by `max_steps`."""
 
 from typing import Any
 
@@ -7,10 +7,10 @@ from typing_extensions import override
 
 
 class FinalValidation(L.Callback):
-    """Validates after the last of `max_steps`, where it falls into the middle of an epoch.
+    """Validates after the last of `max_steps`, if that is within an epoch.
 
-    Lightning would end there without: the last weights, at which the schedule comes to rest, could
-    not be the best ones, and a training within its first epoch would have no best ones at all.
+    Lightning would stop without: the last weights could not become the best ones, and a training
+    that ends within its first epoch would have none.
     """
 
     @override
@@ -22,6 +22,6 @@ class FinalValidation(L.Callback):
         batch: Any,
         batch_idx: int,
     ) -> None:
-        """Ask Lightning to stop, before which it validates."""
+        """Ask Lightning to stop: it validates before it does."""
         if 0 < trainer.max_steps <= trainer.global_step:
             trainer.should_stop = True

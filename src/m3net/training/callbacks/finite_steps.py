@@ -185,9 +185,9 @@ class FiniteSteps(L.Callback):
         if found is not None:
             self._note(found)
             raise TrainingError(
-                f"{found}; {Run(self.folder).nonfinite} lists the images. {self._kept()}: go on "
-                "from there with a lower --model.optimizer.lr or with --trainer.precision=32-true, "
-                "look at these images, or leave such steps out by --nonfinite=skip."
+                f"{found}; {Run(self.folder).nonfinite} lists the images. {self._kept()}: resume "
+                "from there with a lower model.optimizer.lr or with trainer.precision=32-true, "
+                "look at these images, or skip such steps by nonfinite=skip."
             )
 
     def _skip(self, found: Finding, module: L.LightningModule) -> None:
@@ -199,12 +199,12 @@ class FiniteSteps(L.Callback):
         self.skipped += 1
         self._in_a_row += 1
         self._note(found)
-        _log.warning(f"{found}; the step is left out, {self.skipped:,} so far.")
+        _log.warning(f"{found}; the step is skipped, {self.skipped:,} so far.")
         if self._in_a_row == MOST_SKIPPED:
             raise TrainingError(
-                f"{found}; with it {MOST_SKIPPED} steps in a row were left out, and the training "
-                f"does not move. {self._kept()}: go on from there with a lower "
-                "--model.optimizer.lr or with --trainer.precision=32-true."
+                f"{found}; {MOST_SKIPPED} steps in a row were skipped, so the training does not "
+                f"move. {self._kept()}: resume from there with a lower model.optimizer.lr or with "
+                "trainer.precision=32-true."
             )
 
     def _read(self, trainer: L.Trainer) -> Finding | None:

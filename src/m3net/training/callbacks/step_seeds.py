@@ -1,4 +1,4 @@
-"""What chance does to a training step depends on the step alone, not on what was drawn before."""
+"""A seed for each training step, whatever was drawn before it."""
 
 from typing import Any
 
@@ -9,13 +9,13 @@ from typing_extensions import override
 
 
 class StepSeeds(L.Callback):
-    """Seeds torch before each training step, so that a training can go on at any of them.
+    """Seeds torch before each training step, so that a training can resume at any step.
 
-    The state of a generator would have to be kept for each process and device.
+    Otherwise checkpoints would need the generators of all processes and devices.
     """
 
     def __init__(self) -> None:
-        """Start from what `seed_everything` was given."""
+        """Start from the seed of `seed_everything`."""
         self.seed = torch.initial_seed()
 
     @override

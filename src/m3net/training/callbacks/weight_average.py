@@ -1,4 +1,4 @@
-"""Weights that are averages over the training: they are what is validated, kept and tested."""
+"""Averages of the weights over the training, which are validated, kept and tested."""
 
 from typing import Any
 
@@ -13,16 +13,15 @@ from m3net.errors import ConfigError
 class WeightAverage(WeightAveraging):
     """Keeps an exponential moving average of all weights and buffers, from the first step on.
 
-    A checkpoint has the averages as its weights, and what a training goes on from beside them.
+    A checkpoint holds the averages as its weights, and the current weights beside them.
 
-    Lightning's own would have to be told at which step to start: a training that ended before would
-    be judged by its random weights, and one that started at once by much of what it began with.
-    Here the decay grows with the number of steps, as is usual: the last tenth of them makes most
-    of the average.
+    Lightning's EMAWeightAveraging has a fixed decay from a given step on: a training that ended
+    before it would be judged by its random weights, and one that starts at once by much of them.
+    Here the decay grows with the number of steps: the last tenth of them makes most of the average.
     """
 
     def __init__(self, decay: float = 0.998) -> None:
-        """Set how long the average remembers.
+        """Set the decay.
 
         Args:
             decay: Share of the old average that a step keeps, 0 to below 1. The n-th step keeps
@@ -44,7 +43,7 @@ class WeightAverage(WeightAveraging):
         batch: Any,  # noqa: ANN401
         batch_idx: int,
     ) -> None:
-        """Take in the weights of a step; a step that moved none, for want of gradients, is none."""
+        """Update the average after an optimizer step; skip steps without gradients."""
         if all(parameter.grad is None for parameter in pl_module.parameters()):
             self._latest_update_step = trainer.global_step
         else:
@@ -52,7 +51,7 @@ class WeightAverage(WeightAveraging):
 
     @override
     def on_train_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Leave the weights of the last step in place, since a last checkpoint may be written."""
+        """Keep the weights of the last step: one more checkpoint may be written."""
 
     @override
     def on_fit_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
@@ -64,21 +63,16 @@ class WeightAverage(WeightAveraging):
         self._copy_average_to_current(pl_module)
         self._average_model = None
 
+    @override
     def on_load_checkpoint(
         self, trainer: L.Trainer, pl_module: L.LightningModule, checkpoint: dict[str, Any]
     ) -> None:
-        """Take up average and weights of a training that goes on; others want the average alone.
-
-        Args:
-            trainer: The trainer.
-            pl_module: Takes the weights of the last step.
-            checkpoint: Its contents.
-        """
+        """Restore average and weights when a training resumes; else load the average alone."""
         if self._average_model is not None:
             super().on_load_checkpoint(trainer, pl_module, checkpoint)
 
     def _move(self, averages: list[Tensor], current: list[Tensor], steps: Tensor | int) -> None:
-        """Move averages of one dtype towards their current values.
+        """Move averages towards the current values.
 
         Args:
             averages: To be changed.
