@@ -113,14 +113,15 @@ def _cut(piece: Piece) -> Points:
 
 def _half_widths(piece: Piece, y: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return half the width of a piece at the heights of its side."""
-    body: NDArray[np.float64] = np.interp(y, BODY_SIDE[:, 1], BODY_SIDE[:, 0]) + 0.025
-    if piece.kind == "trousers":
-        down = np.clip((y - 1.2) / (ANKLE - 1.2), 0, 1)
-        return body + (0.3 + 0.12 * piece.flare - body) * down
+    width = np.interp(y, BODY_SIDE[:, 1], BODY_SIDE[:, 0]) + 0.025
     if piece.kind == "top":
-        return body + (0.4 - body) * (0.25 + 0.6 * piece.ease)
-    below = np.maximum(0, y - WAIST)
-    return body + (0.05 + 0.3 * piece.flare) / max(1, below[-1]) * below
+        width += (0.4 - width) * (0.25 + 0.6 * piece.ease)
+    elif piece.kind == "trousers":
+        width += (0.3 + 0.12 * piece.flare - width) * np.clip((y - 1.2) / (ANKLE - 1.2), 0, 1)
+    else:
+        below = np.maximum(0, y - WAIST)
+        width += (0.05 + 0.3 * piece.flare) / max(1, below[-1]) * below
+    return np.asarray(width)
 
 
 def _weave(canvas: Canvas, piece: Piece, sides: Points) -> Cloth:
