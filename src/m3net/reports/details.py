@@ -76,16 +76,15 @@ def _queries(
     results: QueryResults, records: Records, taxonomy: Taxonomy, attribute: str
 ) -> Iterator[tuple[str, str, int, list[float]]]:
     """Give each query's image, classes, number of relevant images, and value of each metric."""
-    place = taxonomy.names.index(attribute)
-    part, names = taxonomy.slices[place], taxonomy.attributes[place].classes
+    names = taxonomy.attributes[taxonomy.names.index(attribute)].classes
     values = np.stack([own.cpu().numpy() for own in results.terms.values()], axis=1).tolist()
     columns = (results.query_index, results.query_class, results.num_relevant)
     numbers = (column.tolist() for column in columns)
     for image, asked, relevant, own in zip(*numbers, values, strict=True):
         record = records[image]
-        carried = sorted(c - part.start for c in record.class_ids if part.start <= c < part.stop)
-        classes = carried if asked < 0 else [asked]
-        yield record.path, SEPARATOR.join(names[one] for one in classes), relevant, own
+        carried = taxonomy.class_names(attribute, record.class_ids)
+        classes = carried if asked < 0 else [names[asked]]
+        yield record.path, SEPARATOR.join(classes), relevant, own
 
 
 def _write(rows: Iterable[Mapping[str, object]], columns: Sequence[str], file: Path) -> None:

@@ -40,9 +40,7 @@ class Thumbnails:
 
     def labels(self, image: int, attribute: str) -> tuple[str, ...]:
         """Give the names of the classes of an attribute that a photo carries."""
-        own = self.taxonomy.slices[self.taxonomy.names.index(attribute)]
-        carried = sorted(self.dataset.records[image].class_ids)
-        return tuple(self.taxonomy.class_name(c) for c in carried if own.start <= c < own.stop)
+        return self.taxonomy.class_names(attribute, self.dataset.records[image].class_ids)
 
     def photo(self, image: int, attribute: str) -> Photo:
         """Give a photo with its classes of an attribute."""

@@ -75,8 +75,7 @@ class GalleryMaker:
 
     def _tile(self, attribute: str, image: int, relevant: bool | None) -> Tile:
         record = self.dataset.records[image]
-        own = self.taxonomy.slices[self.taxonomy.names.index(attribute)]
-        names = [self.taxonomy.class_name(c) for c in record.class_ids if own.start <= c < own.stop]
+        names = self.taxonomy.class_names(attribute, record.class_ids)
         return Tile(self.dataset.reader(record), ", ".join(names), relevant)
 
 
