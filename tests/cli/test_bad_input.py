@@ -40,7 +40,7 @@ def test_the_table_is_not_there(fit: Command, refusal: Refusal, tmp_path: Path) 
 def test_the_image_root_is_not_there(fit: Command, refusal: Refusal, tmp_path: Path) -> None:
     sentence = refusal(fit("--data.root", tmp_path / "none"))
     assert f"image root not found: {tmp_path / 'none'}" in sentence
-    assert "--data.root" in sentence
+    assert "data.root" in sentence
 
 
 def test_images_are_not_there(fit: Command, refusal: Refusal, own_shop: Path) -> None:
@@ -102,8 +102,8 @@ def test_there_are_fewer_images_than_a_batch(fit: Command, refusal: Refusal) -> 
     ("flag", "named"),
     [
         ("--data.loading.batch_size=0", "data.loading"),
-        ("--data.fractions=[0.5,0.5,0.5]", "--data.fractions"),
-        ("--data.query_fraction=2", "--data.query_fraction"),
+        ("--data.fractions=[0.5,0.5,0.5]", "data.fractions"),
+        ("--data.query_fraction=2", "data.query_fraction"),
         ("--data.min_class_images=1000", "--data.min_class_images"),
         ("--model.optimizer.lr=-1", "model.optimizer"),
         ("--model.loss.instance.margin=3", "margin"),

@@ -248,7 +248,7 @@ def test_errors_of_files_are_one_sentence(
     [
         (("--data.loading.batch_size=0",), "batch_size"),
         (("--data.file=none.csv",), "catalogue not found"),
-        (("--data.query_fraction=2",), "--data.query_fraction"),
+        (("--data.query_fraction=2",), "data.query_fraction"),
     ],
 )
 def test_errors_of_the_data_are_one_sentence(

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from m3net.data.photos.reader import list_images
+from m3net.data.photos.listing import list_images
 from m3net.errors import AnnotationError, ConfigError, DatasetNotFoundError
 from tests.photo_files import write
 
@@ -30,7 +30,7 @@ def test_images_of_a_list(tmp_path: Path) -> None:
 
 
 def test_sources_without_images(tmp_path: Path) -> None:
-    with pytest.raises(DatasetNotFoundError, match=r"none.*--data\.images"):
+    with pytest.raises(DatasetNotFoundError, match=r"none.*: data\.images"):
         list_images(tmp_path / "none")
     with pytest.raises(AnnotationError, match=r"list\.txt: it lists no path"):
         list_images(write(tmp_path, b"\n \n", "list.txt"))

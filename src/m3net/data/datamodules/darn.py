@@ -3,12 +3,19 @@
 from functools import partial
 from pathlib import Path
 
+from typing_extensions import override
+
 from m3net.data.annotations.darn import PUBLISHED, numbered_taxonomy, read_names
 from m3net.data.annotations.findings import Findings
 from m3net.data.annotations.index_files import index_files
-from m3net.data.datamodules.base import Contents, Missing, RetrievalDataModule, read_parts
 from m3net.data.datamodules.index import JPEG, read_index_split
-from m3net.data.datamodules.loading import LoadingConfig
+from m3net.data.datamodules.loading_config import LoadingConfig
+from m3net.data.datamodules.retrieval_datamodule import (
+    Contents,
+    Missing,
+    RetrievalDataModule,
+    read_parts,
+)
 
 
 class DARNDataModule(RetrievalDataModule):
@@ -43,20 +50,15 @@ class DARNDataModule(RetrievalDataModule):
         self.names_file = None if names_file is None else Path(names_file)
         self.missing, self.published = missing, published
 
+    @override
     def expected_files(self) -> list[Path]:
-        """Give the annotation files that `read` will ask for."""
+        """Return the annotation files that `read` needs."""
         named = [] if self.names_file is None else [self.names_file]
         return [*named, *index_files(self.annotations)]
 
+    @override
     def read(self, findings: Findings) -> Contents:
-        """Read the annotation files.
-
-        Args:
-            findings: Takes problems and notes.
-
-        Raises:
-            M3NetError: A file is missing or wrong.
-        """
+        """Read the annotation files."""
         taxonomy = numbered_taxonomy()
         if self.names_file is not None:
             with findings.part():

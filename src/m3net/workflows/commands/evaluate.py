@@ -127,7 +127,7 @@ def score(
             targets=torch.from_numpy(records.targets(index)),
             roles=torch.from_numpy(records.roles[index]),
             index=torch.from_numpy(index),
-            product=torch.from_numpy(records.groups(index)),
+            product=torch.from_numpy(records.product_of(index)),
         )
     num_labels = records.labels_per_attribute(taxonomy.attribute_of_class)
     metrics.check_complete(torch.from_numpy(records.roles), torch.from_numpy(num_labels))

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from m3net.data.photos.presence import missing_error, missing_images
+from m3net.data.photos.listing import missing_error, missing_images
 from m3net.data.records import Records
 from m3net.errors import DatasetNotFoundError
 
@@ -67,7 +67,7 @@ def test_a_folder_that_cannot_be_listed_is_no_missing_image(root: Path) -> None:
 
 
 def test_the_folder_is_not_there(tmp_path: Path) -> None:
-    with pytest.raises(DatasetNotFoundError, match=r"image root.*--data\.root"):
+    with pytest.raises(DatasetNotFoundError, match=r"image root.*: data\.root"):
         missing_images(tmp_path / "elsewhere", records_of(PATHS))
 
 
