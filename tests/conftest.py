@@ -17,6 +17,7 @@ from m3net.__main__ import main
 from m3net.base.environment import fast_imports
 from m3net.data.synthetic import write_catalogue
 from tests.hostile.guard import Guard
+from tests.slow import is_slow
 
 with fast_imports():
     # Before any other library: Python keeps one Optional[Union[int, float]] for a process, in the
@@ -61,6 +62,13 @@ def pytest_collection() -> Iterator[None]:
     yield
     gc.freeze()
     gc.enable()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark slow tests before pytest chooses by `-m`."""
+    for test in filter(is_slow, items):
+        test.add_marker(pytest.mark.slow)
 
 
 @pytest.fixture(autouse=True, scope="session")

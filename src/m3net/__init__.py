@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 # it has to be told not to before anything imports it.
 os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 __all__ = ["Attention", "Gallery", "Model", "load"]
 
 

@@ -70,16 +70,16 @@ class DatasetNotFoundError(M3NetError):
     """A file or folder of a data set is not where the settings say."""
 
     @classmethod
-    def at(cls, what: str, path: str | Path, option: str) -> Self:
-        """Name what is missing and the option that points to it.
+    def at(cls, what: str, path: str | Path, setting: str) -> Self:
+        """Name what is missing and the setting that points to it.
 
         Args:
             what: What should be there, as "image root".
             path: Where it was looked for.
-            option: The command line option that sets the place, as "--data.root".
+            setting: The setting with the path, such as "data.root".
         """
         place = Path(path).expanduser().absolute()
-        return cls(f"{what} not found: {place}. Put it there, or say where it is: {option}.")
+        return cls(f"{what} not found: {place}. Put it there, or set {setting}.")
 
 
 class AnnotationError(M3NetError):

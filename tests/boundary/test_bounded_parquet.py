@@ -14,7 +14,7 @@ import pytest
 from m3net.boundary.bounded_parquet import BoundedParquet
 from m3net.boundary.regular_file import ExcessError
 from m3net.data.annotations.catalogue import CatalogueColumns, read_catalogue
-from m3net.data.annotations.table import read_table
+from m3net.data.annotations.catalogue_table import read_table
 from m3net.data.embeddings.embedding_files import read_embeddings
 from m3net.errors import AnnotationError, EmbeddingError
 from tests.bombs import parquet_bombs

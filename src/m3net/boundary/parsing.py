@@ -7,7 +7,7 @@ from pathlib import Path
 
 import yaml
 
-from m3net.boundary.content import ExcessError
+from m3net.boundary.regular_file import ExcessError
 from m3net.boundary.typed import MismatchError
 from m3net.errors import CheckpointError
 

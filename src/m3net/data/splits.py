@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from m3net.base.protocol import Protocol
+from m3net.data.annotations.annotation_file import rows_error
 from m3net.data.annotations.catalogue import Catalogue
-from m3net.data.annotations.table import rows_error
 from m3net.data.records import Records, Role, Splits
 from m3net.data.taxonomy import Taxonomy
 from m3net.errors import AnnotationError, ConfigError

@@ -14,8 +14,8 @@ from torch import Tensor
 from typing_extensions import override
 
 from m3net.base.files import bring_to_disk, detach, replacing, writing
-from m3net.boundary.content import MIB, ExcessError
 from m3net.boundary.parsing import parsing
+from m3net.boundary.regular_file import MIB, ExcessError
 from m3net.experiments.run import Run
 
 

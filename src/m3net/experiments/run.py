@@ -18,7 +18,7 @@ from typing import Any
 from m3net.base.files import writing
 from m3net.base.process_tree import RUN_FOLDER, is_first_process, started_by_another
 from m3net.boundary.parsing import parsing
-from m3net.boundary.plain import read_yaml
+from m3net.boundary.plain_values import read_yaml
 from m3net.errors import CheckpointError
 from m3net.experiments.upgrades import upgrade_settings
 

@@ -94,7 +94,7 @@ def _upgrade_loss(loss: Mapping[str, Any], two_branches: bool) -> dict[str, Any]
     centers = margin | _renamed(loss, center="centers", center_momentum="momentum")
     terms = {
         "classification": (1.0, kind, classification),
-        "instance": (1.0, triplets, margin),
+        "instance": (1.0, triplets, margin | {"vectors": "vectors"}),
         "center": (1.0, "CenterTriplets", centers),
     }
     if two_branches:

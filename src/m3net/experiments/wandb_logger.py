@@ -5,12 +5,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import wandb
 from lightning.fabric.loggers.logger import rank_zero_experiment
 from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.loggers import WandbLogger
 from lightning.pytorch.utilities import rank_zero_only
 
+from m3net.base.extras import check_extra
 from m3net.errors import ConfigError
 from m3net.experiments.wandb_run import init_choices, write_id
 
@@ -48,7 +48,11 @@ class RunWandbLogger(WandbLogger):
             id: Id of a W&B run to go on with; by default the run folder's, or a new one.
             log_model: Whether the best checkpoint is uploaded after the training.
             save_dir: The run folder. Filled in.
+
+        Raises:
+            ConfigError: Weights & Biases is not installed.
         """
+        check_extra("wandb")
         super().__init__(
             project=project,
             name=name,
@@ -74,6 +78,8 @@ class RunWandbLogger(WandbLogger):
         Raises:
             ConfigError: W&B cannot be used as the user wants it.
         """
+        import wandb
+
         if self._experiment is None:
             # What waits to be sent would lie in the home folder, which not each machine has.
             os.environ.setdefault("WANDB_DATA_DIR", str(self._folder / "wandb"))
@@ -130,6 +136,8 @@ class RunWandbLogger(WandbLogger):
         """
         file = Path("" if self._checkpoint is None else self._checkpoint.best_model_path)
         if self._best_wanted and status == "success" and file.is_file():
+            import wandb
+
             artifact = wandb.Artifact(f"model-{self.experiment.id}", type="model")
             # As it lies there: wandb would keep a copy of the file until it is sent.
             artifact.add_file(str(file), policy="immutable")

@@ -10,11 +10,9 @@ import re
 from pathlib import Path
 from typing import Any
 
-import wandb
-
 from m3net.base.files import write_text
-from m3net.boundary.content import read_text
 from m3net.boundary.parsing import parsing
+from m3net.boundary.regular_file import read_text
 from m3net.errors import CheckpointError
 from m3net.experiments.run import Run
 
@@ -86,6 +84,8 @@ def _known_id(folder: Path) -> str | None:
 
 def _mode() -> str | None:
     """Choose offline where there is no login, since a question would stop a batch job."""
+    import wandb
+
     if "WANDB_MODE" in os.environ or wandb.setup().settings.mode != "online":
         return None
     if wandb.login(prompt=False, verify=False):

@@ -13,7 +13,7 @@ from m3net.base.differences import differences
 from m3net.base.files import remove_parts, write_text, writing
 from m3net.base.process_tree import is_first_process
 from m3net.boundary.parsing import parsing
-from m3net.boundary.plain import read_json
+from m3net.boundary.plain_values import read_json
 from m3net.boundary.typed import read_as
 from m3net.errors import CheckpointError, ConfigError
 from m3net.experiments.checkpoints import PROGRESS

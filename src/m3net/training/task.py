@@ -171,7 +171,7 @@ class M3NetTask(L.LightningModule):
         if unread := network.extra_outputs - read:
             raise ConfigError(
                 f"no term of model.loss reads {min(unread)!r}, so a part of {network.config.title} "
-                "would not be trained: add one, as configs/model/asen_pp.yaml does."
+                "would not be trained: add one, as m3net:model/asen_pp does."
             )
         model = self.trainer.strategy.model
         waits = isinstance(model, DistributedDataParallel) and not model.find_unused_parameters

@@ -159,5 +159,5 @@ def test_an_image_root_that_is_no_folder(
     if kind == "a file":
         root.touch()
     module = SHOPS[name].open(str(root), annotations=str(roots[name]))
-    with pytest.raises(DatasetNotFoundError, match=r"image root not found: .*: data\.root"):
+    with pytest.raises(DatasetNotFoundError, match=r"image root not found: .*data\.root"):
         _ = module.contents

@@ -120,7 +120,7 @@ def test_images_are_looked_for_beside_the_table_or_in_the_root(
     copy = Path(shutil.copy(catalogue, tmp_path))
     with pytest.raises(AnnotationError, match=r"data\.root"):
         open_shop(copy).setup("fit")
-    with pytest.raises(DatasetNotFoundError, match=r"nowhere.*: data\.root"):
+    with pytest.raises(DatasetNotFoundError, match=r"nowhere.*data\.root"):
         open_shop(copy, tmp_path / "nowhere").setup("fit")
     open_shop(copy, catalogue.parent).setup("fit")
 

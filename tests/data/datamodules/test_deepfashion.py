@@ -182,7 +182,7 @@ def test_boxes_do_not_apply_to_small_copies(own_root: Path, root: Path, fake: Fa
     given = {"annotations": str(own_root)}
     assert len(opened(copies, **given).contents.splits.test) == len(fake.of("test"))
     module = opened(copies, crop_margin=0.1, **given)
-    with pytest.raises(ConfigError, match=r"small copies.*Set --data\.root.*--data\.crop_margin"):
+    with pytest.raises(ConfigError, match=r"small copies.*Set data\.root.*data\.crop_margin"):
         _ = module.contents
     findings = Findings(keep_going=True)
     module.read(findings)
@@ -216,7 +216,7 @@ def test_published_labels_are_counted_for_each_type(root: Path, fake: Fake) -> N
 
 
 def test_the_raw_files_have_no_protocol_by_image() -> None:
-    with pytest.raises(ConfigError, match=r"--data\.protocol=multi"):
+    with pytest.raises(ConfigError, match=r"data\.protocol=multi"):
         DeepFashionDataModule(layout="raw", protocol="single")
 
 

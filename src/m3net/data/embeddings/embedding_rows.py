@@ -71,7 +71,7 @@ def _check_columns(file: Path, schema: pa.Schema) -> None:
 def _holds_floats(kind: pa.DataType) -> bool:
     is_list = pa.types.is_list(kind) or pa.types.is_large_list(kind)
     is_list = is_list or pa.types.is_fixed_size_list(kind)
-    return is_list and pa.types.is_floating(kind.value_type)
+    return bool(is_list and pa.types.is_floating(kind.value_type))
 
 
 def _holds_text(kind: pa.DataType) -> bool:

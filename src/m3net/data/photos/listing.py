@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from m3net.data.annotations.table import rows_error
+from m3net.data.annotations.annotation_file import rows_error
 from m3net.data.photos.formats import FORMAT_OF_SUFFIX
 from m3net.data.records import Records
 from m3net.errors import AnnotationError, ConfigError, DatasetNotFoundError

@@ -9,9 +9,9 @@ import pandas as pd
 from pydantic import BaseModel
 
 from m3net.base.escaping import csv_text
-from m3net.boundary.numbers import read_number_table
+from m3net.boundary.number_table import read_number_table
 from m3net.boundary.parsing import parsing
-from m3net.boundary.plain import read_json
+from m3net.boundary.plain_values import read_json
 from m3net.boundary.typed import read_as
 from m3net.errors import CheckpointError
 from m3net.experiments.run import Run

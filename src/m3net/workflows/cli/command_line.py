@@ -10,6 +10,7 @@ from jsonargparse import Namespace, set_parsing_settings
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 from typing_extensions import override
 
+from m3net.base.packaged_configs import expand_config_names
 from m3net.base.signals import StopRequest
 from m3net.boundary.typed import to_named
 from m3net.data.class_counts import ClassCounts
@@ -126,8 +127,8 @@ class M3NetCLI(LightningCLI):
 
     @override
     def parse_arguments(self, parser: LightningArgumentParser, args: object) -> None:
-        """Parse the words, with the checkpoint's settings before them."""
-        self.config = parser.parse_args(self.folder.words)
+        """Parse the arguments, with the checkpoint's settings before them."""
+        self.config = parser.parse_args(expand_config_names(self.folder.words))
 
     def _parse_ckpt_path(self) -> None:
         """Leave out Lightning's step, by which a checkpoint's settings beat what was typed."""

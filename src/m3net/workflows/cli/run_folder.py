@@ -115,7 +115,9 @@ class RunFolder:
             )
         file = find_checkpoint(Path(given.ckpt_path))
         self.checkpoint, self.path = load_checkpoint(file, trusted), _folder_of(file)
-        defaults = json.dumps(evaluation_defaults(command, self.checkpoint, self.path, trusted))
+        defaults = json.dumps(
+            evaluation_defaults(command, self.checkpoint, self.path, trusted, str(file))
+        )
         self.words = [command, "--config", defaults, *others, "--ckpt_path", str(file)]
 
     def _go_on_from(self, command: str, flags: list[str], trusted: list[str]) -> None:

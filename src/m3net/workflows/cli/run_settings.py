@@ -170,7 +170,11 @@ def resumable_settings(run: Path, trusted: Collection[str]) -> dict[str, Any]:
 
 
 def evaluation_defaults(
-    command: str, checkpoint: dict[str, Any], run: Path | None, trusted: Collection[str] = ()
+    command: str,
+    checkpoint: dict[str, Any],
+    run: Path | None,
+    trusted: Collection[str] = (),
+    source: str = "the checkpoint",
 ) -> dict[str, Any]:
     """Return what an evaluation takes from the training where nothing else is said.
 
@@ -179,6 +183,7 @@ def evaluation_defaults(
         checkpoint: Contents of a checkpoint.
         run: The run folder it lies in, which knows the data; None if it lies outside of any.
         trusted: Classes beside m3net's own that the run's settings may name.
+        source: Names the checkpoint in errors.
 
     Returns:
         Settings of "model", and of "data" and the precision where they are known.
@@ -189,12 +194,8 @@ def evaluation_defaults(
     # Classes and protocol are the data's to say.
     given = checkpoint["hyper_parameters"].items()
     model = {key: value for key, value in given if key not in ("labels", "protocol")}
-    _check(
-        {"model": model},
-        _Checkpointed,
-        "the checkpoint does not hold the settings of a network",
-        trusted,
-    )
+    problem = f"{source} does not hold the settings of a task"
+    _check({"model": model}, _Checkpointed, problem, trusted)
     # Weights come from the checkpoint, so that pretrained ones are never downloaded.
     network = dict(model["network"])
     network["init_args"] = network["init_args"] | {"pretrained": False, "weights_file": None}

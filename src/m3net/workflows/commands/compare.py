@@ -9,6 +9,7 @@ from jsonargparse import ArgumentParser, Namespace
 from m3net.base.escaping import csv_cell
 from m3net.base.files import make_folder, write_text
 from m3net.base.messages import set_up_speech
+from m3net.base.packaged_configs import expand_config_names
 from m3net.base.terminal import Terminal
 from m3net.boundary.links import check_run_folder
 from m3net.errors import ConfigError, own_cause
@@ -43,7 +44,7 @@ def run(words: Sequence[str]) -> int:
     set_up_speech()
     parser = _parser()
     try:
-        config = parser.parse_args(list(words))
+        config = parser.parse_args(expand_config_names(words))
     except UnicodeDecodeError as error:
         raise ConfigError.not_text(error) from error
     comparison = _comparison(parser, config)

@@ -41,6 +41,7 @@ def parse_dataset(
     Raises:
         ConfigError: The settings contradict one another.
     """
+    about = f"{about} Problems call a setting such as --root by its full name, data.root."
     parser = ArgumentParser(prog=f"m3net data {command}", description=about, allow_abbrev=False)
     parsers = parser.add_subcommands(dest="dataset", title="data sets", required=True)
     settings: dict[str, list[str]] = {}
@@ -58,13 +59,3 @@ def parse_dataset(
     own_config: Namespace = config[name]
     given = {key: own_config[key] for key in settings[name]}
     return name, DATASETS[name](**given), own_config
-
-
-def as_typed(sentence: str) -> str:
-    """Name options as these commands do: what is --data.root in a training is --root here.
-
-    Example:
-        >>> as_typed("Put it there, or say where it is: --data.root.")
-        'Put it there, or say where it is: --root.'
-    """
-    return sentence.replace("--data.", "--")

@@ -9,6 +9,7 @@ import torch
 from jsonargparse import auto_cli
 
 from m3net.base.messages import set_up_speech
+from m3net.base.packaged_configs import expand_config_names
 from m3net.base.protocol import Protocol
 from m3net.base.terminal import Terminal
 from m3net.data.datamodules import RetrievalDataModule
@@ -145,7 +146,12 @@ def run(words: Sequence[str]) -> int:
     """
     set_up_speech()
     try:
-        auto_cli(evaluate, args=list(words), prog="m3net evaluate", as_positional=False)
+        auto_cli(
+            evaluate,
+            args=expand_config_names(words),
+            prog="m3net evaluate",
+            as_positional=False,
+        )
     except ValueError as error:
         raise (own_cause(error) or error) from None
     return 0

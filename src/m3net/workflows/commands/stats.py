@@ -17,7 +17,7 @@ from m3net.reports.statistics import (
     summarize,
     write_statistics,
 )
-from m3net.workflows.commands.datasets import as_typed, parse_dataset
+from m3net.workflows.commands.datasets import parse_dataset
 
 ABOUT = (
     "Count classes, images per class and labels per image, and give the MAP of a random order and "
@@ -56,7 +56,7 @@ def run(words: Sequence[str]) -> int:
             console.print(render_bounds(own, title))
         rows += own
     for sentence in (*map(str, findings.problems), *findings.notes):
-        console.print(f"m3net: {printable(as_typed(sentence))}", soft_wrap=True)
+        console.print(f"m3net: {printable(sentence)}", soft_wrap=True)
     if rows:
         with writing(folder, instead="another one by --out"):
             folder.mkdir(parents=True, exist_ok=True)

@@ -9,12 +9,14 @@ import yaml
 from jsonargparse import ArgumentParser
 
 from m3net.base.differences import differences
+from m3net.base.extras import check_extra
 from m3net.base.files import make_folder, write_text
 from m3net.base.messages import set_up_speech
+from m3net.base.packaged_configs import config_path
 from m3net.base.terminal import Terminal
-from m3net.boundary.folder import check_run_folder
+from m3net.boundary.links import check_run_folder
 from m3net.boundary.parsing import parsing
-from m3net.boundary.plain import read_yaml
+from m3net.boundary.plain_values import read_yaml
 from m3net.errors import ConfigError
 from m3net.reports.sheets import Sheet
 from m3net.workflows.cli import resolve
@@ -43,16 +45,18 @@ def run(words: Sequence[str]) -> int:
     set_up_speech()
     given = _parser().parse_args(list(words))
     console = Terminal(soft_wrap=True)
-    if not given.file.is_file():
-        raise ConfigError(f"sweep file {given.file} is not there; configs/sweep has some.")
+    file = config_path(given.file)
+    if not file.is_file():
+        raise ConfigError(f"sweep file {file} is not there; 'm3net configs' lists some.")
     if not given.local:
-        console.print(_wandb_commands(given.file))
+        console.print(_wandb_commands(file, given.file))
         return 0
     if given.jobs < 1:
         raise ConfigError(f"--jobs is {given.jobs}: it must be 1 or more.")
     if given.seed < 0:
         raise ConfigError(f"--seed is {given.seed}: it must be 0 or more.")
-    sweep = read_sweep(given.file)
+    check_extra("optuna")
+    sweep = read_sweep(file)
     count = sweep.count(given.trials)
     folder = given.runs / "sweep" / sweep.name
     settings = {"seed": given.seed} | sweep.given
@@ -112,7 +116,7 @@ class _Report:
 
 def _parser() -> ArgumentParser:
     parser = ArgumentParser(prog="m3net sweep", description=ABOUT, allow_abbrev=False)
-    parser.add_argument("file", type=Path, help="A sweep file, as configs/sweep/quick.yaml.")
+    parser.add_argument("file", help="A sweep file, for example m3net:sweep/quick.")
     parser.add_argument("--local", action="store_true", help="Train the trials on this machine.")
     parser.add_argument(
         "--trials",
@@ -126,12 +130,11 @@ def _parser() -> ArgumentParser:
     return parser
 
 
-def _wandb_commands(file: Path) -> str:
-    place = shlex.quote(str(file))
+def _wandb_commands(file: Path, typed: str) -> str:
     return (
         f"With Weights & Biases ('wandb login' first); the first command prints the second:\n\n"
-        f"wandb sweep {place}\nwandb agent ENTITY/PROJECT/ID\n\n"
-        f"On this machine alone:\n\nm3net sweep --local {place}"
+        f"wandb sweep {shlex.quote(str(file))}\nwandb agent ENTITY/PROJECT/ID\n\n"
+        f"On this machine alone:\n\nm3net sweep --local {shlex.quote(typed)}"
     )
 
 

@@ -22,7 +22,7 @@ def synthesize(folder: Path, num_images: int = 1000, size: int = 224, seed: int 
         M3NetError: The folder holds something, or cannot be written.
     """
     file = printable(str(write_catalogue(folder, num_images, size, seed)))
-    command = "--config configs/data/catalogue.yaml --config configs/model/m3net.yaml"
+    command = "--config m3net:data/catalogue --config m3net:model/m3net"
     print(f"{num_images} garments in {file}\nnext: m3net train {command} --data.file={file}")  # noqa: T201 - a command speaks
 
 

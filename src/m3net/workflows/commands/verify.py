@@ -25,7 +25,7 @@ from m3net.data.records import Records
 from m3net.data.splits import check_splits
 from m3net.errors import M3NetError
 from m3net.reports.verification import FileState, SplitState, Verification, print_verification
-from m3net.workflows.commands.datasets import as_typed, parse_dataset
+from m3net.workflows.commands.datasets import parse_dataset
 
 ABOUT = (
     "Check annotation files against their format and the published counts, and read every image. "
@@ -85,7 +85,7 @@ def _verify(
         contents = module.read(findings)
     except M3NetError as error:
         findings.problem(error)
-        problems = [as_typed(str(problem)) for problem in findings.problems]
+        problems = [*map(str, findings.problems)]
         return Verification(name, module.protocol, files, None, 0, 0, problems=problems)
     if module.missing == "drop" and contents.root is not None:
         # What the user wants left out is no problem.
@@ -109,9 +109,9 @@ def _verify(
             _split_state(split, part, contents, module.protocol, unreadable.get(split))
             for split, part in parts.items()
         ],
-        problems=[as_typed(str(problem)) for problem in findings.problems],
+        problems=[*map(str, findings.problems)],
         unreadable=[sentence for own in unreadable.values() for sentence in own],
-        notes=[as_typed(sentence) for sentence in findings.notes],
+        notes=findings.notes,
     )
 
 

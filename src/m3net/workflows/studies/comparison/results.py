@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from m3net.boundary.parsing import parsing
-from m3net.boundary.plain import read_json
+from m3net.boundary.plain_values import read_json
 from m3net.experiments.run import Run
 from m3net.reports.page.run_files import read_scores
 from m3net.workflows.studies.comparison.plan import PARTS

@@ -8,7 +8,7 @@ from typing import Any
 
 from m3net.base.files import make_folder, write_text
 from m3net.boundary.parsing import parsing
-from m3net.boundary.plain import read_json
+from m3net.boundary.plain_values import read_json
 from m3net.workflows.studies.jobs.job import Job
 
 

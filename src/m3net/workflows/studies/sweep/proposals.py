@@ -3,18 +3,16 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import islice, product
-from typing import Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
-import optuna
-from optuna.samplers import BaseSampler, RandomSampler, TPESampler
-from optuna.trial import FrozenTrial, TrialState, create_trial
 
-from m3net.workflows.studies.sweep.space import Space, Values
+from m3net.workflows.studies.sweep.space import Choice, Parameter, Space, Values
+
+if TYPE_CHECKING:
+    from optuna.distributions import BaseDistribution
 
 Method = Literal["grid", "random", "bayes"]
-
-optuna.logging.set_verbosity(optuna.logging.WARNING)
 
 
 @dataclass(frozen=True)
@@ -52,22 +50,42 @@ def propose(method: Method, space: Space, seed: int, number: int, tried: Sequenc
     if method == "grid":
         values = product(*(own.steps or () for own in space.values()))
         return dict(zip(space, next(islice(values, number, None)), strict=True))
-    own_seed = int(np.random.SeedSequence((seed, number)).generate_state(1)[0])
-    sampler: BaseSampler = RandomSampler(seed=own_seed)
-    if method == "bayes":
-        # What still runs counts as bad, lest trials side by side try the same.
-        sampler = TPESampler(seed=own_seed, constant_liar=True)
-    study = optuna.create_study(direction="maximize", sampler=sampler)
-    study.add_trials([_told(trial, space) for trial in tried])
-    drawn = study.ask({name: own.distribution for name, own in space.items()}).params
+    trial_seed = int(np.random.SeedSequence((seed, number)).generate_state(1)[0])
+    drawn = _draw(method, space, trial_seed, tried)
     return {name: own.value(drawn[name]) for name, own in space.items()}
 
 
-def _told(trial: Tried, space: Space) -> FrozenTrial:
-    """Give a trial as optuna knows them."""
-    return create_trial(
-        state=TrialState.RUNNING if trial.score is None else TrialState.COMPLETE,
-        value=trial.score,
-        params={name: own.drawn(trial.values[name]) for name, own in space.items()},
-        distributions={name: own.distribution for name, own in space.items()},
-    )
+def _draw(method: Method, space: Space, seed: int, tried: Sequence[Tried]) -> dict[str, Any]:
+    """Return what optuna draws for each hyper-parameter."""
+    # Only drawing needs it; reading a sweep file works without the extra.
+    import optuna
+
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    distributions = {name: _distribution(parameter) for name, parameter in space.items()}
+    sampler: optuna.samplers.BaseSampler = optuna.samplers.RandomSampler(seed=seed)
+    if method == "bayes":
+        # What still runs counts as bad, lest trials side by side try the same.
+        sampler = optuna.samplers.TPESampler(seed=seed, constant_liar=True)
+    study = optuna.create_study(direction="maximize", sampler=sampler)
+    for trial in tried:
+        study.add_trial(
+            optuna.trial.create_trial(
+                state=optuna.trial.TrialState["RUNNING" if trial.score is None else "COMPLETE"],
+                value=trial.score,
+                params={name: own.drawn(trial.values[name]) for name, own in space.items()},
+                distributions=distributions,
+            )
+        )
+    return study.ask(distributions).params
+
+
+def _distribution(parameter: Parameter) -> "BaseDistribution":
+    """Return what optuna draws for a hyper-parameter."""
+    from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
+
+    if isinstance(parameter, Choice):
+        # The index of a value, since optuna knows no lists.
+        return CategoricalDistribution(tuple(range(len(parameter.values))))
+    if parameter.whole and parameter.step is None:
+        return IntDistribution(int(parameter.low), int(parameter.high))
+    return FloatDistribution(parameter.low, parameter.high, log=parameter.log)

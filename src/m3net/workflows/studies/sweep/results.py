@@ -4,7 +4,7 @@ import math
 from pathlib import Path
 
 from m3net.boundary.parsing import parsing
-from m3net.boundary.plain import read_json
+from m3net.boundary.plain_values import read_json
 from m3net.experiments.run import Run
 from m3net.workflows.studies.sweep.file import METRIC, Sweep
 from m3net.workflows.studies.sweep.space import Values

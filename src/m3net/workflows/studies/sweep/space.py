@@ -5,13 +5,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from optuna.distributions import (
-    BaseDistribution,
-    CategoricalDistribution,
-    FloatDistribution,
-    IntDistribution,
-)
-
 Values = dict[str, Any]
 """The value of each hyper-parameter by its name."""
 
@@ -25,11 +18,6 @@ class Choice:
     """
 
     values: tuple[Any, ...]
-
-    @property
-    def distribution(self) -> BaseDistribution:
-        """What optuna draws: a place among the values, since it knows no lists."""
-        return CategoricalDistribution(tuple(range(len(self.values))))
 
     @property
     def steps(self) -> tuple[Any, ...]:
@@ -66,13 +54,6 @@ class Range:
     log: bool = False
     step: float | None = None
     whole: bool = False
-
-    @property
-    def distribution(self) -> BaseDistribution:
-        """What optuna draws, before it is rounded."""
-        if self.whole and self.step is None:
-            return IntDistribution(int(self.low), int(self.high))
-        return FloatDistribution(self.low, self.high, log=self.log)
 
     @property
     def steps(self) -> tuple[float, ...] | None:

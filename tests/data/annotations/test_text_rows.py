@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from m3net.data.annotations.annotation_file import AnnotationFile
 from m3net.data.annotations.findings import Findings
-from m3net.data.annotations.rows import Rows
+from m3net.data.annotations.text_rows import TextRows
 from m3net.errors import AnnotationError
 
 CELLS = [
@@ -19,8 +20,8 @@ CELLS = [
 ]
 
 
-def rows_of(findings: Findings) -> Rows:
-    return Rows(Path("box.txt"), CELLS, ("path", "x1"), findings, first_row=3)
+def rows_of(findings: Findings) -> TextRows:
+    return TextRows(AnnotationFile(Path("box.txt"), findings), CELLS, ("path", "x1"), first_row=3)
 
 
 def test_lines_count_from_the_first_row_and_ragged_ones_are_left_out() -> None:
@@ -44,7 +45,7 @@ def test_paths_that_lead_nowhere_good() -> None:
 def test_a_row_that_contradicts_an_earlier_one_is_refused_and_a_repeated_one_is_not() -> None:
     findings = Findings(keep_going=True)
     rows = rows_of(findings)
-    rows.refuse_other_rows()
+    rows.refuse_contradictions()
     assert rows.table.index.tolist() == [3, 4, 5, 7, 8]
     assert "row 6: path 'a.jpg': listed before with other cells" in str(findings.problems[1])
 
@@ -56,7 +57,7 @@ def test_the_first_problem_stops() -> None:
 
 def test_no_rows_at_all() -> None:
     findings = Findings()
-    rows = Rows(Path("box.txt"), [], ("path", "x1"), findings)
+    rows = TextRows(AnnotationFile(Path("box.txt"), findings), [], ("path", "x1"))
     rows.refuse_paths()
-    rows.refuse_other_rows()
+    rows.refuse_contradictions()
     assert rows.table.empty

@@ -3,18 +3,15 @@
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from m3net.data.annotations.annotation_file import AnnotationFile
 from m3net.data.annotations.findings import Findings
-from m3net.data.annotations.text import (
-    OUTSIDE,
-    read_lines,
-    read_numbers,
-    read_paths,
-    read_triples,
-)
+from m3net.data.annotations.image_paths import OUTSIDE
+from m3net.data.annotations.index_files import _read_triples
 from m3net.errors import AnnotationError, DatasetNotFoundError
 
 LINES = ["img/a b.jpg", "img/é.jpg", "3 1 4"]
@@ -26,14 +23,14 @@ LINES = ["img/a b.jpg", "img/é.jpg", "3 1 4"]
 def test_line_ends_and_byte_order_marks(tmp_path: Path, end: str, last: str, mark: bytes) -> None:
     file = tmp_path / "lines.txt"
     file.write_bytes(mark + end.join(LINES).encode() + last.replace("\n", end).encode())
-    assert read_lines(file, "--data.annotations") == LINES
+    assert AnnotationFile(file, Findings()).lines() == LINES
 
 
 def test_only_line_feeds_end_a_line(tmp_path: Path) -> None:
     """Python's own splitlines knows ten more ends, and would shift all indices."""
     file = tmp_path / "lines.txt"
     file.write_text("a\x0bb\x0cc\x1dd\u2028e\nf\n", encoding="utf-8")
-    assert len(read_lines(file, "--data.annotations")) == 2
+    assert len(AnnotationFile(file, Findings()).lines()) == 2
 
 
 @pytest.mark.parametrize(
@@ -45,18 +42,19 @@ def test_only_line_feeds_end_a_line(tmp_path: Path) -> None:
         (b"a\n\nb\n", 2),
         (b"a\nb\n\xff\n", 3),
         ("a\nb\n".encode("utf-16"), 1),
+        (b"\xef\xbb\xbfa\nb\n\xff\n", 3),
     ],
 )
 def test_the_row_of_what_is_no_text_is_named(tmp_path: Path, content: bytes, row: int) -> None:
     file = tmp_path / "lines.txt"
     file.write_bytes(content)
     with pytest.raises(AnnotationError, match=rf"lines\.txt, row {row}: "):
-        read_lines(file, "--data.annotations")
+        AnnotationFile(file, Findings()).lines()
 
 
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:
-    with pytest.raises(DatasetNotFoundError, match=r"none\.txt.*--data\.annotations"):
-        read_lines(tmp_path / "none.txt", "--data.annotations")
+    with pytest.raises(DatasetNotFoundError, match=r"none\.txt.*data\.annotations"):
+        AnnotationFile(tmp_path / "none.txt", Findings()).lines()
 
 
 @pytest.mark.parametrize(
@@ -84,7 +82,7 @@ def test_a_wrong_path_keeps_its_line(tmp_path: Path) -> None:
     file = tmp_path / "names.txt"
     file.write_text("a.jpg \n../b.jpg\nc d.jpg\n/e.jpg\n", encoding="utf-8")
     findings = Findings(keep_going=True)
-    assert read_paths(file, "--data.annotations", findings) == ["a.jpg", "", "c d.jpg", ""]
+    assert AnnotationFile(file, findings).paths() == ["a.jpg", "", "c d.jpg", ""]
     [problem] = findings.problems
     assert "row 2: path '../b.jpg' leaves the image root (2 rows: 2, 4)" in str(problem)
 
@@ -100,7 +98,7 @@ def test_numbers_come_back(
     file = tmp_path_factory.getbasetemp() / "numbers.txt"
     lines = [blank * padding + blank.join(map(str, row)) + blank * padding for row in rows]
     file.write_text("\r\n".join(lines), encoding="utf-8")
-    found = read_numbers(file, "--data.annotations", Findings())
+    found = AnnotationFile(file, Findings()).numbers()
     assert found == dict(enumerate(rows, 1))
 
 
@@ -109,11 +107,10 @@ def test_a_row_of_anything_else_is_left_out_and_named(tmp_path: Path, line: str)
     file = tmp_path / "numbers.txt"
     file.write_text(f"0 1 2\n{line}\n5 6 7\n", encoding="utf-8")
     findings = Findings(keep_going=True)
-    assert read_triples(file, "--data.annotations", findings).tolist() == [
-        [1, 0, 1, 2],
-        [3, 5, 6, 7],
-    ]
+    labels = _read_triples(AnnotationFile(file, findings))
+    columns = (labels.rows, labels.image, labels.attribute, labels.value)
+    assert np.stack(columns, axis=1).tolist() == [[1, 0, 1, 2], [3, 5, 6, 7]]
     [problem] = findings.problems
     assert f"row 2: {line!r} is not a row of whole numbers" in str(problem)
     with pytest.raises(AnnotationError, match="row 2"):
-        read_triples(file, "--data.annotations", Findings())
+        _read_triples(AnnotationFile(file, Findings()))

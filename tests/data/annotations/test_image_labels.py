@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from m3net.data.annotations.annotation_file import AnnotationFile
 from m3net.data.annotations.findings import Findings
-from m3net.data.annotations.labels import Labels, check_labels, join_labels
+from m3net.data.annotations.image_labels import ImageLabels, ImageList
 from m3net.data.taxonomy import Attribute, Taxonomy
 from m3net.errors import AnnotationError
 
@@ -19,9 +20,15 @@ NUM_IMAGES = 4
 Triple = tuple[int, int, int]
 
 
-def labels_of(triples: list[Triple]) -> Labels:
+def labels_of(triples: list[Triple], findings: Findings) -> ImageLabels:
     columns = np.array(triples, dtype=np.int64).reshape(-1, 3).T
-    return Labels(Path("label.txt"), np.arange(1, len(triples) + 1), *columns)
+    file = AnnotationFile(Path("label.txt"), findings)
+    return ImageLabels(file, np.arange(1, len(triples) + 1), *columns)
+
+
+def images_of(findings: Findings) -> ImageList:
+    paths = [f"{image}.jpg" for image in range(NUM_IMAGES)]
+    return ImageList(AnnotationFile(Path("names.txt"), findings), paths)
 
 
 def good_ones(triples: list[Triple]) -> list[Triple]:
@@ -37,14 +44,14 @@ def good_ones(triples: list[Triple]) -> list[Triple]:
 @given(st.lists(st.tuples(st.integers(0, 5), st.integers(0, 3), st.integers(0, 3)), max_size=15))
 def test_good_labels_are_kept_and_joined(triples: list[Triple]) -> None:
     findings = Findings(keep_going=True)
-    labels = check_labels(labels_of(triples), "names.txt", NUM_IMAGES, TAXONOMY, findings)
+    images = images_of(findings)
+    labels = images.check_labels(labels_of(triples, findings), TAXONOMY)
     expected = good_ones(triples)
     columns = (labels.image.tolist(), labels.attribute.tolist(), labels.value.tolist())
     assert [*zip(*columns, strict=True)] == expected
     assert bool(findings.problems) == (expected != triples)
-    roles = labels.roles(NUM_IMAGES, TAXONOMY, 2)
-    paths = [f"{image}.jpg" for image in range(NUM_IMAGES)]
-    records = join_labels(Path("names.txt"), paths, labels, roles, TAXONOMY)
+    records = images.join(labels, TAXONOMY, images.roles(labels, TAXONOMY, 2))
+    assert not images.join(labels, TAXONOMY).roles.any()
     for image in range(NUM_IMAGES):
         own = [(attribute, value) for place, attribute, value in expected if place == image]
         assert records[image].path == f"{image}.jpg"
@@ -65,7 +72,7 @@ def test_good_labels_are_kept_and_joined(triples: list[Triple]) -> None:
     ],
 )
 def test_each_wrong_label_is_named(wrong: Triple, told: str) -> None:
-    labels = labels_of([(1, 1, 2), (2, 0, 1), (1, 1, 0), wrong])
+    labels = labels_of([(1, 1, 2), (2, 0, 1), (1, 1, 0), wrong], Findings())
     with pytest.raises(AnnotationError, match=r"label\.txt, row 4: label ") as caught:
-        check_labels(labels, "names.txt", NUM_IMAGES, TAXONOMY, Findings())
+        images_of(Findings()).check_labels(labels, TAXONOMY)
     assert told in str(caught.value)
