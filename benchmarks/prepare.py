@@ -17,8 +17,7 @@ import torch
 
 from benchmarks.__main__ import Figure
 from m3net.data.datamodules import ImagesDataModule, LoadingConfig
-from m3net.data.photos.copies import CopySettings
-from m3net.data.photos.preparation import Preparation
+from m3net.data.photos.preparation import CopySettings, Preparation
 from m3net.data.synthetic import draw, sample_garment
 
 PIXELS, LARGE, IMAGES, ROUNDS = 224, 800, 256, 5

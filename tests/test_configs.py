@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import yaml
+
 from m3net.base.packaged_configs import PREFIX, config_path
 
 Command = Callable[..., CompletedProcess[str]]

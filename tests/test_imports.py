@@ -24,11 +24,9 @@ DATA_FLOW = [
         "samplers",
     ),
     *(
-        "triplets",
         "synthetic",
-        "division",
-        "stratification",
-        "statistics",
+        "splits",
+        "attribute_counts",
         "dataset",
         "datamodules",
         "embeddings",

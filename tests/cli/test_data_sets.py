@@ -148,7 +148,7 @@ def test_dead_links_of_darn(
     own = words("darn", MODELS[0], root, tmp_path)
     sentence = refusal(m3net("fit", *own))
     assert f"filenames_test.txt, row 4: no image {path!r}" in sentence
-    assert "data.missing=drop" in sentence
+    assert "leave them out by data.missing=drop" in sentence
     done = m3net("fit", *own, "--data.missing=drop")
     assert done.returncode == 0, done.stderr
     told = "test: 1 images are not there and left out, 1 queries and 0 gallery images among them"

@@ -156,7 +156,7 @@ def test_settings_of_a_run_name_no_class_but_m3nets_own(
         ("seed_everything", shell(proof)),
         ("data.class_path", f"{MODULE}.DataModule"),
         ("data.class_path", "lightning.LightningDataModule"),
-        ("data.class_path", "m3net.data.datamodules.base.RetrievalDataModule"),
+        ("data.class_path", "m3net.data.datamodules.retrieval_datamodule.RetrievalDataModule"),
     ]
     cases = [("resume", spoil_config(copies(), put(*own))) for own in named]
     cases += [

@@ -144,8 +144,8 @@ def test_its_processes_end_with_it(photos: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "named"),
     [
-        (("--side=0",), "side must be"),
-        (("--quality=101",), "quality from"),
+        (("--side=0",), "side must be 1 or more"),
+        (("--quality=101",), "quality from 1 to 100"),
         (("--workers=-1",), "workers"),
     ],
 )

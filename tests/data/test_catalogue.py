@@ -17,7 +17,7 @@ from m3net.data.annotations.catalogue import (
     read_catalogue,
 )
 from m3net.data.annotations.rare_classes import drop_rare_classes
-from m3net.data.photos.presence import missing_images
+from m3net.data.photos.listing import missing_images
 from m3net.data.records import Role
 from m3net.errors import AnnotationError, ConfigError, DatasetNotFoundError
 

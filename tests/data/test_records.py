@@ -35,11 +35,11 @@ def test_images_stand_for_their_product_or_for_themselves(
     records: Records, indices: list[int]
 ) -> None:
     chosen = np.array(indices, dtype=np.int64)
-    assert records.groups(chosen).tolist() == indices
+    assert records.product_of(chosen).tolist() == indices
     known = replace(records, products=np.arange(40) // 3)
-    assert known.groups(chosen).tolist() == [index // 3 for index in indices]
+    assert known.product_of(chosen).tolist() == [index // 3 for index in indices]
     everyone = np.arange(len(indices))
-    assert known.select(chosen).groups(everyone).tolist() == [index // 3 for index in indices]
+    assert known.select(chosen).product_of(everyone).tolist() == [index // 3 for index in indices]
 
 
 def test_targets_against_a_loop(records: Records, labels: list[list[int]]) -> None:

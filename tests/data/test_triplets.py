@@ -9,8 +9,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from m3net.data.records import Records
-from m3net.data.samplers import members_by_class
-from m3net.data.triplets import TripletSampler
+from m3net.data.samplers import TripletSampler, members_by_class
 from m3net.errors import ConfigError
 
 # Attribute 0 has three classes, 1 two, 2 two.

@@ -19,7 +19,8 @@ from m3net.data.annotations.catalogue import CatalogueColumns, read_catalogue
 from m3net.data.annotations.findings import Findings
 from m3net.data.embeddings.embedding_files import read_embeddings
 from m3net.data.photos.journal import Journal
-from m3net.data.photos.reader import list_images, read_image
+from m3net.data.photos.listing import list_images
+from m3net.data.photos.reader import read_image
 from m3net.errors import ConfigError
 from m3net.workflows.commands.compare import _comparison, _parser
 from m3net.workflows.studies.sweep.file import read_sweep

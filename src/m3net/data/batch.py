@@ -1,4 +1,4 @@
-"""The value that a loader hands to the network: a batch of images with their labels."""
+"""What a loader yields: a batch of images with their labels."""
 
 from typing import TypedDict
 
@@ -13,10 +13,10 @@ class Batch(TypedDict):
         targets: (B, M) bool, True where an image carries a class.
         annotated: (B, A) bool, True where an image is annotated for an attribute.
         roles: (B, A) uint8, `Role` flags of each image in the evaluation of each attribute.
-        index: (B,) int64, the image's place in its split.
-        product: (B,) int64, equal where one image must not be in the other's ranking.
-        drawn_for: (B,) int64, the attribute that an image was drawn for; -1 where it stands for
-            all of its attributes.
+        index: (B,) int64, index of each image in its split.
+        product: (B,) int64; an image is left out of the rankings of its product.
+        drawn_for: (B,) int64, the attribute that an image was drawn for; -1 for all of its
+            attributes.
     """
 
     image: Tensor

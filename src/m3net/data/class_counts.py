@@ -1,4 +1,4 @@
-"""What a network has to know of the classes that it is trained on."""
+"""The classes that a network is trained on, and how often each occurs."""
 
 from dataclasses import dataclass
 from typing import Annotated, Any
@@ -32,11 +32,6 @@ class _PlainCounts(BaseModel):
 class ClassCounts:
     """A taxonomy of M classes and how often each occurs among the training images.
 
-    Attributes:
-        taxonomy: Attributes and classes.
-        positives: For each of the M classes the number of images that carry it.
-        annotated: For each of the M classes the number of images annotated for its attribute.
-
     Example:
         >>> plain = {"taxonomy": [{"name": "zip", "classes": ["no", "yes"], "multi_label": False}],
         ...          "positives": [3, 2], "annotated": [5, 5]}
@@ -46,13 +41,15 @@ class ClassCounts:
 
     taxonomy: Taxonomy
     positives: tuple[int, ...]
+    """For each of the M classes the number of images that carry it."""
     annotated: tuple[int, ...]
+    """For each of the M classes the number of images annotated for its attribute."""
 
     def __post_init__(self) -> None:
-        """Refuse counts that are not one for each class.
+        """Check the counts.
 
         Raises:
-            ValueError: They are not, or a class has more images than were annotated.
+            ValueError: There is not one for each class, or a class has more images than annotated.
         """
         lengths = {len(self.positives), len(self.annotated)}
         if lengths != {self.taxonomy.num_classes}:
@@ -71,11 +68,11 @@ class ClassCounts:
 
     @classmethod
     def from_plain(cls, plain: object) -> "ClassCounts":
-        """Rebuild the counts from what `to_plain` returned.
+        """Rebuild the counts from the result of `to_plain`.
 
         Raises:
-            ValueError: It is something else.
+            ValueError: `plain` is anything else.
         """
-        found = read_as(_PlainCounts, plain)
-        taxonomy = Taxonomy.from_plain([own.model_dump() for own in found.taxonomy])
-        return cls(taxonomy, tuple(found.positives), tuple(found.annotated))
+        counts = read_as(_PlainCounts, plain)
+        taxonomy = Taxonomy.from_plain([attribute.model_dump() for attribute in counts.taxonomy])
+        return cls(taxonomy, tuple(counts.positives), tuple(counts.annotated))

@@ -1,68 +1,65 @@
 """Records and pixels become batches; nothing else happens here."""
 
-import os
 from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.utils.data import Dataset, get_worker_info
+from torch.utils.data import Dataset
+from typing_extensions import override
 
 from m3net.data.batch import Batch
+from m3net.data.photos.workers import note_item
 from m3net.data.records import Record, Records
 from m3net.data.transforms import Transform
 
 Reader = Callable[[Record], NDArray[np.uint8]]
 """Turns a record into (H, W, 3) uint8 RGB pixels of any size."""
 
-_MOST_WORKERS = 256
-
 
 class RetrievalDataset(Dataset[Batch]):
-    """Reads images and their labels; decodes each once for all its attributes.
+    """Reads images with their labels, each once for all its attributes.
 
-    What chance does to a batch is known from the seed, the epoch and the images in it: not from the
-    process that reads it, nor from what was read before.
+    The random changes of a batch depend on the seed, the epoch and its images alone: neither on the
+    worker that reads it, nor on what was read before.
     """
 
     def __init__(
         self, records: Records, reader: Reader, transform: Transform, seed: int = 0
     ) -> None:
-        """Put the three together.
+        """Put records, reader and transform together.
 
         Args:
             records: The images of one split.
-            reader: Gives the pixels of a record.
-            transform: Makes pixels of one size of them.
-            seed: Of the transform's chance; not negative.
+            reader: Reads the pixels of a record.
+            transform: Brings pixels to one size.
+            seed: Seed of the transform; not negative.
         """
         self.records, self.reader, self.transform = records, reader, transform
         self.seed = seed
-        # Loader processes that live for many epochs have no other way to learn which one it is.
+        # In shared memory: workers that live for many epochs have no other way to learn the epoch.
         epoch = torch.zeros((), dtype=torch.int64)
         self._epoch: Tensor = epoch.share_memory_()  # type: ignore[no-untyped-call]  # torch's gap
-        # Of a process that dies or hangs, nothing but this tells which image it was at.
-        at_work = torch.full((_MOST_WORKERS, 2), -1, dtype=torch.int64)
-        self._at_work: Tensor = at_work.share_memory_()  # type: ignore[no-untyped-call]  # torch's gap
 
     def set_epoch(self, epoch: int) -> None:
-        """Say which epoch the images that are read next belong to, in all processes."""
+        """Set the epoch of the images that are read next, in all workers."""
         self._epoch.fill_(epoch)
 
     def __len__(self) -> int:
-        """Give the number of images."""
+        """Return the number of images."""
         return len(self.records)
 
+    @override
     def __getitem__(self, index: int) -> Batch:
-        """Give one image as a batch of its own."""
+        """Return one image as a batch of size 1."""
         return self.read([index])
 
     def read(self, drawn: Sequence[int] | Sequence[tuple[int, int]]) -> Batch:
-        """Give some images, at least one, as one batch.
+        """Read at least one image as one batch.
 
-        Each goes straight to its place in the batch, laid out as the decoder left it: small
-        buffers are used again while they are warm, and nothing is stacked or transposed.
+        Each image is written straight to its index in the batch, laid out as the decoder left it:
+        small buffers are reused while they are in the cache, and nothing is stacked or transposed.
 
         Args:
             drawn: The images, or each with the attribute that it was drawn for.
@@ -70,45 +67,22 @@ class RetrievalDataset(Dataset[Batch]):
         pairs = np.asarray(drawn, dtype=np.int64)
         for_all = np.full(len(pairs), -1)
         index, attributes = (pairs, for_all) if pairs.ndim == 1 else pairs.T.copy()
-        size, indices = self.transform.size, index.tolist()
-        image = torch.empty((len(index), size, size, 3), dtype=torch.uint8)
-        self.transform.restart(self.seed, int(self._epoch), *indices)
-        at_work = self._place_of_process()
-        for place, pixels in zip(indices, image.numpy(), strict=True):
-            at_work[0] = place
-            pixels[:] = self.transform(self.reader(self.records[place]))
-        at_work[0] = -1
+        size, images = self.transform.size, index.tolist()
+        batch = torch.empty((len(index), size, size, 3), dtype=torch.uint8)
+        self.transform.restart(self.seed, int(self._epoch), *images)
+        for image, pixels in zip(images, batch.numpy(), strict=True):
+            note_item(image)
+            pixels[:] = self.transform(self.reader(self.records[image]))
+        note_item(-1)
         return {
-            "image": image.permute(0, 3, 1, 2),
-            "targets": torch.from_numpy(self.records.targets(indices)),
+            "image": batch.permute(0, 3, 1, 2),
+            "targets": torch.from_numpy(self.records.targets(images)),
             "annotated": torch.from_numpy(self.records.annotated[index]),
             "roles": torch.from_numpy(self.records.roles[index]),
             "index": torch.from_numpy(index),
-            "product": torch.from_numpy(self.records.groups(index)),
+            "product": torch.from_numpy(self.records.product_of(index)),
             "drawn_for": torch.from_numpy(attributes),
         }
 
-    def being_read(self, pids: Sequence[int] | None = None) -> list[str]:
-        """Name the images that loader processes are at, with the rows that list them.
-
-        Args:
-            pids: Of which processes; None for all.
-        """
-        found = []
-        for image, pid in self._at_work.tolist():
-            if image >= 0 and (pids is None or pid in pids):
-                record = self.records[image]
-                found.append(f"{record.path} ({record.listed})" if record.listed else record.path)
-        return found
-
-    def _place_of_process(self) -> NDArray[np.int64]:
-        """Give (2,), where a loader process notes its image and has noted itself."""
-        worker = get_worker_info()
-        if worker is None or worker.id >= _MOST_WORKERS:
-            return np.empty(2, dtype=np.int64)
-        place: NDArray[np.int64] = self._at_work.numpy()[worker.id]
-        place[1] = os.getpid()
-        return place
-
-    # torch's loader asks for all images of a batch at once where a data set has this method.
+    # torch's loader reads all images of a batch at once from a data set with this method.
     __getitems__ = read

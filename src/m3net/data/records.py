@@ -1,7 +1,7 @@
-"""What is known of each image before a pixel is read: its path, labels and role.
+"""Path, labels and role of each image, known before a pixel is read.
 
-Records are columns of arrays, not lists of objects: they are shared with loader workers by
-copy-on-write, which Python objects would defeat.
+Records are columns of arrays, not lists of objects: loader workers share them by copy-on-write,
+which the reference counts of Python objects would defeat.
 """
 
 from collections.abc import Callable, Sequence
@@ -16,7 +16,7 @@ SplitName = Literal["train", "val", "test"]
 
 
 class Role(IntFlag):
-    """What an image is in the evaluation of one attribute; both flags may be set."""
+    """Role of an image in the evaluation of one attribute; both flags may be set."""
 
     NONE = 0
     QUERY = 1
@@ -25,62 +25,55 @@ class Role(IntFlag):
 
 @dataclass(frozen=True)
 class Record:
-    """One image.
-
-    Attributes:
-        path: Relative to the image root.
-        row: Line of the annotation file, counted from 1 with the header as line 1.
-        class_ids: Class ids (through the whole taxonomy) that the image carries.
-        annotated: Ids of the attributes that the image is annotated for.
-        box: Where the garment is, as (x1, y1, x2, y2) in pixels of the upright image, x2 and y2
-            exclusive; None where it is not annotated.
-        file: The annotation file that `row` counts in; empty where there is none.
-    """
+    """One image."""
 
     path: str
+    """Relative to the image root."""
     row: int
+    """Line of the annotation file, counted from 1 with the header as line 1."""
     class_ids: tuple[int, ...]
+    """Class ids of all attributes that the image carries."""
     annotated: tuple[int, ...]
+    """Ids of the attributes that the image is annotated for."""
     box: tuple[int, int, int, int] | None = None
+    """(x1, y1, x2, y2) of the garment in pixels of the upright image, x2 and y2 exclusive; None
+    where it is not annotated."""
     file: str = ""
+    """The annotation file of `row`; empty without one."""
 
     @property
     def listed(self) -> str | None:
-        """Where an annotation file lists the image; None where none does."""
+        """File and row that list the image, for errors; None without an annotation file."""
         return f"{self.file}, row {self.row}" if self.file else None
 
 
 @dataclass(frozen=True)
 class Records:
-    """N images in columns.
-
-    Attributes:
-        paths: (N,) str, relative to the image root.
-        rows: (N,) int64, line of the annotation file of each image.
-        offsets: (N + 1,) int64; image i carries `class_ids[offsets[i]:offsets[i + 1]]`.
-        class_ids: (total,) int64, the class ids of all images one after the other.
-        annotated: (N, A) bool, which attributes each image is annotated for. An image that is
-            annotated for an attribute may carry no class of it.
-        roles: (N, A) uint8, a `Role` for each image and attribute.
-        num_classes: M, the number of classes in the taxonomy.
-        boxes: (N, 4) int32, the box of each image as `Record.box`; None where there are none.
-        files: The annotation files that `rows` count in.
-        file_ids: (N,) uint8, which of them lists each image; None where all stand in the first.
-        products: (N,) int64, the product that each image shows, where all its images are left out
-            of their rankings; None where an image is left out of its own alone.
-    """
+    """N images in columns."""
 
     paths: NDArray[np.str_]
+    """(N,), relative to the image root."""
     rows: NDArray[np.int64]
+    """(N,), line of the annotation file of each image."""
     offsets: NDArray[np.int64]
+    """(N + 1,); image i carries `class_ids[offsets[i]:offsets[i + 1]]`."""
     class_ids: NDArray[np.int64]
+    """(total,), the class ids of all images one after the other."""
     annotated: NDArray[np.bool_]
+    """(N, A), which attributes each image is annotated for, with a class or without."""
     roles: NDArray[np.uint8]
+    """(N, A), a `Role` for each image and attribute."""
     num_classes: int
+    """M, the number of classes in the taxonomy."""
     boxes: NDArray[np.int32] | None = None
+    """(N, 4), the `Record.box` of each image; None without boxes."""
     files: tuple[str, ...] = ("",)
+    """The annotation files of `rows`."""
     file_ids: NDArray[np.uint8] | None = None
+    """(N,), which of `files` lists each image; None where the first lists all."""
     products: NDArray[np.int64] | None = None
+    """(N,), the product of each image: a ranking leaves out the query's product. None where every
+    image is a product of its own."""
 
     @classmethod
     def build(
@@ -94,7 +87,7 @@ class Records:
         boxes: NDArray[np.int32] | None = None,
         file: str = "",
     ) -> "Records":
-        """Make records from one list of class ids per image.
+        """Build records from one list of class ids per image.
 
         Args:
             paths: N paths.
@@ -104,12 +97,12 @@ class Records:
             roles: (N, A) uint8.
             num_classes: Number of classes M.
             boxes: (N, 4) int32, where images have boxes.
-            file: The annotation file that `rows` count in.
+            file: The annotation file of `rows`.
 
         Example:
-            >>> one = np.ones((2, 1))
+            >>> ones = np.ones((2, 1))
             >>> records = Records.build(["a.jpg", "b.jpg"], [2, 3], [[0], [1, 2]],
-            ...                         one.astype(bool), one.astype(np.uint8), 3)
+            ...                         ones.astype(bool), ones.astype(np.uint8), 3)
             >>> records.targets([1])
             array([[False,  True,  True]])
             >>> records[1]
@@ -128,11 +121,11 @@ class Records:
         )
 
     def __len__(self) -> int:
-        """Give the number of images N."""
+        """Return the number of images N."""
         return len(self.paths)
 
     def __getitem__(self, index: int) -> Record:
-        """Give one image's record."""
+        """Return the record of one image."""
         carried = self.class_ids[self.offsets[index] : self.offsets[index + 1]]
         return Record(
             path=str(self.paths[index]),
@@ -144,17 +137,17 @@ class Records:
         )
 
     def targets(self, indices: Sequence[int] | NDArray[np.int64]) -> NDArray[np.bool_]:
-        """Give the labels of some images as (n, M) bool, True where an image carries a class."""
+        """Return the labels of some images as (n, M) bool, True where an image carries a class."""
         targets = np.zeros((len(indices), self.num_classes), dtype=np.bool_)
         for row, index in enumerate(indices):
             targets[row, self.class_ids[self.offsets[index] : self.offsets[index + 1]]] = True
         return targets
 
     def select(self, indices: NDArray[np.int64]) -> "Records":
-        """Give the records of some images, in the order of `indices`."""
+        """Return the records of some images, in the order of `indices`."""
         lengths = np.diff(self.offsets)[indices]
         offsets = np.concatenate([[0], np.cumsum(lengths)])
-        # Position of each kept class id: its image's start, plus its place within the image.
+        # Index of each kept class id: the start of its image, plus the index within the image.
         within = np.arange(offsets[-1]) - np.repeat(offsets[:-1], lengths)
         return Records(
             paths=self.paths[indices],
@@ -170,12 +163,12 @@ class Records:
             products=None if self.products is None else self.products[indices],
         )
 
-    def groups(self, indices: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Give for some images (n,) int64, equal where one must not be in the other's ranking."""
+    def product_of(self, indices: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return the product of some images as (n,) int64, by default the image's index."""
         return indices if self.products is None else self.products[indices]
 
     def labels_per_attribute(self, attribute_of_class: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Give (N, A) int64: how many classes of each attribute each image carries.
+        """Count the classes of each attribute that each image carries, as (N, A) int64.
 
         Args:
             attribute_of_class: (M,) int64, the attribute id of each class id.
@@ -186,22 +179,22 @@ class Records:
         return counts
 
     def images_per_class(self) -> NDArray[np.int64]:
-        """Give (M,) int64: how many images carry each class."""
+        """Count the images that carry each class, as (M,) int64."""
         return np.bincount(self.class_ids, minlength=self.num_classes)
 
 
 @dataclass(frozen=True)
 class Splits:
-    """The three parts of a data set; images of `train` have no role."""
+    """The three splits of a data set; images of `train` have no role."""
 
     train: Records
     val: Records
     test: Records
 
     def map(self, change: Callable[[Records], Records]) -> "Splits":
-        """Give the splits with each changed."""
+        """Return the splits with a change of each."""
         return Splits(change(self.train), change(self.val), change(self.test))
 
     def named(self) -> dict[SplitName, Records]:
-        """Give the splits by their names."""
+        """Return the splits by their names."""
         return {"train": self.train, "val": self.val, "test": self.test}

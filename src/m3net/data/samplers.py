@@ -1,31 +1,67 @@
-"""Which images make a training batch; equal for all ranks, known from seed and epoch alone.
+"""Which images make a training batch; the same on all ranks, known from seed and epoch alone.
 
-Samplers subclass `DistributedSampler` because Lightning leaves those as they are and calls their
-`set_epoch`; any other sampler it would wrap and so tear batches apart.
+Samplers subclass `DistributedSampler`: Lightning leaves those alone and calls their `set_epoch`,
+but wraps any other sampler, which would tear batches apart.
 """
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from torch.utils.data import DistributedSampler
+from typing_extensions import override
 
 from m3net.data.records import Records
+from m3net.errors import ConfigError
 
 Sampling = Literal["shuffle", "balanced", "triplets"]
 
+_TRIES = 8
+"""Random negatives that are tried before all valid ones are searched for."""
 
-class ShuffleSampler(DistributedSampler[Any]):
-    """Takes each image once an epoch, in random order; yields one rank's share.
 
-    All ranks draw the same epoch and take every world-size-th batch of it. The last, incomplete
-    round of batches is left out: no rank may have a batch more than another.
+class _BatchSampler(DistributedSampler[Any]):
+    """Deals batches to the ranks in turn; all ranks have the same number of batches.
 
     Attributes:
-        skip: Batches of this rank that the next epoch to be gone through leaves out, since they
-            were trained on before.
+        skip: Batches that this rank's next epoch leaves out, since a resumed training has trained
+            on them before.
     """
+
+    def __init__(
+        self, num_images: int, batch_size: int, seed: int, rank: int, world_size: int
+    ) -> None:
+        """Set the number of batches.
+
+        Args:
+            num_images: Images of an epoch on all ranks; those that do not fill a batch on each rank
+                are left out.
+            batch_size: Images in the batch of one rank.
+            seed: Seed of all draws, together with the epoch.
+            rank: This process.
+            world_size: Number of processes.
+        """
+        images = range(num_images)
+        super().__init__(images, num_replicas=world_size, rank=rank, seed=seed)  # type: ignore[arg-type]  # it uses the length alone
+        self.batch_size, self.skip = batch_size, 0
+        self.num_batches = num_images // (batch_size * world_size)
+
+    @override
+    def __len__(self) -> int:
+        """Return the number of images of this rank in an epoch."""
+        return self.num_batches * self.batch_size
+
+    def _batch_numbers(self) -> range:
+        """Return this rank's batches of the next epoch, without those to skip."""
+        skip, self.skip = self.skip, 0
+        numbers = range(self.rank, self.num_batches * self.num_replicas, self.num_replicas)
+        return numbers[skip:]
+
+
+class ShuffleSampler(_BatchSampler):
+    """Yields one rank's share of all images in random order, each once an epoch."""
 
     def __init__(
         self, num_images: int, batch_size: int, seed: int, rank: int, world_size: int
@@ -39,24 +75,18 @@ class ShuffleSampler(DistributedSampler[Any]):
             rank: This process.
             world_size: Number of processes.
         """
-        images = range(num_images)
-        super().__init__(images, num_replicas=world_size, rank=rank, seed=seed)  # type: ignore[arg-type]  # it uses the length alone
-        self.num_images, self.batch_size, self.skip = num_images, batch_size, 0
-        self.num_batches = num_images // (batch_size * world_size)
+        super().__init__(num_images, batch_size, seed, rank, world_size)
+        self.num_images = num_images
 
-    def __len__(self) -> int:
-        """Give the number of images of this rank in an epoch."""
-        return self.num_batches * self.batch_size
-
+    @override
     def __iter__(self) -> Iterator[int]:
-        """Go through this rank's share of the epoch that `set_epoch` set, batch after batch."""
+        """Yield this rank's images of the epoch that `set_epoch` set, batch after batch."""
         rng = np.random.default_rng((self.seed, self.epoch))
         batches = self._draw_epoch(rng, self.num_batches * self.num_replicas)
-        skip, self.skip = self.skip, 0
-        yield from batches[self.rank :: self.num_replicas][skip:].ravel().tolist()
+        yield from batches[self._batch_numbers()].ravel().tolist()
 
     def _draw_epoch(self, rng: np.random.Generator, num_batches: int) -> NDArray[np.int64]:
-        """Give (num_batches, batch_size) image indices."""
+        """Return (num_batches, batch_size) image indices."""
         order = rng.permutation(self.num_images)[: num_batches * self.batch_size]
         return order.reshape(num_batches, self.batch_size)
 
@@ -64,9 +94,9 @@ class ShuffleSampler(DistributedSampler[Any]):
 class BalancedSampler(ShuffleSampler):
     """Fills batches with small groups that share a class, so that each image meets positives.
 
-    An attribute is drawn at random, then one of its classes, then images that carry the class;
-    rare classes are met as often as frequent ones, and no image stands in a batch twice. An epoch
-    holds as many images as `ShuffleSampler`'s, but not each image once.
+    An attribute is drawn first, then one of its classes, then images that carry the class: rare
+    classes are drawn as often as frequent ones. No image is twice in a batch. An epoch has as many
+    images as that of `ShuffleSampler`, but not each image once.
     """
 
     def __init__(
@@ -83,9 +113,9 @@ class BalancedSampler(ShuffleSampler):
 
         Args:
             members: For each attribute, for each of its classes, the images that carry it. An
-                attribute without classes is not drawn.
+                attribute without classes is never drawn.
             images_per_class: Size of a group.
-            num_images: As for `ShuffleSampler`, as are the other arguments.
+            num_images: Number of training images.
             batch_size: Images in the batch of one rank.
             seed: Seed of all draws, together with the epoch.
             rank: This process.
@@ -95,11 +125,12 @@ class BalancedSampler(ShuffleSampler):
         self.members = [classes for classes in members if len(classes)]
         self.images_per_class = images_per_class
 
+    @override
     def _draw_epoch(self, rng: np.random.Generator, num_batches: int) -> NDArray[np.int64]:
         return np.stack([self._draw_batch(rng) for _ in range(num_batches)])
 
     def _draw_batch(self, rng: np.random.Generator) -> NDArray[np.int64]:
-        """Draw groups until the batch is full, or as many groups as it has places."""
+        """Draw groups until the batch is full, at most `batch_size` groups."""
         batch: dict[int, None] = {}
         for _ in range(self.batch_size):
             classes = self.members[int(rng.integers(len(self.members)))]
@@ -109,15 +140,135 @@ class BalancedSampler(ShuffleSampler):
             if len(batch) >= self.batch_size:
                 break
         else:
-            # So few images carry labels that groups repeat them: any others fill the batch.
+            # Few images carry labels, and groups repeat them: any other images fill the batch.
             batch.update(dict.fromkeys(rng.permutation(self.num_images).tolist()))
         return np.asarray(list(batch)[: self.batch_size])
+
+
+@dataclass(frozen=True)
+class AttributeTriplets:
+    """The triplets of one attribute.
+
+    Anchor and positive are two images of one class. The negative carries another class of the
+    attribute, and not that one; where images carry several classes, it may share another one with
+    the anchor.
+    """
+
+    members: Sequence[NDArray[np.int64]]
+    """For each class, the images that carry it, at least one, in ascending order."""
+    negatives: dict[int, list[int]]
+    """For each class of possible positives, the classes of possible negatives."""
+
+    @classmethod
+    def build(cls, members: Sequence[NDArray[np.int64]]) -> "AttributeTriplets":
+        """Find the classes of positives and negatives.
+
+        Args:
+            members: As of the attribute.
+
+        Example:
+            >>> short, long, zipped = np.array([0, 1]), np.array([2, 3]), np.array([1])
+            >>> AttributeTriplets.build([short, long, zipped]).negatives
+            {0: [1], 1: [0, 2]}
+        """
+        shared = [_shared_classes(images, members) for images in members]
+        negatives = {
+            positive: [c for c in range(len(members)) if positive not in shared[c]]
+            for positive, images in enumerate(members)
+            if len(images) > 1
+        }
+        return cls(
+            members, {positive: classes for positive, classes in negatives.items() if classes}
+        )
+
+    def draw(self, rng: np.random.Generator) -> tuple[int, int, int]:
+        """Draw an anchor, a positive and a negative; classes first, all with equal probability.
+
+        Args:
+            rng: Source of randomness.
+        """
+        positive = _choose([*self.negatives], rng)
+        images = self.members[positive]
+        anchor = int(rng.integers(len(images)))
+        other = (anchor + 1 + int(rng.integers(len(images) - 1))) % len(images)
+        negative = _outside(images, self.members[_choose(self.negatives[positive], rng)], rng)
+        return int(images[anchor]), int(images[other]), negative
+
+
+class TripletSampler(_BatchSampler):
+    """Fills batches with triplets, each drawn for one attribute; yields (image, attribute) pairs.
+
+    Anchor, positive and negative are the images 3k, 3k + 1 and 3k + 2 of a batch. The attribute of
+    a triplet is drawn first, all with equal probability. A batch depends on seed, epoch and its
+    number alone.
+
+    The ASEN family trains so: Ma et al., *Fine-Grained Fashion Similarity Learning by
+    Attribute-Specific Embedding Network*, AAAI 2020.
+
+    Attributes:
+        triplets: The triplets of each attribute that has any.
+    """
+
+    def __init__(
+        self,
+        members: Sequence[Sequence[NDArray[np.int64]]],
+        triplets_per_epoch: int,
+        batch_size: int,
+        seed: int,
+        rank: int,
+        world_size: int,
+    ) -> None:
+        """Set what is drawn.
+
+        Args:
+            members: For each attribute, for each of its classes, the images that carry it.
+            triplets_per_epoch: Triplets of all ranks in an epoch; those that do not fill a batch on
+                each rank are left out.
+            batch_size: Images in the batch of one rank, a multiple of 3.
+            seed: Seed of all draws, together with the epoch.
+            rank: This process.
+            world_size: Number of processes.
+
+        Raises:
+            ConfigError: No attribute has a triplet, `batch_size` is not a multiple of 3, or an
+                epoch would have no batch.
+        """
+        if batch_size % 3:
+            raise ConfigError(
+                f"data.loading.batch_size is {batch_size}: set it to a multiple of 3, since "
+                "sampling=triplets fills a batch with threes of images."
+            )
+        super().__init__(3 * triplets_per_epoch, batch_size, seed, rank, world_size)
+        if not self.num_batches:
+            raise ConfigError(
+                f"data.loading.triplets_per_epoch is {triplets_per_epoch}, fewer than the "
+                f"{batch_size * world_size // 3} of one batch on each process: raise it, or lower "
+                "data.loading.batch_size."
+            )
+        every = {a: AttributeTriplets.build(classes) for a, classes in enumerate(members)}
+        self.triplets = {a: triplets for a, triplets in every.items() if triplets.negatives}
+        if not self.triplets:
+            raise ConfigError(
+                "no attribute of the train split can give a triplet, which needs a class with two "
+                "images and an image of another class: set data.loading.sampling=shuffle, or give "
+                "it more images."
+            )
+
+    @override
+    def __iter__(self) -> Iterator[tuple[int, int]]:
+        """Yield this rank's (image, attribute) pairs of the epoch that `set_epoch` set."""
+        attributes = [*self.triplets]
+        for number in self._batch_numbers():
+            rng = np.random.default_rng((self.seed, self.epoch, number))
+            for _ in range(self.batch_size // 3):
+                attribute = _choose(attributes, rng)
+                yield from ((image, attribute) for image in self.triplets[attribute].draw(rng))
 
 
 def members_by_class(
     records: Records, attribute_of_class: NDArray[np.int64]
 ) -> list[list[NDArray[np.int64]]]:
-    """Give, for each attribute and each of its classes that has any, the images that carry it.
+    """Return, for each attribute and each of its classes with any image, the images that carry it.
 
     Args:
         records: The training images.
@@ -131,3 +282,31 @@ def members_by_class(
         [by_class[c] for c in np.flatnonzero(attribute_of_class == attribute) if len(by_class[c])]
         for attribute in range(int(attribute_of_class[-1]) + 1)
     ]
+
+
+def _choose(values: Sequence[int], rng: np.random.Generator) -> int:
+    return values[int(rng.integers(len(values)))]
+
+
+def _shared_classes(
+    images: NDArray[np.int64], members: Sequence[NDArray[np.int64]]
+) -> frozenset[int]:
+    """Return the classes that all of these images carry."""
+    of_first = [c for c, carriers in enumerate(members) if _contains(carriers, int(images[0]))]
+    return frozenset(c for c in of_first if np.isin(images, members[c]).all())
+
+
+def _outside(
+    excluded: NDArray[np.int64], images: NDArray[np.int64], rng: np.random.Generator
+) -> int:
+    """Draw one of the images that are not excluded; there is at least one."""
+    for _ in range(_TRIES):
+        image = int(images[rng.integers(len(images))])
+        if not _contains(excluded, image):
+            return image
+    return int(rng.choice(np.setdiff1d(images, excluded)))
+
+
+def _contains(ascending: NDArray[np.int64], image: int) -> bool:
+    index = int(np.searchsorted(ascending, image))
+    return index < len(ascending) and int(ascending[index]) == image

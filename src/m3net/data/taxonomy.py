@@ -1,11 +1,11 @@
-"""Attributes and their classes: the one place where names and ids meet.
+"""Attributes and their classes, by names and by ids.
 
 A class has two ids. Its *label* counts within its attribute (0 .. K-1); its *class id* counts
-through the whole taxonomy (0 .. M-1), attribute after attribute, so that the classes of one
-attribute are neighbours and a slice selects them.
+through the whole taxonomy (0 .. M-1), attribute after attribute, so that a slice selects the
+classes of one attribute.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -16,20 +16,17 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True)
 class Attribute:
-    """One attribute of a garment and its classes.
-
-    Attributes:
-        name: As "sleeve_length".
-        classes: Class names in label order, as ("short", "long").
-        multi_label: Whether one image may carry several classes of this attribute.
-    """
+    """One attribute of a garment and its classes."""
 
     name: str
+    """For example "sleeve_length"."""
     classes: tuple[str, ...]
+    """Class names in label order: ("short", "long")."""
     multi_label: bool = False
+    """Whether one image may carry several classes of this attribute."""
 
     def __post_init__(self) -> None:
-        """Refuse names that would make ids ambiguous.
+        """Check the class names.
 
         Raises:
             ValueError: A class name occurs twice or there is none.
@@ -47,6 +44,8 @@ class Taxonomy:
         ...                      Attribute("detail", ("zip", "belt", "bow"), multi_label=True)))
         >>> taxonomy.num_classes, taxonomy.class_id("detail", "belt")
         (5, 3)
+        >>> taxonomy.class_names("detail", [4, 2, 0])
+        ('zip', 'bow')
         >>> taxonomy.slices
         (slice(0, 2, None), slice(2, 5, None))
         >>> Taxonomy.from_plain(taxonomy.to_plain()) == taxonomy
@@ -56,7 +55,7 @@ class Taxonomy:
     attributes: tuple[Attribute, ...]
 
     def __post_init__(self) -> None:
-        """Refuse attribute names that would make ids ambiguous.
+        """Check the attribute names.
 
         Raises:
             ValueError: An attribute name occurs twice or there is none.
@@ -65,11 +64,11 @@ class Taxonomy:
             raise ValueError("attribute names must be distinct, at least one")
 
     def __iter__(self) -> Iterator[Attribute]:
-        """Go through the attributes in id order."""
+        """Iterate over the attributes in id order."""
         return iter(self.attributes)
 
     def __len__(self) -> int:
-        """Give the number of attributes A."""
+        """Return the number of attributes A."""
         return len(self.attributes)
 
     @property
@@ -104,7 +103,7 @@ class Taxonomy:
         return {pair: class_id for class_id, pair in enumerate(pairs)}
 
     def class_id(self, attribute: str, name: str) -> int:
-        """Give the class id of a class by its names.
+        """Return the class id of a class by its names.
 
         Raises:
             KeyError: The taxonomy has no such class.
@@ -112,13 +111,26 @@ class Taxonomy:
         return self._class_ids[attribute, name]
 
     def class_name(self, class_id: int) -> str:
-        """Give the name of a class, without its attribute's."""
+        """Return the name of a class, without its attribute's."""
         attribute = int(self.attribute_of_class[class_id])
         first = int(self.slices[attribute].start)
         return self.attributes[attribute].classes[class_id - first]
 
+    def class_names(self, attribute: str, class_ids: Iterable[int]) -> tuple[str, ...]:
+        """Return the names of an attribute's classes among some class ids, in the order of ids.
+
+        Args:
+            attribute: Name of the attribute.
+            class_ids: Class ids of all attributes, such as `Record.class_ids`.
+        """
+        index = self.names.index(attribute)
+        part, names = self.slices[index], self.attributes[index].classes
+        return tuple(
+            names[c - part.start] for c in sorted(class_ids) if part.start <= c < part.stop
+        )
+
     def to_plain(self) -> list[dict[str, Any]]:
-        """Give the taxonomy as lists, dicts and strings, for a checkpoint or a JSON file."""
+        """Return lists, dicts and strings, for a checkpoint or a JSON file."""
         return [
             {"name": a.name, "classes": list(a.classes), "multi_label": a.multi_label}
             for a in self.attributes
@@ -126,13 +138,13 @@ class Taxonomy:
 
     @classmethod
     def from_plain(cls, plain: Sequence[Mapping[str, Any]]) -> "Taxonomy":
-        """Rebuild a taxonomy from what `to_plain` gave."""
+        """Rebuild a taxonomy from the result of `to_plain`."""
         return cls(
             tuple(Attribute(a["name"], tuple(a["classes"]), bool(a["multi_label"])) for a in plain)
         )
 
     def differences(self, other: "Taxonomy") -> list[str]:
-        """Say in words how another taxonomy differs from this one; empty if it does not.
+        """Describe how another taxonomy differs from this one; empty if it does not.
 
         Example:
             >>> mine = Taxonomy((Attribute("sleeve", ("short", "long")),))
@@ -141,22 +153,22 @@ class Taxonomy:
         """
         mine = {a.name: a for a in self.attributes}
         theirs = {a.name: a for a in other.attributes}
-        found = [f"attribute {name!r} is missing" for name in mine if name not in theirs]
-        found += [f"attribute {name!r} is new" for name in theirs if name not in mine]
+        differences = [f"attribute {name!r} is missing" for name in mine if name not in theirs]
+        differences += [f"attribute {name!r} is new" for name in theirs if name not in mine]
         for name in mine.keys() & theirs.keys():
-            words = _class_differences(mine[name], theirs[name])
-            found += [f"attribute {name!r}: {words}"] if words else []
-        if not found and self.names != other.names:
-            found = [f"attributes stand in another order: {', '.join(other.names)}"]
-        return sorted(found)
+            if classes := _class_differences(mine[name], theirs[name]):
+                differences.append(f"attribute {name!r}: {classes}")
+        if not differences and self.names != other.names:
+            differences = [f"attributes stand in another order: {', '.join(other.names)}"]
+        return sorted(differences)
 
 
 def _class_differences(mine: Attribute, theirs: Attribute) -> str:
-    """Say how the classes of one attribute differ; an empty string if they do not."""
-    words = [f"class {c!r} is missing" for c in mine.classes if c not in theirs.classes]
-    words += [f"class {c!r} is new" for c in theirs.classes if c not in mine.classes]
-    if not words and mine.classes != theirs.classes:
-        words = ["its classes stand in another order"]
+    """Describe how the classes of one attribute differ; an empty string if they do not."""
+    differences = [f"class {c!r} is missing" for c in mine.classes if c not in theirs.classes]
+    differences += [f"class {c!r} is new" for c in theirs.classes if c not in mine.classes]
+    if not differences and mine.classes != theirs.classes:
+        differences = ["its classes stand in another order"]
     if mine.multi_label != theirs.multi_label:
-        words.append("several classes per image in one, one class per image in the other")
-    return ", ".join(words)
+        differences.append("several classes per image in one, one class per image in the other")
+    return ", ".join(differences)

@@ -1,7 +1,7 @@
-"""Pixels of any size in, pixels of one size out, changed by chance for training.
+"""Pixels of any size in, pixels of one size out, with random changes for training.
 
-Nothing is normalised here: the network does that on the device, so that loaders move a quarter of
-the bytes. Colours are labels in fashion, so that augmentation never shifts the hue.
+The network normalises pixels on the device, so that loaders move a quarter of the bytes. Colours
+are labels in fashion: augmentation never shifts the hue.
 """
 
 import random
@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 from cv2.typing import MatLike
 from numpy.typing import NDArray
+from typing_extensions import override
 
 Resize = Literal["letterbox", "crop", "stretch"]
 Augmentation = Literal["none", "geometric", "light", "strong"]
@@ -21,10 +22,10 @@ _GREY = 128
 
 
 class Transform:
-    """Makes one size of all images, then changes them by chance.
+    """Brings all images to one size, then changes them at random.
 
-    albumentations keeps a generator of its own, which every loader worker would copy and start
-    anew in each epoch: `restart` gives it a stream of chance for each batch.
+    albumentations keeps its own random generator, which every loader worker would copy and restart
+    in each epoch: `restart` seeds it for each batch.
 
     Example:
         >>> transform = Transform(32, "letterbox")
@@ -37,11 +38,11 @@ class Transform:
 
         Args:
             size: Height and width of the result in pixels.
-            resize: "letterbox" keeps the whole picture and pads with white (lengths need the
+            resize: "letterbox" keeps the whole picture and pads it with white (lengths need the
                 hem); "crop" takes the central square; "stretch" changes the proportions.
-            augmentation: "none"; "geometric" mirrors and crops a little, which leaves colours
-                as they are; "light" changes the brightness as well;
-                "strong" also turns, moves, changes the saturation and hides rectangles.
+            augmentation: "none"; "geometric" mirrors and crops a little, which keeps the colours;
+                "light" also changes the brightness; "strong" also turns, moves, changes the
+                saturation and hides rectangles.
         """
         self.size = size
         self._resize = A.Compose(_resize_steps(size, resize), strict=True)
@@ -53,16 +54,16 @@ class Transform:
         """Turn (H, W, 3) uint8 pixels into (size, size, 3) uint8 pixels."""
         if pixels.shape[:2] != (self.size, self.size):
             pixels = self._resize(image=pixels)["image"]
-        # One by one: on small photos, Compose's own work would take longer than a step's.
+        # Step by step: on small photos, the overhead of Compose takes longer than a step.
         for step in self._augment.transforms:
             pixels = step(image=pixels)["image"]
         return pixels
 
     def restart(self, *seeds: int) -> None:
-        """Start a new stream of chance, known from some numbers alone.
+        """Seed the random changes.
 
         Args:
-            *seeds: Not negative; equal ones give equal streams.
+            *seeds: Not negative; equal seeds lead to equal changes.
         """
         if self._augment.transforms:
             seed = np.random.SeedSequence(seeds)
@@ -71,7 +72,7 @@ class Transform:
 
 
 def _resize_steps(size: int, resize: Resize) -> list[Any]:
-    """Make one size of all images; area interpolation where it shrinks."""
+    """Bring all images to one size; by area interpolation where they shrink."""
     shrink = {"interpolation": cv2.INTER_LINEAR, "area_for_downscale": "image"}
     if resize == "stretch":
         return [A.Resize(height=size, width=size, **shrink)]
@@ -85,10 +86,11 @@ def _resize_steps(size: int, resize: Resize) -> list[Any]:
 class _MirrorCropShade(A.Sequential):  # type: ignore[misc]  # albumentations has no types
     """Mirrors, crops and changes the brightness in one call.
 
-    Draws and pixels are those of the three steps called in turn. What these do beside their work
-    would cost a small photo nearly a tenth of the time of its decoding.
+    Draws and pixels are those of the three steps called in turn, without their overhead of nearly a
+    tenth of the decoding time of a small photo.
     """
 
+    @override
     def __call__(self, *, image: MatLike) -> dict[str, MatLike]:
         """Change (H, W, 3) uint8 pixels."""
         mirror, crop, shade = self.transforms
@@ -106,7 +108,7 @@ class _MirrorCropShade(A.Sequential):  # type: ignore[misc]  # albumentations ha
 
 
 def _augment_steps(size: int, augmentation: Augmentation) -> list[Any]:
-    """Change what a camera and a model would change, never what a label names."""
+    """Change what varies between photos of a garment, never what a label names."""
     shade = 0.0 if augmentation == "geometric" else 0.5
     light = [
         A.HorizontalFlip(p=0.5),
@@ -133,7 +135,7 @@ def _augment_steps(size: int, augmentation: Augmentation) -> list[Any]:
             p=0.3,
         ),
     ]
-    at_once = _MirrorCropShade(light, p=1)
+    combined = _MirrorCropShade(light, p=1)
     if augmentation == "none":
         return []
-    return [at_once, *strong] if augmentation == "strong" else [at_once]
+    return [combined, *strong] if augmentation == "strong" else [combined]

@@ -14,8 +14,8 @@ from rich.table import Table
 from m3net.base.escaping import csv_cell
 from m3net.base.files import replacing
 from m3net.base.protocol import Protocol
+from m3net.data.attribute_counts import AttributeCounts
 from m3net.data.records import SplitName
-from m3net.data.statistics import AttributeCounts
 from m3net.errors import printable
 from m3net.metrics.random_baseline import chance_average_precision, recall_ceiling
 from m3net.metrics.scores import OVERALL_BY_QUERIES

@@ -8,12 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL.Image import Image
 
-from m3net.data.photos.memory import to_pixels
-from m3net.data.photos.reader import images_below, read_image
+from m3net.data.photos.listing import images_below
+from m3net.data.photos.reader import read_image, to_pixels
 from m3net.errors import ConfigError
 
 Photo = str | os.PathLike[str] | Image | NDArray[np.uint8]
-"""A file; or an image in memory, as `m3net.data.photos.memory.to_pixels` takes it."""
+"""A file; or an image in memory, as `m3net.data.photos.reader.to_pixels` takes it."""
 
 Photos = Photo | Iterable[Photo]
 """One photo, some, or the path of a folder, which stands for all photos in it and below, sorted."""

@@ -8,8 +8,9 @@ from typing import Any
 import lightning as L
 import torch
 
-from m3net.data.datamodules.loading import LoadingConfig
+from m3net.data.datamodules import LoadingConfig
 from m3net.data.dataset import RetrievalDataset
+from m3net.data.photos.workers import Loader
 from m3net.errors import TrainingError
 
 _DIED = re.compile(r"DataLoader worker \(pid(?:\(s\))? ([\d, ]+)\)")
@@ -20,14 +21,14 @@ _NO_MEMORY_OF_CPU = "DefaultCPUAllocator"
 def failure(
     error: RuntimeError | ConnectionResetError,
     loading: LoadingConfig,
-    datasets: Iterable[RetrievalDataset],
+    loaders: Iterable[Loader[Any]],
 ) -> TrainingError | None:
     """Return an error with a remedy for one of torch; None if it is another kind.
 
     Args:
         error: What torch raised.
         loading: Sizes and loader settings of the command.
-        datasets: Those that workers read from.
+        loaders: Those of `loaders_of`.
     """
     text = str(error)
     if isinstance(error, torch.OutOfMemoryError) or _NO_MEMORY_OF_CPU in text:
@@ -40,30 +41,29 @@ def failure(
     if text.startswith(_HANGS):
         return TrainingError(
             f"no worker returned a batch within {loading.timeout} seconds"
-            f"{_while_reading(datasets, None)}: look at these files and their disk, or raise "
+            f"{_while_reading(loaders, None)}: look at these files and their disk, or raise "
             "data.loading.timeout (0 waits for ever)."
         )
     died = _DIED.match(text)
     if died or _cut_off(error):
         pids = [int(pid) for pid in died[1].split(",")] if died else None
         return TrainingError(
-            f"a worker died ({_first_sentence(text)}){_while_reading(datasets, pids)}: look at "
+            f"a worker died ({_first_sentence(text)}){_while_reading(loaders, pids)}: look at "
             "that file; if the system killed it for lack of memory, lower data.loading.num_workers "
             "or data.loading.batch_size; with num_workers 0 the error itself shows."
         )
     return None
 
 
-def loaders_of(trainer: L.Trainer) -> list[RetrievalDataset]:
-    """Return the data sets of all loaders of a trainer."""
+def loaders_of(trainer: L.Trainer) -> list[Loader[Any]]:
+    """Return all loaders of a trainer."""
     loaders: list[Any] = [
         trainer.train_dataloader,
         trainer.val_dataloaders,
         trainer.test_dataloaders,
         trainer.predict_dataloaders,
     ]
-    found = (getattr(loader, "dataset", None) for loader in loaders)
-    return [own for own in found if isinstance(own, RetrievalDataset)]
+    return [loader for loader in loaders if isinstance(loader, Loader)]
 
 
 def _cut_off(error: Exception) -> bool:
@@ -74,10 +74,16 @@ def _cut_off(error: Exception) -> bool:
     return isinstance(error, ConnectionResetError) and handing
 
 
-def _while_reading(datasets: Iterable[RetrievalDataset], pids: list[int] | None) -> str:
+def _while_reading(loaders: Iterable[Loader[Any]], pids: list[int] | None) -> str:
     """Name the images that some workers, or all, were reading."""
-    found = [path for dataset in datasets for path in dataset.being_read(pids)]
-    return f" while reading {', '.join(found)}" if found else ""
+    records = [
+        loader.dataset.records[image]
+        for loader in loaders
+        if isinstance(loader.dataset, RetrievalDataset)
+        for image in loader.items_at_work(pids)
+    ]
+    names = [f"{own.path} ({own.listed})" if own.listed else own.path for own in records]
+    return f" while reading {', '.join(names)}" if names else ""
 
 
 def _first_sentence(text: str) -> str:

@@ -137,7 +137,7 @@ def test_a_missing_image(
     told = str(caught.value)
     assert told.startswith(f"{list_of_test}, row {PLACE + 1}: no image {path!r} in {tmp_path}.")
     assert "Put the images there" in told
-    assert "data.root" in told
+    assert "set data.root" in told
 
 
 @pytest.mark.parametrize("name", SHOPS)

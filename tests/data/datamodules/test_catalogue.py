@@ -15,7 +15,7 @@ from PIL import Image
 from m3net.base.protocol import Protocol
 from m3net.data.annotations.catalogue import CatalogueColumns
 from m3net.data.datamodules import CatalogueDataModule, LoadingConfig
-from m3net.data.division import check_splits
+from m3net.data.splits import check_splits
 from m3net.errors import AnnotationError, ConfigError, DatasetNotFoundError
 
 LOADING = LoadingConfig(image_size=48, batch_size=8, num_workers=0, augmentation="none")

@@ -12,8 +12,7 @@ from PIL import Image
 from m3net.base.protocol import Protocol
 from m3net.data.annotations.findings import Findings
 from m3net.data.datamodules import DeepFashionDataModule, LoadingConfig
-from m3net.data.photos.copies import CopySettings
-from m3net.data.photos.preparation import Preparation
+from m3net.data.photos.preparation import CopySettings, Preparation
 from m3net.data.records import Records, Role
 from m3net.errors import AnnotationError, ConfigError, DatasetNotFoundError
 from tests.fake.deepfashion import TYPES, Fake, write_deepfashion

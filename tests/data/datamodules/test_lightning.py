@@ -13,8 +13,13 @@ from torch import Tensor, nn
 
 from m3net.data.batch import Batch
 from m3net.data.datamodules import LoadingConfig, SyntheticDataModule
-from m3net.data.samplers import BalancedSampler, Sampling, ShuffleSampler, members_by_class
-from m3net.data.triplets import TripletSampler
+from m3net.data.samplers import (
+    BalancedSampler,
+    Sampling,
+    ShuffleSampler,
+    TripletSampler,
+    members_by_class,
+)
 from tests.gloo import fast_starts
 
 SAMPLERS = {

@@ -12,8 +12,7 @@ from torch.utils.data import DataLoader, RandomSampler
 
 from m3net.data.batch import Batch
 from m3net.data.datamodules import BaseDataModule, LoadingConfig, SyntheticDataModule
-from m3net.data.samplers import BalancedSampler, ShuffleSampler
-from m3net.data.triplets import TripletSampler
+from m3net.data.samplers import BalancedSampler, ShuffleSampler, TripletSampler
 from m3net.errors import ConfigError
 
 LOADING = LoadingConfig(image_size=32, batch_size=8, num_workers=0)

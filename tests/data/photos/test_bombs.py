@@ -9,9 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from m3net.data.photos.copies import CopySettings
 from m3net.data.photos.journal import Journal
-from m3net.data.photos.preparation import Preparation
+from m3net.data.photos.preparation import CopySettings, Preparation
 from m3net.data.photos.reader import MAX_BYTES, read_image
 from m3net.errors import ConfigError, ImageReadError
 from tests.bombs import journal_bombs, jpeg_bombs

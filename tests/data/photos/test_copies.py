@@ -6,7 +6,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
-from m3net.data.photos.copies import CopySettings, small_copy
+from m3net.data.photos.preparation import CopySettings, small_copy
 from m3net.data.photos.reader import read_image
 from m3net.errors import ConfigError
 from tests.photo_files import encode
@@ -129,5 +129,5 @@ def test_quality_costs_bytes(tmp_path: Path, suffix: str) -> None:
 
 @pytest.mark.parametrize("wrong", [{"side": 0}, {"quality": 0}, {"quality": 101}])
 def test_settings_that_give_no_image(wrong: dict[str, int]) -> None:
-    with pytest.raises(ConfigError, match=f"--{next(iter(wrong))}"):
+    with pytest.raises(ConfigError, match=rf"\b{next(iter(wrong))}\b"):
         CopySettings(**wrong)  # type: ignore[arg-type]  # mypy does not tell keys apart

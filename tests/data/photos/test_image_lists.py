@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from m3net.data.photos.reader import list_images
+from m3net.data.photos.listing import list_images
 from m3net.errors import AnnotationError, ConfigError, DatasetNotFoundError
 from tests.photo_files import write
 

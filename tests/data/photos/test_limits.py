@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from m3net.data.photos.content import MAX_PIXELS
+from m3net.data.photos.formats import MAX_PIXELS
 from m3net.data.photos.reader import FileReader, read_image
 from m3net.data.records import Record
 from m3net.errors import ImageReadError

@@ -9,7 +9,8 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
-from m3net.data.photos.reader import list_images, read_image
+from m3net.data.photos.listing import list_images
+from m3net.data.photos.reader import read_image
 from tests.photo_files import encode, write
 
 # EXIF tag of the orientation.

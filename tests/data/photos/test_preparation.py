@@ -9,8 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from m3net.data.photos.copies import CopySettings
-from m3net.data.photos.preparation import Preparation, is_prepared
+from m3net.data.photos.preparation import CopySettings, Preparation, is_prepared
 from m3net.errors import ConfigError, DatasetNotFoundError
 
 SETTINGS = CopySettings(side=32)

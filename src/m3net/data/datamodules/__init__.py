@@ -1,12 +1,13 @@
-"""The data sets as Lightning loads them."""
+"""The data sets as LightningDataModules."""
 
-from m3net.data.datamodules.base import RetrievalDataModule
+from m3net.data.datamodules.base_datamodule import BaseDataModule
 from m3net.data.datamodules.catalogue import CatalogueDataModule
 from m3net.data.datamodules.darn import DARNDataModule
 from m3net.data.datamodules.deepfashion import DeepFashionDataModule
 from m3net.data.datamodules.fashionai import FashionAIDataModule
-from m3net.data.datamodules.images import ImagesDataModule
-from m3net.data.datamodules.loading import BaseDataModule, LoadingConfig
+from m3net.data.datamodules.images_datamodule import ImagesDataModule
+from m3net.data.datamodules.loading_config import LoadingConfig
+from m3net.data.datamodules.retrieval_datamodule import RetrievalDataModule
 from m3net.data.datamodules.synthetic import SyntheticDataModule
 
 __all__ = [

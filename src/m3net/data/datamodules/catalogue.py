@@ -1,15 +1,17 @@
-"""The user's own catalogue: a CSV or Parquet file and a folder of images."""
+"""The user's catalogue: a CSV or Parquet file and a folder of images."""
 
 from pathlib import Path
 from typing import Literal
+
+from typing_extensions import override
 
 from m3net.base.protocol import Protocol
 from m3net.data.annotations.catalogue import CatalogueColumns, read_catalogue
 from m3net.data.annotations.findings import Findings
 from m3net.data.annotations.rare_classes import drop_rare_classes
-from m3net.data.datamodules.base import Contents, RetrievalDataModule
-from m3net.data.datamodules.loading import LoadingConfig
-from m3net.data.division import divide
+from m3net.data.datamodules.loading_config import LoadingConfig
+from m3net.data.datamodules.retrieval_datamodule import Contents, RetrievalDataModule
+from m3net.data.splits import divide
 from m3net.errors import ConfigError
 
 LeaveOut = Literal["image", "product"]
@@ -31,7 +33,7 @@ class CatalogueDataModule(RetrievalDataModule):
         leave_out: LeaveOut = "image",
         loading: LoadingConfig = LoadingConfig(),
     ) -> None:
-        """Say where the catalogue lies and how it is read.
+        """Save the settings.
 
         Args:
             file: The table, CSV or Parquet.
@@ -45,12 +47,12 @@ class CatalogueDataModule(RetrievalDataModule):
             split_seed: Another seed gives another division.
             protocol: What a query is: single, an image, for which any class it shares counts;
                 multi, an image and one of its classes, for which that class counts.
-            leave_out: What a query must not find: image, itself; product, all images of its
-                product, which look so much alike that finding them proves little.
+            leave_out: What a query's ranking leaves out: image, the query itself; product, all
+                images of its product, which look so much alike that finding them proves little.
             loading: How images become batches.
 
         Raises:
-            ConfigError: Products are to be left out, but no column names them.
+            ConfigError: Products are left out, but no column names them.
         """
         if leave_out == "product" and columns.item is None:
             raise ConfigError(
@@ -66,23 +68,19 @@ class CatalogueDataModule(RetrievalDataModule):
         self._protocol: Protocol = protocol
 
     @property
+    @override
     def protocol(self) -> Protocol:
-        """How the catalogue is evaluated."""
+        """What a query is."""
         return self._protocol
 
+    @override
     def expected_files(self) -> list[Path]:
-        """Give the table."""
+        """Return the table."""
         return [self.file]
 
+    @override
     def read(self, findings: Findings) -> Contents:
-        """Read the table and divide its images.
-
-        Args:
-            findings: Takes the classes that are left out.
-
-        Raises:
-            M3NetError: The table is missing or wrong.
-        """
+        """Read the table and divide its images."""
         catalogue = read_catalogue(self.file, self.columns)
         if self.leave_out == "product":
             catalogue = catalogue.by_product()

@@ -2,11 +2,13 @@
 
 from pathlib import Path
 
+from typing_extensions import override
+
 from m3net.data.annotations.darn import PUBLISHED, numbered_taxonomy, read_names
 from m3net.data.annotations.findings import Findings
 from m3net.data.annotations.index_files import JPEG, index_files, read_splits
-from m3net.data.datamodules.base import Contents, Missing, RetrievalDataModule
-from m3net.data.datamodules.loading import LoadingConfig
+from m3net.data.datamodules.loading_config import LoadingConfig
+from m3net.data.datamodules.retrieval_datamodule import Contents, Missing, RetrievalDataModule
 
 
 class DARNDataModule(RetrievalDataModule):
@@ -41,20 +43,15 @@ class DARNDataModule(RetrievalDataModule):
         self.names_file = None if names_file is None else Path(names_file)
         self.missing, self.published = missing, published
 
+    @override
     def expected_files(self) -> list[Path]:
-        """Give the annotation files that `read` will ask for."""
+        """Return the annotation files that `read` needs."""
         named = [] if self.names_file is None else [self.names_file]
         return [*named, *index_files(self.annotations)]
 
+    @override
     def read(self, findings: Findings) -> Contents:
-        """Read the annotation files.
-
-        Args:
-            findings: Takes problems and notes.
-
-        Raises:
-            M3NetError: A file is missing or wrong.
-        """
+        """Read the annotation files."""
         taxonomy = numbered_taxonomy()
         if self.names_file is not None:
             with findings.part():

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
+from typing_extensions import override
 
 from m3net.base.protocol import Protocol
 from m3net.data.annotations import deepfashion
@@ -19,8 +20,8 @@ from m3net.data.annotations.index_files import (
     read_train,
 )
 from m3net.data.annotations.published_counts import UNPUBLISHED, check_counts
-from m3net.data.datamodules.base import Contents, RetrievalDataModule
-from m3net.data.datamodules.loading import LoadingConfig
+from m3net.data.datamodules.loading_config import LoadingConfig
+from m3net.data.datamodules.retrieval_datamodule import Contents, RetrievalDataModule
 from m3net.data.photos.preparation import is_prepared
 from m3net.data.records import Records, SplitName, Splits
 from m3net.errors import ConfigError, DatasetNotFoundError
@@ -77,12 +78,14 @@ class DeepFashionDataModule(RetrievalDataModule):
         self.crop_margin, self.published = crop_margin, published
 
     @property
+    @override
     def protocol(self) -> Protocol:
         """What a query is."""
         return self._protocol
 
+    @override
     def expected_files(self) -> list[Path]:
-        """Give the annotation files that `read` will ask for."""
+        """Return the annotation files that `read` needs."""
         folder = self.annotations
         names = ["list_attr_cloth.txt"]
         if self.layout == "raw":
@@ -100,15 +103,9 @@ class DeepFashionDataModule(RetrievalDataModule):
                 files += [index_file(folder, kind, split) for kind in ("filenames", *kinds)]
         return files
 
+    @override
     def read(self, findings: Findings) -> Contents:
-        """Read the annotation files.
-
-        Args:
-            findings: Takes problems and notes.
-
-        Raises:
-            M3NetError: A file is missing or wrong.
-        """
+        """Read the annotation files."""
         taxonomy = deepfashion.numbered_classes().taxonomy
         splits = empty_splits(taxonomy)
         # Without its classes, no label of an image can be understood.

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
+from typing_extensions import override
 
 from m3net.data.annotations.fashionai import (
     LABEL_FILE,
@@ -16,10 +17,10 @@ from m3net.data.annotations.fashionai import (
 )
 from m3net.data.annotations.findings import Findings
 from m3net.data.annotations.index_files import JPEG, empty_splits, index_files, read_splits
-from m3net.data.datamodules.base import Contents, RetrievalDataModule
-from m3net.data.datamodules.loading import LoadingConfig
+from m3net.data.datamodules.loading_config import LoadingConfig
+from m3net.data.datamodules.retrieval_datamodule import Contents, RetrievalDataModule
 from m3net.data.records import Records, Splits
-from m3net.data.stratification import ask_strata, split_strata
+from m3net.data.splits import draw_strata_roles, split_strata
 from m3net.errors import ConfigError
 
 
@@ -74,22 +75,17 @@ class FashionAIDataModule(RetrievalDataModule):
         self.maybe, self.test_folders = maybe, test_folders
         self.fractions, self.query_fraction, self.split_seed = fractions, query_fraction, split_seed
 
+    @override
     def expected_files(self) -> list[Path]:
-        """Give the annotation files that `read` will ask for."""
+        """Return the annotation files that `read` needs."""
         if self.layout == "index":
             return index_files(self.annotations)
         found = sorted(self.annotations.glob(f"*/{LABEL_FILE}"))
         return found or [self.annotations / "*" / LABEL_FILE]
 
+    @override
     def read(self, findings: Findings) -> Contents:
-        """Read the annotation files.
-
-        Args:
-            findings: Takes problems and notes.
-
-        Raises:
-            M3NetError: A file is missing or wrong.
-        """
+        """Read the annotation files."""
         splits = empty_splits(TAXONOMY)
         if self.layout == "index":
             counts = PUBLISHED if self.published else {}
@@ -126,4 +122,4 @@ class FashionAIDataModule(RetrievalDataModule):
 
     def _with_roles(self, records: Records) -> Records:
         seed, share = self.split_seed, self.query_fraction
-        return replace(records, roles=ask_strata(records, records.class_ids, share, seed))
+        return replace(records, roles=draw_strata_roles(records, records.class_ids, share, seed))

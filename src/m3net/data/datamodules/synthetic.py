@@ -2,11 +2,13 @@
 
 from pathlib import Path
 
+from typing_extensions import override
+
 from m3net.data.annotations.catalogue import Catalogue
 from m3net.data.annotations.findings import Findings
-from m3net.data.datamodules.base import Contents, RetrievalDataModule
-from m3net.data.datamodules.loading import LoadingConfig
-from m3net.data.division import divide
+from m3net.data.datamodules.loading_config import LoadingConfig
+from m3net.data.datamodules.retrieval_datamodule import Contents, RetrievalDataModule
+from m3net.data.splits import divide
 from m3net.data.synthetic import TAXONOMY, SyntheticReader, synthetic_records
 from m3net.errors import ConfigError
 
@@ -27,7 +29,7 @@ class SyntheticDataModule(RetrievalDataModule):
         split_seed: int = 0,
         loading: LoadingConfig = LoadingConfig(),
     ) -> None:
-        """Say how many garments there are.
+        """Save the settings.
 
         Args:
             num_images: Garments in all splits together.
@@ -49,13 +51,9 @@ class SyntheticDataModule(RetrievalDataModule):
         self.num_images, self.drawn_size, self.seed = num_images, drawn_size, seed
         self.fractions, self.query_fraction, self.split_seed = fractions, query_fraction, split_seed
 
+    @override
     def read(self, findings: Findings) -> Contents:
-        """Decide what each garment is; pixels come later.
-
-        Args:
-            findings: Not used.
-        """
-        del findings
+        """Draw the labels of each garment; its pixels are drawn when it is loaded."""
         records = synthetic_records(self.num_images, self.seed)
         catalogue = Catalogue(
             TAXONOMY, records, split=None, items=records.paths, file=Path("synthetic")

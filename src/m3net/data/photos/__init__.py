@@ -1,1 +1,1 @@
-"""Photos on disk: how one is read, whether all are there and whole, and small copies of them."""
+"""Photos on disk: reading them, checking that all are there and whole, and small copies."""

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from m3net.data.photos.journal import Journal, stamp_of
-from m3net.data.photos.processes import map_in_order
 from m3net.data.photos.reader import FileReader
+from m3net.data.photos.workers import map_in_order
 from m3net.data.records import Record, Records
 from m3net.errors import ImageReadError
 
@@ -20,19 +20,18 @@ def find_unreadable(
     journal: Path | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> Iterator[tuple[Record, str]]:
-    """Read all images as a training would and give those that are missing or unreadable.
+    """Read all images as a training does, and yield those that are missing or unreadable.
 
     Args:
         records: The images.
-        reader: Reads one of them.
-        workers: Number of processes; 0 works in this one. The results do not depend on it.
-        journal: File that remembers readable images by path, size and time of change, so that a
-            check that was interrupted goes on; an image that changed or was unreadable is read
-            again. None remembers nothing.
+        reader: Reads an image.
+        workers: Number of worker processes; 0 works in this process.
+        journal: File that remembers readable images by path, size and time of change: an
+            interrupted check resumes, and reads again only images that changed or were unreadable.
         progress: Called after each image with the number of images checked so far.
 
     Yields:
-        Record, and one sentence that says what is wrong, in the order of `records`.
+        The record and a sentence that says what is wrong, in the order of `records`.
 
     Raises:
         ConfigError: `workers` is negative, or `journal` is another file.
@@ -50,7 +49,7 @@ def find_unreadable(
 
 @dataclass(frozen=True)
 class _Checked:
-    """One image; `stamp` is set where it was read and found good."""
+    """The result for one image; `stamp` is set where it was read without a problem."""
 
     record: Record
     problem: str | None = None
@@ -59,14 +58,14 @@ class _Checked:
 
 @dataclass(frozen=True)
 class _Check:
-    """Reads one image, unless it is known to be good."""
+    """Reads one image, unless the journal knows it as readable."""
 
     known: Mapping[str, tuple[int, ...]]
     reader: FileReader
 
     def __call__(self, record: Record) -> _Checked:
         key = _key(self.reader, record)
-        # Before the file is read: what changes while it is read will be seen by the next check.
+        # Taken before the file is read, so that the next check sees a change during the reading.
         stamp = stamp_of(os.path.join(self.reader.root, record.path))
         if stamp is not None and self.known.get(key) == stamp:
             return _Checked(record)
@@ -78,13 +77,13 @@ class _Check:
 
 
 def _key(reader: FileReader, record: Record) -> str:
-    """Name what was read: a file, and the box in it where it is cropped."""
+    """Name a file, and the box in it where it is cropped."""
     path = os.path.abspath(os.path.join(reader.root, record.path))
     return path if reader.margin is None else f"{path} {record.box}"
 
 
 def _open(journal: Path | None, reader: FileReader) -> Journal | nullcontext[None]:
-    """Open the journal; an image that is good in one format is not so where another is asked."""
+    """Open the journal of the reader's formats: other formats need another check."""
     if journal is None:
         return nullcontext()
     kinds = "any format" if reader.formats is None else ", ".join(sorted(reader.formats))

@@ -1,9 +1,8 @@
-"""What is done already, kept in a file through interruptions of long work."""
+"""A file of finished items, so that interrupted work resumes."""
 
 import json
 import os
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 from m3net.base.lock import hold
@@ -12,12 +11,12 @@ from m3net.boundary.regular_file import ExcessError
 from m3net.errors import ConfigError
 
 _MOST_BYTES = 2**30
-"""Of ten million images; in memory it takes some ten times as much."""
+"""A journal of ten million images; in memory it takes ten times as much."""
 _MOST_NUMBER = 2**63
 
 
 def stamp_of(file: str | Path) -> tuple[int, int] | None:
-    """Give size (bytes) and time of the last change (ns) of a file; None where there is none."""
+    """Return size (bytes) and time of change (ns) of a file; None if it does not exist."""
     try:
         state = os.stat(file)
     except OSError:
@@ -28,11 +27,11 @@ def stamp_of(file: str | Path) -> tuple[int, int] | None:
 class Journal:
     """Append-only file of JSON lines, a key and some integers in each; a later line wins.
 
-    Lines are handed to the system in batches, so that a killed process loses at most the last
-    batch. A line that was cut off by it is dropped when the file is opened again.
+    Lines are written in batches, so that a killed process loses at most the last batch. A line that
+    was cut off is dropped when the file is opened again.
 
     Attributes:
-        done: The numbers of each key as they were when the file was opened.
+        done: The integers of each key when the file was opened.
 
     Example:
         >>> from tempfile import TemporaryDirectory
@@ -48,15 +47,15 @@ class Journal:
     BATCH = 64
 
     def __init__(self, file: Path, subject: str) -> None:
-        """Read what is there and open the file for more.
+        """Read the file, and open it to append.
 
         Args:
             file: Made if it is missing, with its folder.
-            subject: What the keys and numbers mean; stands in the first line.
+            subject: What keys and integers mean; the first line holds it.
 
         Raises:
-            ConfigError: The file is no journal of this subject, is damaged, cannot be written or is
-                written by another process.
+            ConfigError: The file is not a journal of this subject, is damaged, cannot be written or
+                is written by another process.
         """
         header = json.dumps({"journal": subject}).encode() + b"\n"
         try:
@@ -67,7 +66,7 @@ class Journal:
             raise ConfigError(
                 f"cannot open the journal {file}: {problem}. Choose another place for it."
             ) from error
-        # What another process is about to write would be cut off, and lines be mixed.
+        # Without the lock, the line that another process is writing would be cut off.
         hold(self._file, f"writes {file}")
         try:
             content = self._read(file)
@@ -79,7 +78,7 @@ class Journal:
         self._file.truncate(len(whole))
         if not whole:
             self._file.write(header)
-        # Processes that are forked from now on must not inherit lines that are still to be written.
+        # Forked processes must not inherit unwritten lines.
         self._file.flush()
         self._waiting = 0
 
@@ -87,13 +86,13 @@ class Journal:
         size = os.fstat(self._file.fileno()).st_size
         if size > _MOST_BYTES:
             raise ConfigError(
-                f"{file} has {size:,} bytes, more than a journal may have. Delete it to start anew."
+                f"{file} has {size:,} bytes, more than a journal may have. Delete it to start over."
             )
         self._file.seek(0)
         return self._file.read()
 
     def add(self, key: str, numbers: tuple[int, ...]) -> None:
-        """Note that something is done."""
+        """Append a finished item."""
         self._file.write(json.dumps([key, *numbers]).encode() + b"\n")
         self._waiting += 1
         if self._waiting == self.BATCH:
@@ -101,21 +100,16 @@ class Journal:
             self._waiting = 0
 
     def __enter__(self) -> Self:
-        """Give the journal itself."""
+        """Return the journal."""
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        """Write what is left, also after an interruption."""
+    def __exit__(self, *error: object) -> None:
+        """Write the remaining lines, also after an interruption."""
         self._file.close()
 
 
 def _parse(file: Path, content: bytes, header: bytes, whole: bytes) -> dict[str, tuple[int, ...]]:
-    """Read all whole lines; refuse a file that would be spoilt by lines of ours."""
+    """Parse all whole lines; refuse any other file, which new lines would spoil."""
     if not content.startswith(header[: len(content)]):
         raise ConfigError(
             f"{file} is not the journal of this work with these settings. Delete it or name "
@@ -126,14 +120,14 @@ def _parse(file: Path, content: bytes, header: bytes, whole: bytes) -> dict[str,
         entry = _parse_line(line)
         if entry is None:
             raise ConfigError(
-                f"{file}, line {number}: the journal is damaged. Delete it to start anew."
+                f"{file}, line {number}: the journal is damaged. Delete it to start over."
             )
         done[entry[0]] = entry[1]
     return done
 
 
 def _parse_line(line: bytes) -> tuple[str, tuple[int, ...]] | None:
-    """Give key and numbers; None where a line is anything else."""
+    """Return key and integers; None for any other line."""
     try:
         entry = json.loads(line)
     except (ValueError, RecursionError):

@@ -1,5 +1,10 @@
-"""Small copies of all photos below a folder, so that large ones do not slow down every epoch."""
+"""Small copies of all photos below a folder, so that large ones do not slow down every epoch.
 
+A copy has the format that its suffix names: JPEG and WebP with losses; PNG, BMP and TIFF without.
+Its pixels are upright, without an EXIF orientation.
+"""
+
+import io
 import json
 import os
 from collections.abc import Iterator, Mapping
@@ -7,63 +12,89 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
 
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
 from m3net.boundary.links import check_no_link, write_new
 from m3net.boundary.regular_file import ExcessError, read_bytes
-from m3net.data.photos.content import FORMAT_OF_SUFFIX, format_of
-from m3net.data.photos.copies import CopyAction, CopySettings, small_copy
+from m3net.data.photos.formats import FORMAT_OF_SUFFIX, format_of
 from m3net.data.photos.journal import Journal, stamp_of
-from m3net.data.photos.processes import map_in_order
-from m3net.data.photos.reader import decode_image, images_below, read_content
+from m3net.data.photos.listing import images_below
+from m3net.data.photos.reader import decode_image, read_content
+from m3net.data.photos.workers import map_in_order
 from m3net.errors import ConfigError, DatasetNotFoundError, ImageReadError
 
 _SETTINGS = "prepared.json"
 _JOURNAL = "prepared.journal"
 _TEMPORARY = ".m3net-temporary"
+_ORIENTATION = 0x0112
+_QUALITY = {"jpeg": cv2.IMWRITE_JPEG_QUALITY, "webp": cv2.IMWRITE_WEBP_QUALITY}
 
+CopyAction = Literal["resized", "encoded", "copied"]
 Action = CopyAction | Literal["kept", "unreadable"]
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """What became of one image.
+class CopySettings:
+    """Size and quality of copies."""
 
-    Attributes:
-        action: What `small_copy` did; or kept from an earlier run; or unreadable.
-        note: What the user should know of it, if anything.
-        stamp: Size and time of change (ns) of the source, and size of the copy, in bytes; None
-            where no copy was made.
-    """
+    side: int = 256
+    """Length in pixels of the side that `resize` names; smaller images keep their size."""
+    resize: Literal["short", "long"] = "short"
+    """Which side is resized."""
+    quality: int = 95
+    """Quality of JPEG and WebP, 1 to 100."""
+
+    def __post_init__(self) -> None:
+        """Check the numbers.
+
+        Raises:
+            ConfigError: One is out of range.
+        """
+        if self.side < 1 or not 1 <= self.quality <= 100:
+            raise ConfigError("side must be 1 or more and quality from 1 to 100.")
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What was done with one image."""
 
     action: Action
+    """What `small_copy` did; or kept from an earlier run; or unreadable."""
     note: str | None = None
+    """What the user should know of the image."""
     stamp: tuple[int, ...] | None = None
+    """Size and time of change (ns) of the source, and size of the copy, in bytes; None where no
+    copy was written."""
 
 
 def is_prepared(root: Path) -> bool:
-    """Tell whether images in a folder are small copies, to which boxes in pixels do not apply.
+    """Tell whether a folder, or one above it, holds small copies: boxes in pixels do not fit them.
 
     Args:
-        root: The folder, or one below that where the copies start.
+        root: The folder.
     """
-    place = root.resolve()
-    return any((folder / _SETTINGS).is_file() for folder in (place, *place.parents))
+    resolved = root.resolve()
+    return any((folder / _SETTINGS).is_file() for folder in (resolved, *resolved.parents))
 
 
 class Preparation:
     """The copies of all images below a folder; each is made once, also if the work is killed."""
 
     def __init__(self, source: Path, target: Path, settings: CopySettings) -> None:
-        """Look for the images and open the folder of the copies.
+        """List the images and open the folder of the copies.
 
         Args:
             source: Folder of the images.
             target: A new or empty folder, or one that an earlier run wrote.
-            settings: How large copies are. Copies that were made with others are made again.
+            settings: Size and quality. Copies that were made with others are made again.
 
         Raises:
-            DatasetNotFoundError: There is no such source.
-            ConfigError: The source holds no image, one folder is inside of the other, or the target
-                holds other things or cannot be written.
+            DatasetNotFoundError: `source` does not exist.
+            ConfigError: `source` holds no image, one folder is inside the other, or `target` holds
+                other files or cannot be written.
         """
         if not source.is_dir():
             raise DatasetNotFoundError.at("folder of images", source, "SOURCE")
@@ -81,14 +112,14 @@ class Preparation:
             raise _cannot_write(target, error) from error
 
     def __len__(self) -> int:
-        """Give the number of images."""
+        """Return the number of images."""
         return len(self.paths)
 
     def run(self, workers: int) -> Iterator[Outcome]:
-        """Make the copies and give one outcome for each path, in order.
+        """Make the copies; yield one outcome for each path, in order.
 
         Args:
-            workers: Number of processes; 0 works in this one.
+            workers: Number of worker processes; 0 works in this process.
 
         Raises:
             ConfigError: A copy cannot be written.
@@ -104,7 +135,7 @@ class Preparation:
 
 @dataclass(frozen=True)
 class _Copy:
-    """Makes the copy of one image, unless it is there."""
+    """Copies one image, unless its copy is up to date."""
 
     source: Path
     target: Path
@@ -117,15 +148,15 @@ class _Copy:
             check_no_link(self.target, path)
         except ExcessError as error:
             raise ConfigError(f"cannot write {target}: {error}. Remove it.") from error
-        # Before the file is read: what changes while it is read will be seen by the next run.
+        # Taken before the file is read, so that the next run sees a change during the reading.
         stamp = stamp_of(source)
-        if stamp is not None and self.done.get(path) == (*stamp, _size(target)):
+        if stamp is not None and self.done.get(path) == (*stamp, *(stamp_of(target) or ())[:1]):
             return Outcome("kept")
         try:
             content = read_content(source, None)
             pixels = decode_image(content, source, None)
         except ImageReadError as error:
-            # A copy of what the file was before would pass for one of what it is.
+            # Else the copy of an earlier version would pass for a copy of this one.
             target.unlink(missing_ok=True)
             return Outcome("unreadable", str(error))
         action, copy = small_copy(content, pixels, target.suffix, self.settings)
@@ -134,17 +165,57 @@ class _Copy:
             _replace(target, copy)
         except OSError as error:
             raise _cannot_write(target, error) from error
-        found, wanted = format_of(content), FORMAT_OF_SUFFIX[target.suffix.lower()]
-        note = f"{source} holds {found}; its copy is {wanted}" if found != wanted else None
+        actual, expected = format_of(content), FORMAT_OF_SUFFIX[target.suffix.lower()]
+        note = f"{source} holds {actual}; its copy is {expected}" if actual != expected else None
         return Outcome(action, note, (*stamp, len(copy)) if stamp else None)
 
 
-def _open_target(target: Path, settings: str) -> None:
-    """Make or clear the folder so that nothing in it is believed that `settings` did not give."""
+def small_copy(
+    content: NDArray[np.uint8], pixels: NDArray[np.uint8], suffix: str, settings: CopySettings
+) -> tuple[CopyAction, bytes]:
+    """Shrink one photo; encode it again only where it shrinks, turns or changes its format.
+
+    Args:
+        content: (n,) uint8, the file.
+        pixels: (H, W, 3) uint8 RGB, upright, decoded from the file.
+        suffix: Suffix of the copy, ".jpg".
+        settings: Size and quality.
+
+    Returns:
+        "resized"; "encoded", where a small file has another format or an EXIF orientation; or
+        "copied". And the bytes of the copy.
+    """
+    form = FORMAT_OF_SUFFIX[suffix.lower()]
+    height, width = pixels.shape[:2]
+    side = min(height, width) if settings.resize == "short" else max(height, width)
+    if side > settings.side:
+        scale = settings.side / side
+        size = (max(round(width * scale), 1), max(round(height * scale), 1))
+        shrunk = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
+        return "resized", _encode(np.asarray(shrunk, dtype=np.uint8), form, settings.quality)
+    if format_of(content) != form or _is_turned(content):
+        return "encoded", _encode(pixels, form, settings.quality)
+    return "copied", content.tobytes()
+
+
+def _is_turned(content: NDArray[np.uint8]) -> bool:
+    """Tell whether EXIF turns or mirrors the image, or cannot be read."""
     try:
-        target.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise _cannot_write(target, error) from error
+        with Image.open(io.BytesIO(content.tobytes())) as image:
+            return bool(image.getexif().get(_ORIENTATION, 1) != 1)
+    except (OSError, SyntaxError, ValueError):
+        return True
+
+
+def _encode(pixels: NDArray[np.uint8], form: str, quality: int) -> bytes:
+    options = [_QUALITY[form], quality] if form in _QUALITY else []
+    _, encoded = cv2.imencode(f".{form}", cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR), options)
+    return encoded.tobytes()
+
+
+def _open_target(target: Path, settings: str) -> None:
+    """Make the folder, or clear what an earlier run with other settings noted in it."""
+    target.mkdir(parents=True, exist_ok=True)
     for folder, _, names in os.walk(target):
         for name in names:
             if name.endswith(_TEMPORARY):
@@ -161,28 +232,23 @@ def _open_target(target: Path, settings: str) -> None:
         _replace(file, settings.encode())
 
 
-def _replace(file: Path, content: bytes) -> None:
-    """Write a file so that, whatever happens, it is the old one or the whole new one."""
-    temporary = file.with_name(f".{os.getpid()}{_TEMPORARY}")
-    write_new(temporary, content)
-    temporary.replace(file)
-
-
 def _holds(file: Path, content: bytes) -> bool:
-    """Tell whether a file is there and holds this and nothing else."""
+    """Tell whether a file exists and holds exactly these bytes."""
     try:
         return read_bytes(file, len(content)) == content
     except (FileNotFoundError, ExcessError):
         return False
 
 
-def _size(file: Path) -> int | None:
-    stamp = stamp_of(file)
-    return stamp[0] if stamp else None
+def _replace(file: Path, content: bytes) -> None:
+    """Write a file atomically: a reader sees the old or the whole new one."""
+    temporary = file.with_name(f".{os.getpid()}{_TEMPORARY}")
+    write_new(temporary, content)
+    temporary.replace(file)
 
 
-def _cannot_write(place: Path, error: OSError) -> ConfigError:
+def _cannot_write(path: Path, error: OSError) -> ConfigError:
     return ConfigError(
-        f"cannot write {place}: {error.strerror}. Make room or choose another TARGET, and run the "
+        f"cannot write {path}: {error.strerror}. Make room or choose another TARGET, and run the "
         "command again: what is done stays."
     )

@@ -115,7 +115,7 @@ def score(
             targets=torch.from_numpy(records.targets(index)),
             roles=torch.from_numpy(records.roles[index]),
             index=torch.from_numpy(index),
-            product=torch.from_numpy(records.groups(index)),
+            product=torch.from_numpy(records.product_of(index)),
         )
     return metrics
 

@@ -10,8 +10,7 @@ from jsonargparse import auto_cli
 from rich.progress import track
 
 from m3net.base.terminal import Terminal
-from m3net.data.photos.copies import CopySettings
-from m3net.data.photos.preparation import Preparation
+from m3net.data.photos.preparation import CopySettings, Preparation
 from m3net.errors import printable
 
 

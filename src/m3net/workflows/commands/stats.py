@@ -6,8 +6,8 @@ from pathlib import Path
 from m3net.base.files import writing
 from m3net.base.terminal import Terminal
 from m3net.data.annotations.findings import Findings
+from m3net.data.attribute_counts import AttributeCounts, count_attributes
 from m3net.data.records import SplitName
-from m3net.data.statistics import AttributeCounts, count_attributes
 from m3net.errors import printable
 from m3net.reports.data_statistics import (
     StatisticsRow,

@@ -15,13 +15,14 @@ from m3net.base.protocol import Protocol
 from m3net.base.terminal import Terminal
 from m3net.boundary.links import write_new
 from m3net.data.annotations.findings import Findings
+from m3net.data.attribute_counts import count_attributes
 from m3net.data.datamodules import RetrievalDataModule
-from m3net.data.datamodules.base import Contents, present_only
-from m3net.data.division import check_splits
+from m3net.data.datamodules.retrieval_datamodule import Contents, present_only
 from m3net.data.photos.check import find_unreadable
-from m3net.data.photos.reader import FileReader, images_below
+from m3net.data.photos.listing import images_below
+from m3net.data.photos.reader import FileReader
 from m3net.data.records import Records
-from m3net.data.statistics import count_attributes
+from m3net.data.splits import check_splits
 from m3net.errors import M3NetError
 from m3net.reports.verification import FileState, SplitState, Verification, print_verification
 from m3net.workflows.commands.datasets import parse_dataset

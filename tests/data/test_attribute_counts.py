@@ -7,8 +7,8 @@ import pytest
 from numpy.typing import NDArray
 
 from m3net.base.protocol import Protocol
+from m3net.data.attribute_counts import count_attributes
 from m3net.data.records import Records, Role
-from m3net.data.statistics import count_attributes
 from m3net.data.taxonomy import Attribute, Taxonomy
 
 TAXONOMY = Taxonomy(

@@ -4,10 +4,12 @@ from pathlib import Path
 
 import numpy as np
 from torch.utils.data import DataLoader
+from typing_extensions import override
 
 from m3net.data.batch import Batch
-from m3net.data.datamodules.loading import BaseDataModule, LoadingConfig, check_size
-from m3net.data.photos.reader import list_images
+from m3net.data.datamodules.base_datamodule import BaseDataModule, check_size
+from m3net.data.datamodules.loading_config import LoadingConfig
+from m3net.data.photos.listing import list_images
 from m3net.data.records import Records
 
 
@@ -19,36 +21,30 @@ class ImagesDataModule(BaseDataModule):
         images: str,
         loading: LoadingConfig = LoadingConfig(),
     ) -> None:
-        """Say which images.
+        """List the images.
 
         Args:
-            images: A folder, searched with its subfolders, or a text file with one path a line.
+            images: A folder, searched with its subfolders, or a text file with one path per line.
             loading: How images become batches.
         """
         super().__init__(loading)
         self.paths = list_images(Path(images))
 
+    @override
     def setup(self, stage: str) -> None:
-        """Check that each process gets images.
-
-        Args:
-            stage: "predict".
-
-        Raises:
-            ConfigError: There are fewer images than processes.
-        """
-        del stage
+        """Check that each process gets images."""
         self.records = _unlabelled(self.paths)
         _, world_size = self.rank()
         check_size("predict", self.records, world_size, "use fewer processes (trainer.devices)")
 
+    @override
     def predict_dataloader(self) -> DataLoader[Batch]:
-        """Give the images in order, each once over all processes."""
+        """Load the images in order, each once over all processes."""
         return self.ordered_loader(self.records, self.file_reader(Path()))
 
 
 def _unlabelled(paths: list[str]) -> Records:
-    """Make records that know nothing but their path and place in the list."""
+    """Build records with nothing but the path and the index in the list."""
     shape = (len(paths), 0)
     return Records.build(
         paths,

@@ -10,19 +10,24 @@ from typing import Literal
 import numpy as np
 import torch
 from torch.utils.data import DataLoader, Sampler
+from typing_extensions import override
 
 from m3net.data.annotations.findings import Findings
 from m3net.data.batch import Batch
 from m3net.data.class_counts import ClassCounts
-from m3net.data.datamodules.loading import BaseDataModule, TrainLoader, check_size
+from m3net.data.datamodules.base_datamodule import BaseDataModule, TrainLoader, check_size
 from m3net.data.dataset import Reader, RetrievalDataset
-from m3net.data.division import check_splits
-from m3net.data.photos.presence import missing_error, missing_images
+from m3net.data.photos.listing import missing_error, missing_images
 from m3net.data.records import Records, Role, Splits
-from m3net.data.samplers import BalancedSampler, ShuffleSampler, members_by_class
+from m3net.data.samplers import (
+    BalancedSampler,
+    ShuffleSampler,
+    TripletSampler,
+    members_by_class,
+)
+from m3net.data.splits import check_splits
 from m3net.data.taxonomy import Taxonomy
 from m3net.data.transforms import Transform
-from m3net.data.triplets import TripletSampler
 
 Missing = Literal["error", "drop"]
 
@@ -31,46 +36,37 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Contents:
-    """A data set as read from its files.
-
-    Attributes:
-        taxonomy: Its attributes and classes.
-        splits: Its images.
-        reader: Gives the pixels of a record.
-        root: Folder that the paths of the records start from; None where images are no files.
-    """
+    """A data set as read from its files."""
 
     taxonomy: Taxonomy
     splits: Splits
     reader: Reader
     root: Path | None = None
+    """Folder that the paths of the records start from; None where images are not files."""
 
 
 class RetrievalDataModule(BaseDataModule, ABC):
-    """Loaders of train, val and test; a subclass says how its files are read.
+    """Loaders of train, val and test; a subclass reads the annotation files.
 
-    Annotations are read once, when they are first asked for: the network is built from them.
-
-    Attributes:
-        missing: What to do about images that are listed but not there; None where there is no
-            choice, and they are an error.
+    Annotations are read once, at first use: the network is built from them.
     """
 
     missing: Missing | None = None
+    """What to do about listed images without a file; None is an error, and offers no choice."""
 
     @abstractmethod
     def read(self, findings: Findings) -> Contents:
-        """Read the annotation files; no image is looked at.
+        """Read the annotation files, without any image.
 
         Args:
-            findings: Takes problems and notes.
+            findings: Collects problems and notes.
 
         Raises:
-            M3NetError: A file is missing or wrong, and the first problem stops.
+            M3NetError: A file is missing or wrong, and `findings` stops at the first problem.
         """
 
     def expected_files(self) -> list[Path]:
-        """Give the annotation files that `read` will ask for; none where images are no files."""
+        """Return the annotation files that `read` needs; none where images are not files."""
         return []
 
     @cached_property
@@ -79,13 +75,13 @@ class RetrievalDataModule(BaseDataModule, ABC):
         return self.load()
 
     def load(self, *, photos: bool = True) -> Contents:
-        """Read the data set, check its splits, and report what should be known of it.
+        """Read the data set, check its splits, and log the notes.
 
         Args:
-            photos: Whether every image must be there; without, annotations alone are read.
+            photos: Whether to check that every image file exists.
 
         Raises:
-            M3NetError: An annotation file is missing or wrong, or an image is not there.
+            M3NetError: An annotation file is missing or wrong, or an image is missing.
         """
         findings = Findings()
         contents = self.read(findings)
@@ -99,6 +95,7 @@ class RetrievalDataModule(BaseDataModule, ABC):
             _log.info(sentence)
         return contents
 
+    @override
     def class_counts(self) -> ClassCounts:
         """Count the training images of each class."""
         train, taxonomy = self.contents.splits.train, self.contents.taxonomy
@@ -106,15 +103,9 @@ class RetrievalDataModule(BaseDataModule, ABC):
         positives = train.images_per_class()
         return ClassCounts(taxonomy, tuple(positives.tolist()), tuple(annotated.tolist()))
 
+    @override
     def setup(self, stage: str) -> None:
-        """Check that each process gets images, before the first batch is asked for.
-
-        Args:
-            stage: "fit", "validate", "test" or "predict".
-
-        Raises:
-            ConfigError: A split has too few images.
-        """
+        """Check that each process gets images, before the first batch."""
         _, world_size = self.rank()
         splits = self.contents.splits
         if stage == "fit" and self.loading.sampling != "triplets":
@@ -125,25 +116,29 @@ class RetrievalDataModule(BaseDataModule, ABC):
         if stage in ("test", "predict"):
             check_size("test", splits.test, world_size, "use fewer processes (trainer.devices)")
 
+    @override
     def train_dataloader(self) -> DataLoader[Batch]:
-        """Give batches of augmented training images."""
+        """Load batches of augmented training images."""
         loading, records = self.loading, self.contents.splits.train
         transform = Transform(loading.image_size, loading.resize, loading.augmentation)
-        # What `seed_everything` was given; the order has a seed of its own.
+        # The seed of `seed_everything`; the order has another one.
         seed = torch.initial_seed()
         dataset = RetrievalDataset(records, self.contents.reader, transform, seed)
         return self.loader(dataset, self._train_sampler(records), TrainLoader)
 
+    @override
     def val_dataloader(self) -> DataLoader[Batch]:
-        """Give the validation images in order, each once over all processes."""
+        """Load the validation images in order, each once over all processes."""
         return self.ordered_loader(self.contents.splits.val, self.contents.reader)
 
+    @override
     def test_dataloader(self) -> DataLoader[Batch]:
-        """Give the test images in order, each once over all processes."""
+        """Load the test images in order, each once over all processes."""
         return self.ordered_loader(self.contents.splits.test, self.contents.reader)
 
+    @override
     def predict_dataloader(self) -> DataLoader[Batch]:
-        """Give the test images, as `test_dataloader`."""
+        """Load the test images."""
         return self.test_dataloader()
 
     def _train_sampler(self, records: Records) -> Sampler[int] | Sampler[tuple[int, int]]:
@@ -162,17 +157,16 @@ class RetrievalDataModule(BaseDataModule, ABC):
 
 
 def present_only(root: Path, missing: Missing | None, findings: Findings, splits: Splits) -> Splits:
-    """Give the images that are there.
+    """Return the images whose files exist.
 
     Args:
         root: Folder that the paths of the records start from.
-        missing: Whether one that is not there is an error, or dropped and counted in a note; None
-            where that is no choice, and it is an error.
-        findings: Takes the note.
+        missing: "drop" leaves missing images out and counts them in a note; else they are an error.
+        findings: Collects the notes.
         splits: All images.
 
     Raises:
-        M3NetError: An image or the whole folder is not there.
+        M3NetError: An image or the whole folder is missing.
     """
     absent = {name: missing_images(root, part) for name, part in splits.named().items()}
     lost = {name: part.select(absent[name]) for name, part in splits.named().items()}
@@ -181,17 +175,16 @@ def present_only(root: Path, missing: Missing | None, findings: Findings, splits
         remedy += "" if missing is None else "; or leave them out by data.missing=drop"
         raise missing_error(root, [*lost.values()], remedy)
     for name, part in lost.items():
-        asked, listed = (
+        queries, gallery = (
             np.count_nonzero((part.roles & role).any(axis=1)) for role in (Role.QUERY, Role.GALLERY)
         )
         if len(part):
             findings.note(
-                f"{name}: {len(part):,} images are not there and left out, {asked:,} queries and "
-                f"{listed:,} gallery images among them"
+                f"{name}: {len(part):,} images are not there and left out, {queries:,} queries and "
+                f"{gallery:,} gallery images among them"
             )
-    return Splits(
-        **{
-            name: part.select(np.setdiff1d(np.arange(len(part)), absent[name]))
-            for name, part in splits.named().items()
-        }
-    )
+    present = {
+        name: part.select(np.setdiff1d(np.arange(len(part)), absent[name]))
+        for name, part in splits.named().items()
+    }
+    return Splits(**present)

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from m3net.data.photos.presence import missing_error, missing_images
+from m3net.data.photos.listing import missing_error, missing_images
 from m3net.data.records import Records
 from m3net.errors import DatasetNotFoundError
 

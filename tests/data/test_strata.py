@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from m3net.data.records import Records, Role
-from m3net.data.stratification import ask_strata, split_strata
+from m3net.data.splits import draw_strata_roles, split_strata
 from m3net.errors import ConfigError
 
 SIZES = [10, 20, 7, 1, 130]
@@ -51,7 +51,7 @@ def test_eight_to_one_to_one() -> None:
 
 
 def test_a_share_of_each_class_asks() -> None:
-    roles = ask_strata(RECORDS, STRATUM, 0.2, seed=0)[:, 0]
+    roles = draw_strata_roles(RECORDS, STRATUM, 0.2, seed=0)[:, 0]
     assert set(roles.tolist()) == {Role.QUERY, Role.GALLERY}
     asked = [int((roles[own == STRATUM] == Role.QUERY).sum()) for own in range(len(SIZES))]
     assert [asked[own] for own in (0, 1, 4)] == [2, 4, 26]
@@ -62,7 +62,7 @@ def test_only_annotated_attributes_have_roles() -> None:
     records = Records.build(
         PATHS, [0] * len(PATHS), [[0]] * len(PATHS), annotated, annotated.astype(np.uint8), 1
     )
-    assert ((ask_strata(records, STRATUM, 0.2, 0) > 0) == annotated).all()
+    assert ((draw_strata_roles(records, STRATUM, 0.2, 0) > 0) == annotated).all()
 
 
 @given(st.permutations(range(len(PATHS))))
@@ -71,8 +71,8 @@ def test_the_order_of_the_rows_is_irrelevant(order: list[int]) -> None:
     fractions = (0.5, 0.3, 0.2)
     parts = split_strata(RECORDS, STRATUM, fractions, 3)
     assert split_strata(mixed, STRATUM[order], fractions, 3).tolist() == parts[order].tolist()
-    roles = ask_strata(RECORDS, STRATUM, 0.3, 3)
-    assert ask_strata(mixed, STRATUM[order], 0.3, 3).tolist() == roles[order].tolist()
+    roles = draw_strata_roles(RECORDS, STRATUM, 0.3, 3)
+    assert draw_strata_roles(mixed, STRATUM[order], 0.3, 3).tolist() == roles[order].tolist()
 
 
 def test_another_class_changes_nothing() -> None:
@@ -90,14 +90,14 @@ def test_another_seed_gives_another_division() -> None:
 def test_queries_do_not_follow_the_split() -> None:
     """One hash for both would let the images next to the border of the split ask."""
     part = split_strata(RECORDS, STRATUM, (0.5, 0.5), 0)
-    roles = ask_strata(RECORDS, STRATUM, 0.5, 0)[:, 0]
+    roles = draw_strata_roles(RECORDS, STRATUM, 0.5, 0)[:, 0]
     assert len({*zip(part.tolist(), roles.tolist(), strict=True)}) == 4
 
 
 def test_no_images() -> None:
     none = RECORDS.select(np.arange(0))
     assert split_strata(none, STRATUM[:0], (0.5, 0.5), 0).shape == (0,)
-    assert ask_strata(none, STRATUM[:0], 0.5, 0).shape == (0, 1)
+    assert draw_strata_roles(none, STRATUM[:0], 0.5, 0).shape == (0, 1)
 
 
 @pytest.mark.parametrize("fractions", [(0.5, 0.6), (1.0, 0.0), (1.2, -0.2)])
@@ -109,4 +109,4 @@ def test_fractions_out_of_range(fractions: tuple[float, ...]) -> None:
 @pytest.mark.parametrize("share", [0.0, 1.0, -1.0])
 def test_query_fractions_out_of_range(share: float) -> None:
     with pytest.raises(ConfigError, match=r"Set data\.query_fraction"):
-        ask_strata(RECORDS, STRATUM, share, 0)
+        draw_strata_roles(RECORDS, STRATUM, share, 0)

@@ -7,8 +7,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from m3net.data.photos.memory import to_pixels
-from m3net.data.photos.reader import read_image
+from m3net.data.photos.reader import read_image, to_pixels
 from m3net.errors import ImageReadError
 
 ORIENTATION = 0x0112

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from m3net.data.photos.processes import map_in_order
+from m3net.data.photos.workers import map_in_order
 from m3net.errors import ConfigError, ImageReadError
 
 
@@ -89,7 +89,7 @@ def test_a_process_that_hangs_ends_with_its_parent_and_not_before(
 
 FORK_SERVER = """
 import multiprocessing, signal
-from m3net.data.photos.processes import map_in_order
+from m3net.data.photos.workers import map_in_order
 
 if __name__ == "__main__":
     multiprocessing.set_start_method("forkserver")
