@@ -7,20 +7,21 @@ LOGGER ?=
 BENCH ?=
 SWEEP ?= quick
 LOCAL ?=
+CONSTRAINTS ?= constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help install quickstart sweep test mutations kills fuzz audit format lint types check bench clean
+.PHONY: help install quickstart sweep test test-fast mutations kills fuzz audit format lint types check bench docs build clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 install: $(INSTALLED) ## make .venv and install m3net with its tools
 
-$(INSTALLED): pyproject.toml constraints.txt
+$(INSTALLED): pyproject.toml $(CONSTRAINTS)
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 		|| { echo "m3net needs Python 3.11 or newer; choose one: make PYTHON=python3.12"; exit 1; }
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	$(BIN)/python -m pip install --quiet --constraint $(CONSTRAINTS) --editable '.[dev]'
 	@touch $@
 
 quickstart: $(INSTALLED) ## train and test M3-Net on drawn garments, a few minutes on a laptop
@@ -32,6 +33,9 @@ sweep: $(INSTALLED) ## say how Weights & Biases searches hyper-parameters (SWEEP
 
 test: $(INSTALLED) ## run the test suite
 	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
+
+test-fast: $(INSTALLED) ## run the tests that neither train nor start processes
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile -m 'not slow'
 
 mutations: $(INSTALLED) ## see that the tests notice faults put into copies of the metrics
 	$(BIN)/python -m tests.mutations
@@ -61,5 +65,13 @@ check: format lint types test audit ## format, lint, types, test and audit
 bench: $(INSTALLED) ## measure against the limits (BENCH=train_step, loader, prepare, annotations, retrieval, sharing, device_retrieval or bf16_scores for one)
 	$(BIN)/python -m benchmarks $(BENCH)
 
-clean: ## remove .venv and caches; runs and data stay
-	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache
+docs: $(INSTALLED) ## build the documentation into docs/_build
+	$(BIN)/python -m pip install --quiet --constraint $(CONSTRAINTS) --editable '.[docs]'
+	$(BIN)/python -m sphinx --fail-on-warning --keep-going --quiet docs docs/_build
+
+build: $(INSTALLED) ## build the source distribution and the wheel into dist
+	rm -rf dist
+	$(BIN)/python -m build --outdir dist
+
+clean: ## remove .venv, caches and what was built; runs and data stay
+	rm -rf $(VENV) dist docs/_build .mypy_cache .pytest_cache .ruff_cache

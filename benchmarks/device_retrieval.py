@@ -17,9 +17,9 @@ import torch
 
 from benchmarks.__main__ import Figure
 from benchmarks.galleries import Task, deepfashion_tasks, fashionai_tasks
+from m3net.base.protocol import Protocol
 from m3net.metrics import Images, QueryResults, rank
 from m3net.metrics.ranking.gpu import Scores
-from m3net.protocol import Protocol
 
 ROUNDS = 7
 LISTED = 10

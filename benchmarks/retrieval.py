@@ -27,10 +27,10 @@ from torchmetrics.retrieval import RetrievalMAP, RetrievalRecall
 
 from benchmarks.__main__ import Figure
 from benchmarks.galleries import Task, deepfashion_tasks, fashionai_tasks
+from m3net.base.protocol import Protocol
 from m3net.metrics import Images, rank
 from m3net.metrics.query_results import Criteria
 from m3net.metrics.ranking.reference import rank_by_definition
-from m3net.protocol import Protocol
 
 ROUNDS = 7
 LISTED = 10

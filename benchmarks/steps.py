@@ -9,12 +9,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from m3net.losses.combined import CombinedLoss
-from m3net.losses.config import LossConfig
+from m3net.losses import Classes, CombinedLoss
+from m3net.models import M3NetConfig
 from m3net.models.backbone import Backbone
-from m3net.models.config import NetworkConfig
 from m3net.models.m3net import M3Net
-from m3net.trainer import best_precision
+from m3net.training.task import M3NET_LOSS
+from m3net.training.trainer import best_precision
 
 BATCH, PIXELS = 16, 224
 FASHIONAI = (6, 9, 8, 6, 5, 5, 10, 5)
@@ -25,7 +25,7 @@ Step = Callable[[], None]
 
 def bare(device: str) -> Step:
     """Give a step of the backbone alone."""
-    config = NetworkConfig(pretrained=False)
+    config = M3NetConfig(pretrained=False)
     backbone = Backbone(config.backbone, config.stride)
     images = _images(device)
     return _step(backbone, device, lambda: backbone(images).float().mean())
@@ -57,17 +57,16 @@ def _classes_twice(sizes: tuple[int, ...]) -> Tensor:
 
 
 def _m3net(device: str, sizes: tuple[int, ...], targets: Tensor, annotated: Tensor) -> Step:
-    network = M3Net(NetworkConfig(pretrained=False), sizes)
+    network = M3Net(M3NetConfig(pretrained=False), sizes)
     carried, known = torch.full((sum(sizes),), 20), torch.full((sum(sizes),), 100)
-    loss = CombinedLoss(
-        LossConfig(), network.attribute_of_class, carried, known, network.vector_dim
-    )
+    single = (False,) * len(sizes)
+    counts = network.attribute_of_class, carried, known
+    loss = CombinedLoss(M3NET_LOSS, Classes(*counts, single, network.vector_dim))
     loss, targets, annotated = loss.to(device), targets.to(device), annotated.to(device)
     images = _images(device)
 
     def total() -> Tensor:
-        outputs = network(images)
-        terms: dict[str, Tensor] = loss(outputs.logits, outputs.phi, targets, annotated)
+        terms: dict[str, Tensor] = loss(network(images).by_name(), targets, annotated)
         return terms["total"]
 
     return _step(network, device, total)

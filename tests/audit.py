@@ -24,7 +24,7 @@ def main() -> int:
 
 
 def needed(root: str) -> list[str]:
-    """Give the installed packages that a package needs, directly or not, without its extras."""
+    """Return the installed packages that a package and its extra `all` need, directly or not."""
     found: dict[str, str] = {}
     waiting = [root]
     while waiting:
@@ -37,8 +37,12 @@ def needed(root: str) -> list[str]:
         except PackageNotFoundError:  # for another system or version of Python
             continue
         found[key] = own.metadata["Name"]
-        plain = [line for line in own.requires or () if "extra ==" not in line]
-        waiting += [re.split(r"[^\w.-]", line, maxsplit=1)[0] for line in plain]
+        lines = [
+            line
+            for line in own.requires or ()
+            if "extra ==" not in line or (name == root and re.search(r"extra == .all\b", line))
+        ]
+        waiting += [re.split(r"[^\w.-]", line, maxsplit=1)[0] for line in lines]
     return sorted((name for key, name in found.items() if key != root), key=str.lower)
 
 

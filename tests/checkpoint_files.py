@@ -5,20 +5,18 @@ from typing import Any
 
 from m3net.data.class_counts import ClassCounts
 from m3net.data.taxonomy import Attribute, Taxonomy
-from m3net.models.config import LocalConfig, NetworkConfig
-from m3net.task import M3NetTask
+from m3net.models import M3NetConfig
+from m3net.training.task import M3NetTask
 
 TAXONOMY = Taxonomy(
     (Attribute("sleeve", ("short", "long")), Attribute("details", ("zip", "bow"), multi_label=True))
 )
-NETWORK = NetworkConfig(
+NETWORK = M3NetConfig(
     backbone="test_resnet",
     pretrained=False,
     attention_dim=4,
-    class_width=4,
+    value_dim=4,
     class_dim=4,
-    embedding_dim=4,
-    local=LocalConfig("test_resnet", size=32),
 )
 
 

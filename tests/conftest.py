@@ -14,9 +14,10 @@ from subprocess import CompletedProcess
 import pytest
 
 from m3net.__main__ import main
+from m3net.base.environment import fast_imports
 from m3net.data.synthetic import write_catalogue
-from m3net.environment import fast_imports
 from tests.hostile.guard import Guard
+from tests.slow import is_slow
 
 with fast_imports():
     # Before any other library: Python keeps one Optional[Union[int, float]] for a process, in the
@@ -43,13 +44,7 @@ data:
       num_workers: 0
 model:
   network:
-    backbone: resnet10t
-    pretrained: false
-    attention_dim: 16
-    class_width: 8
-    class_dim: 4
-    embedding_dim: 16
-    local: {{backbone: resnet10t, size: 32}}
+    init_args: {{backbone: resnet10t, pretrained: false, attention_dim: 16}}
 trainer:
   max_epochs: 1
   log_every_n_steps: 1
@@ -67,6 +62,13 @@ def pytest_collection() -> Iterator[None]:
     yield
     gc.freeze()
     gc.enable()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark slow tests before pytest chooses by `-m`."""
+    for test in filter(is_slow, items):
+        test.add_marker(pytest.mark.slow)
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -36,8 +36,8 @@ class Poison(L.Callback):
     def on_train_start(self, trainer: L.Trainer, pl_module: Any) -> None:  # noqa: ANN401 - any task
         if trainer.global_rank != self.rank:
             return
-        pl_module.network.register_forward_hook(self._spoil_outputs)
-        next(pl_module.network.parameters()).register_hook(self._spoil_gradient)
+        pl_module.retriever.network.register_forward_hook(self._spoil_outputs)
+        next(pl_module.retriever.network.parameters()).register_hook(self._spoil_gradient)
 
     def on_train_batch_start(self, *_: object, **__: object) -> None:
         self._batch += 1
@@ -50,8 +50,7 @@ class Poison(L.Callback):
             return outputs
         if self.what == "logits":
             return replace(outputs, logits=outputs.logits * self.value)
-        assert outputs.phi is not None
-        return replace(outputs, phi=outputs.phi * self.value)
+        return replace(outputs, vectors=outputs.vectors * self.value)
 
     def _spoil_gradient(self, gradient: Tensor) -> Tensor:
         strikes = self.what == "gradient" and self._batch in self.batches

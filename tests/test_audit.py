@@ -9,6 +9,7 @@ def test_what_is_needed_is_listed_with_what_that_needs() -> None:
     names = {name.lower() for name in needed("m3net")}
     assert {"torch", "lightning", "timm", "pillow"} <= names
     assert "sympy" in names, "torch needs it"
+    assert {"wandb", "optuna"} <= names, "users install the extras, too"
     assert not {"pytest", "ruff", "m3net"} & names, "tools are no part of it"
     assert any(line.startswith("torch") for line in requires("m3net") or ())
 

@@ -9,9 +9,12 @@ from typing import Any
 import pytest
 import torch
 
-from m3net.checkpoints import find_checkpoint, load_checkpoint, run_of
+from m3net.boundary.typed import to_named
 from m3net.errors import CheckpointError
-from m3net.run_settings import evaluation_defaults
+from m3net.experiments.run import Run, find_checkpoint
+from m3net.models import M3NetConfig
+from m3net.models.restoring import load_checkpoint
+from m3net.workflows.cli.run_settings import evaluation_defaults
 from tests.checkpoint_files import contents
 
 
@@ -40,17 +43,18 @@ def test_a_place_without_a_checkpoint_is_named(tmp_path: Path, place: str) -> No
 
 def test_a_checkpoint_knows_its_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     inside = write(tmp_path / "0" / "checkpoints" / "best.ckpt")
-    assert run_of(inside) is None, "without config.yaml it is no run"
+    assert Run.of_checkpoint(inside) is None, "without config.yaml it is no run"
     write(tmp_path / "0" / "config.yaml")
-    assert run_of(inside) == tmp_path / "0"
-    assert run_of(write(tmp_path / "0" / "copies" / "best.ckpt")) is None
-    assert run_of(write(tmp_path / "0" / "best.ckpt")) is None
+    assert Run.of_checkpoint(inside) == Run(tmp_path / "0")
+    assert Run.of_checkpoint(write(tmp_path / "0" / "copies" / "best.ckpt")) is None
+    assert Run.of_checkpoint(write(tmp_path / "0" / "best.ckpt")) is None
     monkeypatch.chdir(tmp_path / "0" / "checkpoints")
-    assert run_of(Path("best.ckpt")) == tmp_path / "0"
+    assert Run.of_checkpoint(Path("best.ckpt")) == Run(tmp_path / "0")
 
 
 def test_classes_and_protocol_of_a_training_bind_no_evaluation() -> None:
-    about = {"labels": {}, "protocol": "multi", "ranking": "duet", "network": {"class_dim": 4}}
+    network = to_named(M3NetConfig(class_dim=4))
+    about = {"labels": {}, "protocol": "multi", "ranking": "duet", "network": network}
     defaults = evaluation_defaults("test", {"hyper_parameters": about}, run=None)
     assert defaults["model"].keys() == {"ranking", "network"}
 

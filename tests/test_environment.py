@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from m3net.environment import check_installation, fast_imports
+from m3net.base.environment import check_installation, fast_imports
 
 
 def test_this_installation_is_good() -> None:
@@ -50,7 +50,7 @@ def test_garbage_is_looked_for_again_whatever_becomes_of_the_imports(
 
 def test_warnings_and_tracebacks_show_names_and_no_terminal_obeys_them() -> None:
     code = (
-        "import warnings; from m3net.environment import show_outcries; show_outcries(); "
+        "import warnings; from m3net.base.environment import show_outcries; show_outcries(); "
         "import lightning; name = chr(27) + ']0;title' + chr(7) + chr(0x202e); "
         "warnings.warn(name); raise ValueError(name)"
     )
@@ -70,7 +70,7 @@ def test_a_command_with_closed_streams_ends_as_with_open_ones(closed: str) -> No
 
 def test_files_do_not_take_the_place_of_closed_streams(tmp_path: Path) -> None:
     code = (
-        "import os, sys; from m3net.environment import open_missing_streams as opened; opened(); "
+        "import os, sys; from m3net.base.environment import open_missing_streams as f; f(); "
         "file = open(sys.argv[1], 'w'); os.write(1, b'said'); os.write(2, b'said'); "
         "print('said'); print('said', file=sys.stderr); sys.exit(file.fileno() < 3)"
     )

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from m3net.escaping import csv_cell, csv_text, printable, printable_lines
+from m3net.base.escaping import csv_cell, csv_text, printable_lines
+from m3net.errors import printable
 
 # Unicode's property Bidi_Control, which Python does not know.
 MARKS = {"ARABIC LETTER MARK", "LEFT-TO-RIGHT MARK", "RIGHT-TO-LEFT MARK"}

@@ -7,12 +7,13 @@ from torch import Tensor
 
 from m3net.data.datamodules import LoadingConfig, SyntheticDataModule
 from m3net.metrics import RetrievalMetrics
-from m3net.models.config import NetworkConfig
+from m3net.models import M3NetConfig
 from m3net.models.representations import Ranking
-from m3net.task import M3NetTask, build_task
+from m3net.models.restoring import build_retriever
+from m3net.training.task import M3NetTask
 
-NETWORK = NetworkConfig(
-    backbone="test_resnet", pretrained=False, attention_dim=8, class_width=8, class_dim=4
+NETWORK = M3NetConfig(
+    backbone="test_resnet", pretrained=False, attention_dim=8, value_dim=8, class_dim=4
 )
 
 
@@ -26,7 +27,7 @@ def new_task(data: SyntheticDataModule, ranking: Ranking, mirror: bool) -> M3Net
     """A task whose classes are told apart, in evaluation."""
     torch.manual_seed(0)
     task = M3NetTask(data.class_counts(), NETWORK, ranking=ranking, mirror=mirror)
-    torch.nn.init.normal_(task.network.get_parameter("classifier"))
+    torch.nn.init.normal_(task.retriever.network.get_parameter("classifier"))
     return task.eval()
 
 
@@ -48,15 +49,15 @@ def test_vectors_are_the_mean_of_both_images(data: SyntheticDataModule) -> None:
     turned = torch.tensor(images.numpy()[:, :, :, ::-1].copy())
     assert not torch.equal(images, turned)
     task = new_task(data, "attribute", mirror=True)
-    both = [task.network(own) for own in (images, turned)]
+    both = [task.retriever.network(own) for own in (images, turned)]
     lengths = [F.normalize(own.attributes, dim=2) for own in both]
     found, chances = vectors(task, images)
     for attribute, own in enumerate(found):
         torch.testing.assert_close(own, (lengths[0] + lengths[1])[:, attribute] / 2)
     start = 0
-    for named in task.taxonomy:
+    for named in task.retriever.taxonomy:
         end = start + len(named.classes)
-        logits = [own.logits[:, start:end] - task.loss.class_log_weight[start:end] for own in both]
+        logits = [own.logits[:, start:end] - task.retriever.log_weight[start:end] for own in both]
         first, second = (
             own.sigmoid() if named.multi_label else own.softmax(dim=1) for own in logits
         )
@@ -90,8 +91,8 @@ def test_an_image_and_its_mirror_image_are_the_same(data: SyntheticDataModule) -
 @torch.no_grad()
 def test_validation_and_test_rank_what_prediction_gives(data: SyntheticDataModule) -> None:
     task = new_task(data, "class", mirror=True)
-    sizes = task.taxonomy.sizes
-    metrics = RetrievalMetrics(task.taxonomy.names, sizes, protocol="single")
+    sizes = task.retriever.taxonomy.sizes
+    metrics = RetrievalMetrics(task.retriever.taxonomy.names, sizes, protocol="single")
     for batch in data.test_dataloader():
         task.validation_step(batch, 0)
         task.test_step(batch, 0)
@@ -104,6 +105,6 @@ def test_validation_and_test_rank_what_prediction_gives(data: SyntheticDataModul
 
 def test_a_checkpoint_knows_and_an_older_one_has_none(data: SyntheticDataModule) -> None:
     task = new_task(data, "class", mirror=True)
-    assert build_task(task.hparams).mirror
+    assert build_retriever(task.hparams).mirror
     older = {name: own for name, own in task.hparams.items() if name != "mirror"}
-    assert not build_task(older).mirror
+    assert not build_retriever(older).mirror

@@ -10,7 +10,7 @@ from torch.optim import Adam, AdamW
 from torch.optim.lr_scheduler import StepLR
 
 from m3net.errors import ConfigError
-from m3net.optimization import OptimizerConfig, build_optimizer, build_schedule
+from m3net.training.optimization import OptimizerConfig, build_optimizer, build_schedule
 
 
 def rates(config: OptimizerConfig, num_steps: int, steps_per_epoch: int = 1) -> list[float]:

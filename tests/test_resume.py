@@ -15,14 +15,14 @@ from typing import Any
 import pytest
 import torch
 
-from m3net.callbacks.last import PROGRESS
-from m3net.checkpoint_io import WholeCheckpointIO
-from m3net.checkpoints import read_checkpoint
-from m3net.csv_logger import RunCSVLogger, open_rows
+from m3net.base.files import replacing, write_text
+from m3net.base.lock import Lock
 from m3net.errors import CheckpointError, ConfigError, OutputError
-from m3net.files import replacing, write_text
-from m3net.lock import Lock
-from m3net.resume import (
+from m3net.experiments.checkpoint_io import WholeCheckpointIO
+from m3net.experiments.checkpoints import PROGRESS, read_checkpoint
+from m3net.experiments.csv_logger import RunCSVLogger, open_rows
+from m3net.experiments.run import Run
+from m3net.training.resume import (
     Finished,
     Start,
     changes,
@@ -35,7 +35,7 @@ from m3net.resume import (
 from tests.checkpoint_files import contents
 
 SETTINGS: dict[str, Any] = {
-    "model": {"network": {"head": "m3net"}, "optimizer": {"lr": 0.1}},
+    "model": {"network": {"class_path": "m3net.models.M3NetConfig"}, "optimizer": {"lr": 0.1}},
     "data": {"init_args": {"loading": {"batch_size": 8, "num_workers": 2}}},
     "trainer": {"max_epochs": 3, "max_steps": -1, "max_time": None},
 }
@@ -174,8 +174,8 @@ def test_other_settings_are_told_or_refused_or_free() -> None:
     ]
     with pytest.raises(ConfigError, match="batch_size was 8 and is 4"):
         changes(SETTINGS, batches, within)
-    with pytest.raises(ConfigError, match='head was "m3net" and is "asen"'):
-        changes(SETTINGS, with_value("model.network.head", "asen"), boundary)
+    with pytest.raises(ConfigError, match=r'class_path was "\S*M3NetConfig" and is "asen"'):
+        changes(SETTINGS, with_value("model.network.class_path", "asen"), boundary)
 
 
 def test_a_moved_run_keeps_its_best_checkpoints(tmp_path: Path) -> None:
@@ -200,9 +200,10 @@ def test_a_moved_run_keeps_its_best_checkpoints(tmp_path: Path) -> None:
 
 
 def test_a_run_is_kept_to_one_process(tmp_path: Path) -> None:
-    code = "import sys; from m3net.lock import Lock, Path; Lock(Path(sys.argv[1]))"
-    lock = Lock(tmp_path)
-    words = [sys.executable, "-c", code, str(tmp_path)]
+    code = "import sys; from m3net.base.lock import Lock, Path; Lock(Path(sys.argv[1]))"
+    file = Run(tmp_path).lock
+    lock = Lock(file)
+    words = [sys.executable, "-c", code, str(file)]
     done = subprocess.run(words, capture_output=True, text=True)
     assert "ConfigError: another process trains in" in done.stderr
     del lock

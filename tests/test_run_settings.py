@@ -7,12 +7,13 @@ from typing import Any
 import pytest
 import yaml
 
-from m3net.cli import resolve
 from m3net.errors import CheckpointError
-from m3net.run_settings import classes_to_trust, resumable_settings
+from m3net.workflows.cli import resolve
+from m3net.workflows.cli.run_settings import classes_to_trust, resumable_settings
 from tests.hostile.runs import put
 
 CONFIGS = Path(__file__).parents[1] / "configs"
+NETWORK = "model.network.init_args"
 DATA = sorted((CONFIGS / "data").glob("*.yaml"))
 MODELS = sorted((CONFIGS / "model").glob("*.yaml"))
 Written = Callable[[dict[str, Any]], Path]
@@ -62,7 +63,7 @@ def test_each_system_is_resumed_without_trust(written: Written, model: Path) -> 
         ("checkpoint.filename", "{epoch}-{val/map_all:.2f}"),
         ("checkpoint.save_top_k", -1),
         ("seed_everything", False),
-        ("trainer.logger", {"class_path": "m3net.wandb_logger.RunWandbLogger"}),
+        ("trainer.logger", {"class_path": "m3net.experiments.wandb_logger.RunWandbLogger"}),
     ],
 )
 def test_what_a_training_may_set_is_let_through(
@@ -78,10 +79,10 @@ def test_what_a_training_may_set_is_let_through(
 def test_a_logger_that_sends_to_others_is_trusted_by_name(
     written: Written, settings: dict[str, Any], setting: dict[str, Any]
 ) -> None:
-    logger = {"class_path": "m3net.wandb_logger.RunWandbLogger", "init_args": setting}
+    logger = {"class_path": "m3net.experiments.wandb_logger.RunWandbLogger", "init_args": setting}
     run = written({**settings, "trainer": {**settings["trainer"], "logger": logger}})
     with pytest.raises(
-        CheckpointError, match=r"sends .* --trust=m3net.wandb_logger.RunWandbLogger"
+        CheckpointError, match=r"sends .* --trust=m3net.experiments.wandb_logger.RunWandbLogger"
     ):
         resumable_settings(run, ())
     resumable_settings(run, classes_to_trust(run))
@@ -91,8 +92,16 @@ def test_a_logger_that_sends_to_others_is_trusted_by_name(
 @pytest.mark.parametrize(
     ("place", "value", "problem"),
     [
-        ("model.network.attention_dim", "512", "model.network.attention_dim: Input should be"),
-        ("model.network.more", 1, "by this version of m3net: model.network.more: there is no such"),
+        (
+            "model.network.init_args.attention_dim",
+            "512",
+            "model.network.init_args.attention_dim: Input should be",
+        ),
+        (
+            "model.network.init_args.more",
+            1,
+            "by this version of m3net: model.network.init_args.more: there is no such",
+        ),
         ("more", 1, "by this version of m3net: more: there is no such setting"),
         ("data.init_args.more", 1, "data.init_args.more: there is no such setting"),
         ("data.more", 1, "data.more: there is no such setting"),

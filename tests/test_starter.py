@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from m3net.runs import new_run
-from m3net.starter import RUN_FOLDER, ending_with_starter
+from m3net.base.process_tree import RUN_FOLDER, ending_with_starter
+from m3net.experiments.run import Run
 
 STARTED = """
 import sys, time
-from m3net import starter
+from m3net.base import process_tree as starter
 starter._PATIENCE = 0.1
 with starter.ending_with_starter():
     print("started", flush=True)
@@ -24,7 +24,7 @@ print("ended by itself", flush=True)
 """
 STARTING = """
 import subprocess, sys, time
-from m3net import starter
+from m3net.base import process_tree as starter
 with starter.ending_with_starter():
     subprocess.Popen(sys.argv[1:])
     time.sleep(1000)
@@ -102,7 +102,7 @@ def test_nothing_is_handed_down_by_a_process_that_has_run_its_command(
     monkeypatch.delenv(RUN_FOLDER, raising=False)
     before = dict(os.environ)
     with ending_with_starter():
-        run = new_run(tmp_path, "own")
+        run = Run.create(tmp_path, "own").folder
         assert os.environ[RUN_FOLDER] == str(run)
     assert dict(os.environ) == before
 
@@ -136,5 +136,5 @@ def test_what_a_shell_starts_for_it_is_not_taken_for_left_behind() -> None:
 
 def test_a_process_of_another_user_is_there() -> None:
     look = "import os; os.getuid() or os.setuid(65534); raise SystemExit(not _is_there(1))"
-    code = f"from m3net.starter import _is_there; {look}"
+    code = f"from m3net.base.process_tree import _is_there; {look}"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0

@@ -9,11 +9,11 @@ import time
 
 import pytest
 
-from m3net.stopping import Stopped, StopRequest, held_signals
+from m3net.base.signals import Stopped, StopRequest, held_signals
 
 LISTENING = """
 import signal
-from m3net.stopping import Stopped, StopRequest
+from m3net.base.signals import Stopped, StopRequest
 with StopRequest().listening():
     signal.raise_signal(signal.SIGINT)
     print("goes on")
@@ -24,7 +24,7 @@ with StopRequest().listening():
 """
 SIGNALLED = """
 import os, random, signal, time
-from m3net.stopping import held_signals
+from m3net.base.signals import held_signals
 
 class Came(BaseException):
     pass
@@ -57,7 +57,7 @@ print(came)
 """
 TRACING = """
 import faulthandler, signal
-from m3net.stopping import held_signals
+from m3net.base.signals import held_signals
 faulthandler.register(signal.SIGUSR1)
 with held_signals():
     pass

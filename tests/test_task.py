@@ -10,29 +10,38 @@ import torch
 from lightning.pytorch.callbacks import Callback, ModelCheckpoint
 from torch import nn
 
+from m3net.boundary.typed import read_as
 from m3net.data.datamodules import LoadingConfig, SyntheticDataModule
-from m3net.errors import CheckpointError
-from m3net.losses.config import LossConfig
+from m3net.errors import CheckpointError, ConfigError
+from m3net.losses import CenterTriplets, InstanceTriplets, LocalAlignment, Term
 from m3net.metrics import MetricsConfig
-from m3net.models.config import LocalConfig, NetworkConfig
+from m3net.models import AsenConfig, AsenPPConfig, AsenV2Config, M3NetConfig, NetworkConfig
+from m3net.models.asen_pp import LocalConfig
 from m3net.models.representations import Ranking
-from m3net.optimization import OptimizerConfig, build_optimizer
-from m3net.task import M3NetTask, Prediction, build_task
+from m3net.models.restoring import build_retriever
+from m3net.training.optimization import OptimizerConfig, build_optimizer
+from m3net.training.task import M3NET_LOSS, M3NetTask, Prediction
 
-FULL = NetworkConfig(
-    backbone="resnet10t", pretrained=False, attention_dim=8, class_width=8, class_dim=4
+FULL = M3NetConfig(
+    backbone="resnet10t", pretrained=False, attention_dim=8, value_dim=8, class_dim=4
 )
 LOCAL = LocalConfig("test_resnet", size=32, start=0.5)
-ASEN = replace(FULL, head="asen", embedding_dim=8, local=LOCAL)
+TINY: dict[str, Any] = {"backbone": "resnet10t", "pretrained": False, "attention_dim": 8}
+ASEN = AsenConfig(**TINY, embedding_dim=8)
+TWO_STAGES = AsenPPConfig(**TINY, embedding_dim=8, local=LOCAL)
 VARIANTS = {
     "m3net": FULL,
     "m3net_a": replace(FULL, class_attention=False),
     "m3net_c": replace(FULL, attribute_attention=False),
     "asen": ASEN,
-    "asen_v2": replace(ASEN, head="asen_v2"),
-    "asen_pp": replace(ASEN, head="asen_pp", local=replace(LOCAL, start=0.0)),
+    "asen_v2": AsenV2Config(**TINY),
+    "asen_pp": replace(TWO_STAGES, local=replace(LOCAL, start=0.0)),
 }
-TWO_STAGES = replace(ASEN, head="asen_pp")
+PP_LOSS: dict[str, Term] = {
+    **M3NET_LOSS,
+    "local": InstanceTriplets(0.1, vectors="local"),
+    "align": LocalAlignment(0.1),
+}
 STEPS_OF_AN_EPOCH = 3
 
 
@@ -42,15 +51,19 @@ def shop() -> SyntheticDataModule:
     return SyntheticDataModule(num_images=60, drawn_size=32, loading=loading)
 
 
+def loss_of(network: NetworkConfig) -> dict[str, Term]:
+    return PP_LOSS if isinstance(network, AsenPPConfig) else {**M3NET_LOSS}
+
+
 def new_task(
     data: SyntheticDataModule,
     network: NetworkConfig = FULL,
-    loss: LossConfig = LossConfig(),
+    loss: dict[str, Term] | None = None,
     optimizer: OptimizerConfig = OptimizerConfig(),
     ranking: Ranking = "class",
 ) -> M3NetTask:
     torch.manual_seed(0)
-    return M3NetTask(data.class_counts(), network, loss, optimizer, ranking)
+    return M3NetTask(data.class_counts(), network, loss or loss_of(network), optimizer, ranking)
 
 
 def trainer(folder: Path, epochs: int = 1, *callbacks: Callback, sanity: int = 0) -> L.Trainer:
@@ -106,15 +119,16 @@ def test_a_checkpoint_holds_plain_values_beside_its_weights(fitted: tuple[M3NetT
 
     check(contents["hyper_parameters"])
     names = [attribute["name"] for attribute in contents["hyper_parameters"]["labels"]["taxonomy"]]
-    assert names == list(fitted[0].taxonomy.names)
+    assert names == list(fitted[0].retriever.taxonomy.names)
 
 
-def test_a_task_built_from_a_checkpoint_predicts_the_same(
+def test_a_retriever_built_from_a_checkpoint_predicts_the_same(
     fitted: tuple[M3NetTask, Path], data: SyntheticDataModule, tmp_path: Path
 ) -> None:
     task, file = fitted
     contents = torch.load(file, weights_only=True)
-    again = build_task(contents["hyper_parameters"])
+    again = new_task(data)
+    again.retriever = build_retriever(contents["hyper_parameters"])
     again.load_state_dict(contents["state_dict"])
     ours, theirs = (predictions(one, data, tmp_path) for one in (again, task))
     index = torch.cat([batch["index"] for batch in ours])
@@ -126,35 +140,36 @@ def test_a_task_built_from_a_checkpoint_predicts_the_same(
         assert all(torch.equal(*pair) for pair in pairs)
 
 
-def test_a_task_built_from_a_checkpoint_is_evaluated_the_same(data: SyntheticDataModule) -> None:
+def test_a_checkpoint_says_how_its_task_is_evaluated(data: SyntheticDataModule) -> None:
     assert new_task(data).val_metrics.protocol == data.protocol == "single"
     config = MetricsConfig(cutoffs=(1, 20), without_relevant="skip", top_k=3)
     task = M3NetTask(data.class_counts(), FULL, metrics=config, protocol="multi")
-    again = build_task(task.hparams)
-    assert again.val_metrics.config == again.test_metrics.config == config
-    assert again.val_metrics.protocol == again.test_metrics.protocol == "multi"
+    assert task.val_metrics.config == task.test_metrics.config == config
+    assert read_as(MetricsConfig, task.hparams["metrics"]) == config
+    assert task.hparams["protocol"] == task.test_metrics.protocol == "multi"
 
 
 def test_settings_that_older_checkpoints_lack_are_the_defaults(data: SyntheticDataModule) -> None:
     """Older versions wrote neither these settings nor what a newer part of a config names."""
     about = dict(new_task(data).hparams)
-    for name in ("metrics", "mirror", "protocol"):
+    for name in ("metrics", "mirror", "protocol", "ranking"):
         del about[name]
-    younger = {"network": ("beside", "dropout"), "loss": ("gather",), "optimizer": ("algorithm",)}
-    for name, keys in younger.items():
-        about[name] = {key: value for key, value in about[name].items() if key not in keys}
-    again = build_task(about)
-    assert again.hparams == new_task(data).hparams
+    network = about["network"]["init_args"]
+    kept = {name: value for name, value in network.items() if name not in ("dropout", "stride")}
+    about["network"] = about["network"] | {"init_args": kept}
+    again = build_retriever(about)
+    assert again.network.config == FULL
+    assert (again.ranking, again.mirror) == ("class", False)
 
 
 def test_settings_that_only_another_version_knows_are_named(data: SyntheticDataModule) -> None:
     about = dict(new_task(data).hparams)
-    about["loss"] = {**about["loss"], "sharpness": 2}
-    with pytest.raises(CheckpointError, match=r"another version of m3net .*loss.sharpness"):
-        build_task(about)
+    about["network"] = {**about["network"], "init_args": {"sharpness": 2}}
+    with pytest.raises(CheckpointError, match=r"another version of m3net .*init_args.sharpness"):
+        build_retriever(about)
 
 
-@pytest.mark.parametrize("network", [FULL, TWO_STAGES], ids=lambda network: network.head)
+@pytest.mark.parametrize("network", [FULL, TWO_STAGES], ids=lambda network: network.title)
 def test_an_interrupted_training_ends_as_one_without_a_break(
     data: SyntheticDataModule, tmp_path: Path, network: NetworkConfig
 ) -> None:
@@ -165,7 +180,7 @@ def test_an_interrupted_training_ends_as_one_without_a_break(
     keep = ModelCheckpoint(tmp_path, filename="half")
     trainer(tmp_path, 1, keep).fit(part, datamodule=data)
     torch.manual_seed(99)
-    rest = M3NetTask(data.class_counts(), network, optimizer=steady, ranking="posterior")
+    rest = M3NetTask(data.class_counts(), network, loss_of(network), steady, ranking="posterior")
     own = trainer(tmp_path, 2)
     own.fit(rest, datamodule=data, ckpt_path=str(tmp_path / "half.ckpt"))
     assert own.global_step == 2 * STEPS_OF_AN_EPOCH
@@ -297,7 +312,8 @@ def test_every_weight_gets_a_gradient_in_one_step(
     data: SyntheticDataModule, network: NetworkConfig, center: Literal["ema", "learnable"]
 ) -> None:
     """A weight without one would stop distributed training."""
-    task = new_task(data, network, loss=LossConfig(center=center), ranking="posterior")
+    loss = {**loss_of(network), "center": CenterTriplets(centers=center)}
+    task = new_task(data, network, loss, ranking="posterior")
     batch = next(iter(data.train_dataloader()))
     task.training_step(batch, 0).backward()  # type: ignore[no-untyped-call]  # torch's gap
     without = [name for name, weight in task.named_parameters() if weight.grad is None]
@@ -322,11 +338,17 @@ def test_matrices_and_kernels_decay_and_nothing_else(
         assert decay[id(weight)] == (0.0 if id(weight) in spared else 0.3), name
 
 
+def test_a_branch_that_no_term_trains_is_refused(data: SyntheticDataModule, tmp_path: Path) -> None:
+    task = new_task(data, TWO_STAGES, {**M3NET_LOSS}, ranking="attribute")
+    with pytest.raises(ConfigError, match=r"no term of model\.loss reads 'local', .* of ASEN\+\+"):
+        trainer(tmp_path).fit(task, datamodule=data)
+
+
 def test_weights_of_another_shape_are_refused(
     fitted: tuple[M3NetTask, Path], data: SyntheticDataModule
 ) -> None:
     other = new_task(data, replace(FULL, class_dim=3))
-    with pytest.raises(CheckpointError, match=r"does not fit .* network\.transform"):
+    with pytest.raises(CheckpointError, match=r"does not fit .* retriever\.network\.transform"):
         other.load_state_dict(fitted[0].state_dict())
     variant = new_task(data, VARIANTS["m3net_c"])
     with pytest.raises(CheckpointError, match="does not fit"):

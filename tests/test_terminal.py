@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 from rich.table import Table
 from rich.text import Text
 
-from m3net.escaping import printable, printable_lines
-from m3net.terminal import Terminal
+from m3net.base.escaping import printable_lines
+from m3net.base.terminal import Terminal
+from m3net.errors import printable
 
 NAME = "[red]a[/] [/] [link=https://x]b :heart: \x1b]0;title\x07 \x9b5m \u202e c\rd\b"
 

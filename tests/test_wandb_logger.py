@@ -8,7 +8,7 @@ import pytest
 import wandb
 from PIL import Image
 
-from m3net.wandb_logger import RunWandbLogger
+from m3net.experiments.wandb_logger import RunWandbLogger
 from tests.wandb_files import WrittenRun
 
 

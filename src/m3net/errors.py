@@ -5,12 +5,34 @@ The command line prints their text without a traceback; everything else that is 
 
 import errno
 import os
+import re
 from pathlib import Path
 from typing import Self
 
-from m3net.escaping import printable
-
+_CONTROLS = r"\x00-\x1f\x7f-\x9f"
+_BREAKS = r"\u2028\u2029"
+# They turn the order in which the letters around them are shown: Unicode's Bidi_Control.
+_TURNS = r"\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"
+# What stands for the bytes of a file name that are no UTF-8.
+_HALVES = r"\ud800-\udfff"
+_DANGEROUS = re.compile(f"[{_CONTROLS}{_BREAKS}{_TURNS}{_HALVES}]")
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+
+def printable(text: str) -> str:
+    r"""Return a text as one line that a terminal shows and does not obey.
+
+    Each control character, line separator, change of direction and half of a character becomes its
+    escape, as `repr` writes it; all else stays, also what joins emoji.
+
+    Args:
+        text: Anything.
+
+    Example:
+        >>> print(printable("\x1b[31mred\r\n\u202e, 袖"))
+        \x1b[31mred\r\n\u202e, 袖
+    """
+    return _DANGEROUS.sub(lambda found: repr(found[0])[1:-1], text)
 
 
 class M3NetError(Exception):
@@ -48,16 +70,16 @@ class DatasetNotFoundError(M3NetError):
     """A file or folder of a data set is not where the settings say."""
 
     @classmethod
-    def at(cls, what: str, path: str | Path, option: str) -> Self:
-        """Name what is missing and the option that points to it.
+    def at(cls, what: str, path: str | Path, setting: str) -> Self:
+        """Name what is missing and the setting that points to it.
 
         Args:
             what: What should be there, as "image root".
             path: Where it was looked for.
-            option: The command line option that sets the place, as "--data.root".
+            setting: The setting with the path, such as "data.root".
         """
         place = Path(path).expanduser().absolute()
-        return cls(f"{what} not found: {place}. Put it there, or say where it is: {option}.")
+        return cls(f"{what} not found: {place}. Put it there, or set {setting}.")
 
 
 class AnnotationError(M3NetError):

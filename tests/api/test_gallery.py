@@ -10,9 +10,9 @@ import pytest
 from numpy.typing import NDArray
 
 import m3net as package
-from m3net.api import Gallery, Model, Photos, Views
 from m3net.data.photos.reader import read_image
 from m3net.errors import ConfigError, ImageReadError
+from m3net.serving import Gallery, Model, Photos, Views
 
 CLASSES = ["shirt", "polo", "none"]
 

@@ -17,17 +17,18 @@ from numpy.typing import NDArray
 from PIL import Image
 
 import m3net as package
-from m3net.api import Model, Photos, load
-from m3net.api.model import Precision
 from m3net.data.class_counts import ClassCounts
 from m3net.data.datamodules import ImagesDataModule, LoadingConfig
 from m3net.data.photos.reader import read_image
 from m3net.data.taxonomy import Attribute, Taxonomy
 from m3net.data.transforms import Transform
 from m3net.errors import CheckpointError, ConfigError, ImageReadError
-from m3net.models.config import LocalConfig, NetworkConfig
+from m3net.models import AsenConfig, AsenPPConfig, AsenV2Config, M3NetConfig, NetworkConfig
+from m3net.models.asen_pp import LocalConfig
 from m3net.models.representations import Ranking
-from m3net.task import M3NetTask
+from m3net.serving import Model, Photos, load
+from m3net.serving.model import Precision
+from m3net.training.task import M3NetTask
 
 Command = Callable[..., CompletedProcess[str]]
 
@@ -38,18 +39,20 @@ TAXONOMY = Taxonomy(
     )
 )
 COUNTS = ClassCounts(TAXONOMY, positives=(2, 3, 4, 5, 6), annotated=(9, 9, 9, 9, 9))
-FULL = NetworkConfig(
-    backbone="test_resnet", pretrained=False, attention_dim=8, class_width=8, class_dim=4
+FULL = M3NetConfig(
+    backbone="test_resnet", pretrained=False, attention_dim=8, value_dim=8, class_dim=4
 )
 LOCAL = LocalConfig("test_resnet", size=32, start=0.0)
-ASEN = replace(FULL, head="asen", embedding_dim=8, local=LOCAL)
+TINY: dict[str, Any] = {"backbone": "test_resnet", "pretrained": False, "attention_dim": 8}
+ASEN = AsenConfig(**TINY, embedding_dim=8)
+TWO_STAGES = AsenPPConfig(**TINY, embedding_dim=8, local=LOCAL)
 NETWORKS: dict[str, tuple[NetworkConfig, Ranking]] = {
     "m3net": (FULL, "duet"),
     "m3net_a": (replace(FULL, class_attention=False), "class"),
     "m3net_c": (replace(FULL, attribute_attention=False), "posterior"),
     "asen": (ASEN, "attribute"),
-    "asen_v2": (replace(ASEN, head="asen_v2"), "attribute"),
-    "asen_pp": (replace(ASEN, head="asen_pp"), "posterior"),
+    "asen_v2": (AsenV2Config(**TINY), "attribute"),
+    "asen_pp": (TWO_STAGES, "posterior"),
 }
 SIZE = 48
 
@@ -79,7 +82,12 @@ def new_task(network: str, mirror: bool = False) -> M3NetTask:
 
 
 def new_model(network: str) -> Model:
-    return Model(new_task(network), Transform(SIZE, "letterbox"))
+    return model_of(new_task(network), Transform(SIZE, "letterbox"))
+
+
+def model_of(task: M3NetTask, transform: Transform, batch_size: int = 64) -> Model:
+    task.retriever.transform = transform
+    return Model(task.retriever, batch_size)
 
 
 def columns_of(frame: pd.DataFrame, attribute: str) -> pd.DataFrame:
@@ -140,7 +148,7 @@ def test_each_network_says_what_lightning_predicts(
     )
     loading = LoadingConfig(image_size=SIZE, resize="crop", batch_size=10, num_workers=0)
     [batch] = trainer.predict(task, datamodule=ImagesDataModule(str(listed), loading)) or []
-    model = Model(task, Transform(SIZE, "crop"), batch_size=3)
+    model = model_of(task, Transform(SIZE, "crop"), batch_size=3)
     assert isinstance(batch, dict)
     expected = [own.numpy() for own in batch["embeddings"]]
     assert_close(model.embed(photos), dict(zip(("sleeve", "details"), expected, strict=True)))
@@ -203,7 +211,7 @@ def test_attention_is_that_of_the_network(photos: list[str], network: str, kinds
     assert found.image.shape == (SIZE, SIZE, 3)
     image = torch.from_numpy(found.image.transpose(2, 0, 1)[None].copy())
     with torch.no_grad():
-        outputs = new_task(network).eval().network(image)
+        outputs = new_task(network).retriever.eval().network(image)
     assert list(found.attributes) == ([] if kinds == "classes" else ["sleeve", "details"])
     for place, own in enumerate(found.attributes.values()):
         np.testing.assert_allclose(own, outputs.attribute_attention[0, place], atol=1e-6)
@@ -241,9 +249,9 @@ def test_a_checkpoint_of_an_older_version_is_loaded(
 
 def test_a_checkpoint_of_a_newer_version_is_named(trained: Path, tmp_path: Path) -> None:
     contents = torch.load(trained / "checkpoints" / "best.ckpt", weights_only=True)
-    contents["hyper_parameters"]["loss"]["sharpness"] = 2
+    contents["hyper_parameters"]["network"]["init_args"]["sharpness"] = 2
     torch.save(contents, tmp_path / "new.ckpt")
-    with pytest.raises(CheckpointError, match=r"new\.ckpt: .* another version .*loss\.sharpness"):
+    with pytest.raises(CheckpointError, match=r"new\.ckpt: .* another version .*sharpness"):
         package.load(tmp_path / "new.ckpt")
     with pytest.raises(CheckpointError, match=f"not found: {tmp_path / 'none'}"):
         package.load(tmp_path / "none")

@@ -10,12 +10,12 @@ from lightning.pytorch.callbacks import Callback, ModelCheckpoint
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, TensorDataset
 
-from m3net.callbacks.averaging import WeightAverage
 from m3net.data.datamodules import LoadingConfig, SyntheticDataModule
 from m3net.errors import ConfigError
-from m3net.models.config import NetworkConfig
-from m3net.optimization import OptimizerConfig
-from m3net.task import M3NetTask
+from m3net.models import M3NetConfig
+from m3net.training.callbacks.weight_average import WeightAverage
+from m3net.training.optimization import OptimizerConfig
+from m3net.training.task import M3NetTask
 
 
 class Counter(L.LightningModule):
@@ -158,8 +158,8 @@ class States(Callback):
 def test_an_interrupted_training_ends_as_one_without_a_break(tmp_path: Path) -> None:
     loading = LoadingConfig(image_size=32, batch_size=12, num_workers=0, augmentation="none")
     data = SyntheticDataModule(num_images=60, drawn_size=32, loading=loading)
-    network = NetworkConfig(
-        backbone="test_resnet", pretrained=False, attention_dim=8, class_width=8, class_dim=4
+    network = M3NetConfig(
+        backbone="test_resnet", pretrained=False, attention_dim=8, value_dim=8, class_dim=4
     )
     steady = OptimizerConfig(schedule="constant", warmup=0.0)
 
@@ -189,7 +189,7 @@ def test_an_interrupted_training_ends_as_one_without_a_break(tmp_path: Path) -> 
         for name, value in whole["state_dict"].items()
         if not torch.equal(value, whole["current_model_state"][name])
     ]
-    assert "network.transform" in moved
+    assert "retriever.network.transform" in moved
     assert not any(name.endswith(("num_batches_tracked", "seen")) for name in moved)
 
 

@@ -11,18 +11,18 @@ import torch
 from lightning.pytorch.callbacks import Callback, ModelCheckpoint
 from torch import Tensor
 
-from m3net.callbacks import finite
-from m3net.callbacks.averaging import WeightAverage
-from m3net.callbacks.finite import Finding, FiniteSteps
 from m3net.data.batch import Batch
 from m3net.data.datamodules import LoadingConfig, SyntheticDataModule
 from m3net.errors import TrainingError
-from m3net.models.config import NetworkConfig
-from m3net.task import M3NetTask
+from m3net.models import M3NetConfig
+from m3net.training.callbacks import finite_steps as finite
+from m3net.training.callbacks.finite_steps import Finding, FiniteSteps
+from m3net.training.callbacks.weight_average import WeightAverage
+from m3net.training.task import M3NetTask
 from tests.faults import Poison
 
-TINY = NetworkConfig(
-    backbone="test_resnet", pretrained=False, attention_dim=8, class_width=8, class_dim=4
+TINY = M3NetConfig(
+    backbone="test_resnet", pretrained=False, attention_dim=8, value_dim=8, class_dim=4
 )
 BATCHES = 6
 """Of the seven of an epoch, those that make whole steps."""

@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 import torch
 
-from m3net.callbacks.galleries import GalleryMaker
+from m3net.base.protocol import Protocol
 from m3net.data.dataset import RetrievalDataset
 from m3net.data.records import Record, Records
 from m3net.data.taxonomy import Attribute, Taxonomy
 from m3net.data.transforms import Transform
 from m3net.metrics import Images, rank
 from m3net.metrics.query_results import QueryResults
-from m3net.protocol import Protocol
+from m3net.training.callbacks.gallery_pictures import GalleryMaker
 
 NAMES = ("sleeve", "collar", "a/b", "a_b", "a b", "CON: $x?*|<>\\", "颜色")
 TAXONOMY = Taxonomy(tuple(Attribute(name, ("long", "short"), True) for name in NAMES))

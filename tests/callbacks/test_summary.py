@@ -12,8 +12,8 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, TensorDataset
 
-from m3net.callbacks.origin import commit_of
-from m3net.callbacks.summary import TrainingSummary
+from m3net.experiments.provenance import commit_of
+from m3net.training.callbacks.run_summary import TrainingSummary
 
 
 class Scored(L.LightningModule):

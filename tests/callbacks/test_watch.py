@@ -15,7 +15,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from lightning.fabric.plugins.environments import LightningEnvironment
 from lightning.pytorch.strategies.launchers import _SubprocessScriptLauncher
-from m3net.callbacks.watch import ProcessWatch
+from m3net.training.callbacks.process_watch import ProcessWatch
 launcher = _SubprocessScriptLauncher(LightningEnvironment(), num_processes=2, num_nodes=1)
 strategy = SimpleNamespace(launcher=launcher)
 ProcessWatch(Path("runs/a/0")).start(SimpleNamespace(world_size=2, strategy=strategy))

@@ -18,6 +18,9 @@ CONFIGS = Path(__file__).parents[2] / "configs"
 TWO = ("--trainer.devices=2", "--trainer.max_epochs=2")
 
 
+FAITHFUL = [CONFIGS / "setting" / f"{name}.yaml" for name in ("faithful", "faithful_asen_pp")]
+
+
 @pytest.fixture(scope="module")
 def words(settings: Path, tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     """The model and the faithful setting, both as they are, with small numbers after them."""
@@ -26,7 +29,7 @@ def words(settings: Path, tmp_path_factory: pytest.TempPathFactory) -> list[str]
         "data: {init_args: {loading: {image_size: 48, batch_size: 12, triplets_per_epoch: 12}}}",
         encoding="utf-8",
     )
-    files = (settings, CONFIGS / "model/asen_pp.yaml", CONFIGS / "setting/faithful.yaml", small)
+    files = (settings, CONFIGS / "model/asen_pp.yaml", *FAITHFUL, small)
     return [word for file in files for word in ("--config", str(file))]
 
 
@@ -63,9 +66,9 @@ def test_evaluations_keep_to_the_stage_of_the_checkpoint(
     shutil.copytree(run, own, ignore=shutil.ignore_patterns("test", "last.ckpt"))
     file = own / "checkpoints" / "best.ckpt"
     contents = torch.load(file, weights_only=True)
-    assert contents["state_dict"]["network.is_local"]
+    assert contents["state_dict"]["retriever.network.is_local"]
     if stage == 1:
-        contents["state_dict"]["network.is_local"] = torch.tensor(False)
+        contents["state_dict"]["retriever.network.is_local"] = torch.tensor(False)
         torch.save(contents, file)
     for command in (("test",), ("predict", "--data.images", catalogue.parent / "images")):
         done = m3net(*command, "--ckpt_path", own)
@@ -102,4 +105,4 @@ def test_plain_ddp_is_refused_with_the_one_that_works(
     assert done.returncode == 2
     assert "Traceback" not in done.stderr
     [sentence] = [line for line in done.stderr.splitlines() if line.startswith("m3net: ")]
-    assert "--trainer.strategy=ddp_find_unused_parameters_true" in sentence
+    assert "trainer.strategy to ddp_find_unused_parameters_true" in sentence

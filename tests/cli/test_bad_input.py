@@ -34,13 +34,13 @@ def test_the_table_is_not_there(fit: Command, refusal: Refusal, tmp_path: Path) 
     file = tmp_path / "none.csv"
     sentence = refusal(fit("--data.file", file))
     assert f"catalogue not found: {file}" in sentence
-    assert "--data.file" in sentence
+    assert "data.file" in sentence
 
 
 def test_the_image_root_is_not_there(fit: Command, refusal: Refusal, tmp_path: Path) -> None:
     sentence = refusal(fit("--data.root", tmp_path / "none"))
     assert f"image root not found: {tmp_path / 'none'}" in sentence
-    assert "--data.root" in sentence
+    assert "data.root" in sentence
 
 
 def test_images_are_not_there(fit: Command, refusal: Refusal, own_shop: Path) -> None:
@@ -102,11 +102,11 @@ def test_there_are_fewer_images_than_a_batch(fit: Command, refusal: Refusal) -> 
     ("flag", "named"),
     [
         ("--data.loading.batch_size=0", "data.loading"),
-        ("--data.fractions=[0.5,0.5,0.5]", "--data.fractions"),
-        ("--data.query_fraction=2", "--data.query_fraction"),
-        ("--data.min_class_images=1000", "--data.min_class_images"),
+        ("--data.fractions=[0.5,0.5,0.5]", "data.fractions"),
+        ("--data.query_fraction=2", "data.query_fraction"),
+        ("--data.min_class_images=1000", "data.min_class_images"),
         ("--model.optimizer.lr=-1", "model.optimizer"),
-        ("--model.loss.margin=3", "margin"),
+        ("--model.loss.instance.margin=3", "margin"),
         ("--model.network.stride=7", "stride"),
         ("--model.network.attention_dim=0", "model.network"),
         ("--model.network.backbone=resnet10", "resnet10"),
@@ -156,7 +156,7 @@ def test_a_training_goes_on_with_another_taxonomy(
 def test_a_training_without_end(fit: Command, refusal: Refusal) -> None:
     endless = ("--trainer.max_epochs=-1", "--trainer.max_time=00:01:00:00")
     sentence = refusal(fit(*endless))
-    assert "--trainer.max_epochs or --trainer.max_steps" in sentence
+    assert "needs trainer.max_epochs or trainer.max_steps" in sentence
 
 
 @pytest.mark.parametrize("command", ["compare", "sweep"])

@@ -34,8 +34,7 @@ TINY = (
         "--model.network.backbone=resnet10t",
         "--model.network.pretrained=false",
     ),
-    *("--model.network.attention_dim=16", "--model.network.class_width=8"),
-    *("--model.network.class_dim=4", "--data.loading.image_size=32"),
+    *("--model.network.attention_dim=16", "--data.loading.image_size=32"),
     *("--data.loading.batch_size=32", "--data.loading.num_workers=0", "--trainer.accelerator=cpu"),
     *("--trainer.devices=1", "--trainer.precision=32-true", "--trainer.max_epochs=1"),
     *("--trainer.limit_train_batches=1", "--trainer.num_sanity_val_steps=0"),
@@ -136,7 +135,7 @@ def test_files_that_are_not_the_published_ones_are_refused(
     own = words(data, MODELS[0], roots[data], tmp_path)
     sentence = refusal(m3net("fit", *own, "--data.published=true"))
     assert "but the published files have" in sentence
-    assert "--data.published=false" in sentence
+    assert "data.published=false" in sentence
 
 
 def test_dead_links_of_darn(
@@ -149,7 +148,7 @@ def test_dead_links_of_darn(
     own = words("darn", MODELS[0], root, tmp_path)
     sentence = refusal(m3net("fit", *own))
     assert f"filenames_test.txt, row 4: no image {path!r}" in sentence
-    assert "--data.missing=drop" in sentence
+    assert "data.missing=drop" in sentence
     done = m3net("fit", *own, "--data.missing=drop")
     assert done.returncode == 0, done.stderr
     told = "test: 1 images are not there and left out, 1 queries and 0 gallery images among them"

@@ -86,8 +86,8 @@ def test_broken_parts_are_named_and_left_out(
     assert done.returncode == 1
     text = done.stdout.replace("\n", " ")
     assert "query_test.txt" in text
-    assert "--annotations" in text
-    assert "--data." not in text
+    assert "data.annotations" in text
+    assert "--" not in text
     assert {split for split, _ in rows_of(tmp_path)} == {"train", "val"}
 
 

@@ -113,7 +113,7 @@ def test_flags_beat_files_and_files_beat_the_checkpoint(
     assert loading["resize"] == "crop"
     assert loading["image_size"] == 48
     assert config["model"]["ranking"] == "duet"
-    assert config["model"]["network"]["attention_dim"] == 16
+    assert config["model"]["network"]["init_args"]["attention_dim"] == 16
     assert config["ckpt_path"] == str(own_run / "checkpoints" / "best.ckpt")
 
 

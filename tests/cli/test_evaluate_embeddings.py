@@ -19,10 +19,10 @@ from numpy.typing import NDArray
 from safetensors.torch import save_file
 from sklearn.metrics import average_precision_score
 
+from m3net.base.protocol import Protocol
 from m3net.data.annotations.catalogue import CatalogueColumns
 from m3net.data.datamodules import CatalogueDataModule
 from m3net.data.records import Records, Role
-from m3net.protocol import Protocol
 from tests.flags import NO_GALLERY
 
 Command = Callable[..., CompletedProcess[str]]
@@ -248,7 +248,7 @@ def test_errors_of_files_are_one_sentence(
     [
         (("--data.loading.batch_size=0",), "batch_size"),
         (("--data.file=none.csv",), "catalogue not found"),
-        (("--data.query_fraction=2",), "--data.query_fraction"),
+        (("--data.query_fraction=2",), "data.query_fraction"),
     ],
 )
 def test_errors_of_the_data_are_one_sentence(

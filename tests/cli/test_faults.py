@@ -109,7 +109,7 @@ def test_a_loader_process_that_hangs_is_named_with_its_image(fit: Command) -> No
 
 def test_an_image_of_too_many_pixels_is_named(fit: Command, refusal: Refusal) -> None:
     sentence = refusal(fit("--data.loading.max_pixels=2000"))
-    assert "48 x 48 are more than 2000 pixels (--data.loading.max_pixels)" in sentence
+    assert "48 x 48 are more than 2000 pixels (data.loading.max_pixels)" in sentence
     assert ".png (" in sentence
 
 

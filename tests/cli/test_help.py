@@ -10,14 +10,11 @@ from subprocess import CompletedProcess
 import pytest
 
 import m3net as package
+from m3net.workflows.commands.registry import COMMANDS, DATA_COMMANDS
 
 Command = Callable[..., CompletedProcess[str]]
 Refusal = Callable[[CompletedProcess[str]], str]
 
-COMMANDS = [
-    *("train", "fit", "validate", "test", "predict", "evaluate", "compare", "sweep", "report"),
-    *("synthesize", "data"),
-]
 DATA = ["CatalogueDataModule", "SyntheticDataModule", "ImagesDataModule"]
 
 
@@ -44,10 +41,27 @@ def test_each_argument_of_a_training_is_explained(m3net: Command, command: str) 
     done = m3net(command, "--help")
     assert done.returncode == 0
     found = explained(done.stdout)
-    assert {"--model.network.backbone", "--model.loss.margin", "--model.optimizer.lr"} <= {*found}
+    assert {"--model.network", "--model.loss", "--model.optimizer.lr"} <= {*found}
     assert {"--experiment", "--runs", "--data", "--trainer.max_epochs"} <= {*found}
     assert [name for name, words in found.items() if len(words.split()) < 3] == []
     assert not {"--model.labels", "--model.protocol"} & {*found}, "they come from the data"
+
+
+@pytest.mark.parametrize(
+    ("setting", "kind", "argument"),
+    [
+        *(("network", kind, "backbone") for kind in ("M3NetConfig", "AsenConfig", "AsenV2Config")),
+        ("network", "AsenPPConfig", "local.start"),
+    ],
+)
+def test_each_argument_of_a_network_is_explained(
+    m3net: Command, setting: str, kind: str, argument: str
+) -> None:
+    done = m3net("fit", f"--model.{setting}.help", kind)
+    assert done.returncode == 0
+    found = explained(done.stdout)
+    assert f"--model.{setting}.{argument}" in found
+    assert [name for name, words in found.items() if len(words.split()) < 3] == []
 
 
 @pytest.mark.parametrize("data", DATA)
@@ -68,6 +82,16 @@ def test_each_argument_of_an_evaluation_of_vectors_is_explained(m3net: Command) 
     assert all(name in done.stdout for name in ("CatalogueDataModule", "SyntheticDataModule"))
 
 
+@pytest.mark.parametrize("command", ["verify", "stats"])
+def test_each_setting_of_a_checked_data_set_is_explained(m3net: Command, command: str) -> None:
+    done = m3net("data", command, "catalogue", "--help")
+    assert done.returncode == 0
+    found = explained(done.stdout)
+    assert {"--root", "--columns.image", "--columns.multi_label", "--out"} <= {*found}
+    assert [name for name, words in found.items() if len(words.split()) < 3] == []
+    assert "data.root" in done.stdout
+
+
 def test_each_argument_of_a_sweep_is_explained(m3net: Command) -> None:
     done = m3net("sweep", "--help")
     assert done.returncode == 0
@@ -84,6 +108,27 @@ def test_the_help_names_commands(m3net: Command) -> None:
         assert re.search(rf"^  (\w+, )*{command}\b.*  \w", done.stdout, flags=re.MULTILINE)
 
 
+def test_the_help_of_data_names_commands(m3net: Command) -> None:
+    done = m3net("data", "--help")
+    assert done.returncode == 0
+    for name, command in DATA_COMMANDS.items():
+        assert f"  {name} {command.arguments}" in done.stdout
+        assert command.sentence in done.stdout
+
+
+def test_the_readme_lists_all_commands_with_what_they_do() -> None:
+    text = (Path(__file__).parents[2] / "README.md").read_text("utf-8")
+    rows = re.findall(r"^\| (`m3net .*`) \| (.*) \|$", text, flags=re.MULTILINE)
+    listed = {
+        name: re.sub(r" \(\[.*\]\(.*\)\)$", "", said).replace("`", "")
+        for names, said in rows
+        for name in re.findall(r"`m3net ([a-z ]+)`", names)
+    }
+    known = COMMANDS | {f"data {name}": command for name, command in DATA_COMMANDS.items()}
+    del known["data"]
+    assert listed == {name: command.sentence for name, command in known.items()}
+
+
 def test_the_help_of_a_training_names_kinds_of_data(m3net: Command) -> None:
     assert all(name in m3net("fit", "--help").stdout for name in DATA)
 
@@ -94,6 +139,7 @@ def test_the_help_of_a_training_names_kinds_of_data(m3net: Command) -> None:
         (["--help"], "torch"),
         (["--version"], "torch"),
         (["synthesize", "shop", "--num_images=1"], "torch"),
+        (["configs"], "torch"),
         (["data", "prepare", "--help"], "lightning"),
     ],
 )

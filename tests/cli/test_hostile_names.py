@@ -17,7 +17,8 @@ import pytest
 import yaml
 from PIL import Image
 
-from m3net.escaping import csv_text, printable
+from m3net.base.escaping import csv_text
+from m3net.errors import printable
 from tests.conftest import SETTINGS
 
 Command = Callable[..., CompletedProcess[str]]
@@ -74,8 +75,7 @@ def hostile_settings(shop: Path) -> Path:
     plain = yaml.safe_load(SETTINGS.format(catalogue=""))
     init = plain["data"]["init_args"]
     init["file"], init["columns"]["attributes"] = str(shop), [*ATTRIBUTES.values()]
-    plain["model"]["network"]["local"] = {"backbone": "test_resnet", "size": 32}
-    plain["model"]["network"]["backbone"] = "test_resnet"
+    plain["model"]["network"]["init_args"]["backbone"] = "test_resnet"
     plain["trainer"]["enable_progress_bar"] = True
     file = shop.parents[1] / "settings.yaml"
     file.write_text(json.dumps(plain), encoding="utf-8")

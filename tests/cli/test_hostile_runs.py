@@ -106,7 +106,8 @@ def test_classes_that_a_checkpoint_names_are_not_built(
         ("test", spoil_checkpoints(copies(), put(f"hyper_parameters.{spot}", shell(proof))))
         for spot in (
             *(f"labels.{own}" for own in spots),
-            *("network", "network.backbone", "network.weights_file", "loss.margin"),
+            *("network", "network.init_args.backbone", "network.init_args.weights_file"),
+            *("network.class_path", "loss.center", "loss.center.class_path"),
             *("optimizer", "ranking", "metrics.cutoffs", "protocol"),
         )
     ]
@@ -142,6 +143,9 @@ def test_settings_of_a_run_name_no_class_but_m3nets_own(
         ("trainer.strategy", shell(proof)),
         ("trainer.accelerator", shell(proof)),
         ("model.network", shell(proof)),
+        ("model.network.class_path", "subprocess.Popen"),
+        ("model.loss.center", shell(proof)),
+        ("model.loss.center.class_path", f"{MODULE}.Class"),
         ("model.metrics", shell(proof)),
         ("data", shell(proof)),
         ("data.init_args.columns", shell(proof)),
@@ -175,7 +179,13 @@ def test_values_that_look_like_paths_are_not_opened(
     secret.write_text("password: open sesame\n", encoding="utf-8")
     spots = (
         *("data", "data.init_args", "data.init_args.columns", "data.init_args.loading", "model"),
-        *("model.network", "model.network.local", "model.loss", "model.optimizer", "model.metrics"),
+        *(
+            "model.network",
+            "model.network.init_args",
+            "model.loss",
+            "model.optimizer",
+            "model.metrics",
+        ),
         *("trainer", "trainer.logger", "trainer.callbacks", "trainer.plugins", "trainer.profiler"),
         *("checkpoint", "seed_everything", "rankings", "nonfinite", "report"),
     )
@@ -187,7 +197,7 @@ def test_values_that_look_like_paths_are_not_opened(
     ]
     cases += [
         ("test", spoil_checkpoints(copies(), put(f"hyper_parameters.{spot}", str(secret))))
-        for spot in ("labels", "network", "network.local", "loss", "optimizer", "metrics")
+        for spot in ("labels", "network", "network.init_args", "loss", "optimizer", "metrics")
     ]
     for outcome in attack(cases):
         assert "sesame" not in outcome.out + outcome.err

@@ -11,7 +11,7 @@ from subprocess import CompletedProcess
 
 import pytest
 
-from m3net.resume import find_start
+from m3net.training.resume import find_start
 from tests.kills.equality import differences
 
 Command = Callable[..., CompletedProcess[str]]

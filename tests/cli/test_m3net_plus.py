@@ -46,7 +46,8 @@ def test_the_best_weights_are_averages_of_all_steps(
     best = torch.load(done[1] / "checkpoints" / "best.ckpt")
     assert best["averaging_state"]["n_averaged"] == best["global_step"] > 0
     average, current = best["state_dict"], best["current_model_state"]
-    assert not torch.equal(average["network.transform"], current["network.transform"])
+    name = "retriever.network.transform"
+    assert not torch.equal(average[name], current[name])
 
 
 def test_a_test_of_the_run_gives_the_scores_of_the_training(

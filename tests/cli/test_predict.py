@@ -15,10 +15,10 @@ import pytest
 from numpy.typing import NDArray
 from sklearn.metrics import average_precision_score
 
+from m3net.base.protocol import Protocol
 from m3net.data.annotations.catalogue import CatalogueColumns
 from m3net.data.datamodules import CatalogueDataModule
 from m3net.data.taxonomy import Taxonomy
-from m3net.protocol import Protocol
 from tests.flags import NO_GALLERY
 
 Command = Callable[..., CompletedProcess[str]]

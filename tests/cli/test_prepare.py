@@ -144,8 +144,8 @@ def test_its_processes_end_with_it(photos: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "named"),
     [
-        (("--side=0",), "--side"),
-        (("--quality=101",), "--quality"),
+        (("--side=0",), "side must be"),
+        (("--quality=101",), "quality from"),
         (("--workers=-1",), "workers"),
     ],
 )

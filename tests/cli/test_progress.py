@@ -18,7 +18,7 @@ from subprocess import CompletedProcess
 import pyte
 import pytest
 
-from m3net.checkpoints import load_checkpoint
+from m3net.models.restoring import load_checkpoint
 
 Command = Callable[..., CompletedProcess[str]]
 

@@ -91,7 +91,7 @@ def test_the_head_says_what_was_trained_and_how_to_repeat_it(page: Page, run: Pa
     head = page.root.by_id("run")
     facts = {one.find("dt")[0].text(): one.find("dd")[0].text() for one in head.find("div")[:-2]}
     assert facts["experiment"] == f"{HOSTILE}/0"
-    assert facts["network"] == "m3net, on resnet10t"
+    assert facts["network"] == "M3-Net on resnet10t"
     assert facts["protocol"] == "single"
     assert facts["data"].startswith("Catalogue (")
     assert re.fullmatch(r"4 steps, 64 images, \d+\.\d minutes", facts["training"])

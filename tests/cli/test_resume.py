@@ -144,4 +144,4 @@ def test_other_settings_are_said(
     assert f"goes on with other settings than before: {said}." in caplog.text
     done = m3net("fit", "--resume", run, "--trainer.max_epochs=3", "--model.network.dropout=0.5")
     assert done.returncode == 2
-    assert "model.network.dropout was 0.0 and is 0.5" in done.stderr
+    assert "model.network.init_args.dropout was 0.0 and is 0.5" in done.stderr

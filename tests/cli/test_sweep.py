@@ -130,7 +130,7 @@ def test_the_ranking_holds_the_runs_own_scores_best_first(folder: Path) -> None:
         best = json.loads((folder / row["run"] / "metrics.json").read_text("utf-8"))["best"]
         assert float(row["val/map_all"]) == best["val/map_all"]
         config = yaml.safe_load((folder / row["run"] / "config.yaml").read_text("utf-8"))
-        assert config["model"]["network"]["backbone"] == row[BACKBONE]
+        assert config["model"]["network"]["init_args"]["backbone"] == row[BACKBONE]
         assert row["status"] == "done"
     assert float(ranking[0]["val/map_all"]) >= float(ranking[1]["val/map_all"])
     assert {row["trial"] for row in ranking[:2]} == {"0", "1"}
@@ -160,7 +160,9 @@ def test_the_terminal_shows_the_ranking_and_how_to_train_the_best(
     assert command[:2] == ["m3net", "train"]
     done = m3net(*command[1:], "--print_config")
     assert done.returncode == 0, done.stderr
-    assert yaml.safe_load(done.stdout)["model"]["network"]["backbone"] == best[BACKBONE]
+    assert (
+        yaml.safe_load(done.stdout)["model"]["network"]["init_args"]["backbone"] == best[BACKBONE]
+    )
 
 
 def test_fewer_trials_leave_what_is_done(

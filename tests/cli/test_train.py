@@ -51,7 +51,7 @@ def test_the_settings_are_written_down(trained: Path, catalogue: Path) -> None:
     config = yaml.safe_load((trained / "config.yaml").read_text(encoding="utf-8"))
     assert config["data"]["init_args"]["file"] == str(catalogue)
     assert config["data"]["init_args"]["split_seed"] == 0
-    assert config["model"]["network"]["backbone"] == "resnet10t"
+    assert config["model"]["network"]["init_args"]["backbone"] == "resnet10t"
     assert config["model"]["ranking"] == "class"
     assert config["seed_everything"] == 0
 

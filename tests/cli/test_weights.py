@@ -27,9 +27,9 @@ def test_training_starts_from_a_file_of_weights(
     assert done.returncode == 0, done.stderr
     checkpoint = torch.load(tmp_path / "shop" / "0" / "checkpoints" / "last.ckpt")
     backbone = {
-        name.removeprefix("network.backbone.net."): value
+        name.removeprefix("retriever.network.backbone.net."): value
         for name, value in checkpoint["state_dict"].items()
-        if name.startswith("network.backbone.net.")
+        if name.startswith("retriever.network.backbone.net.")
     }
     kernels = [name for name, value in backbone.items() if value.ndim == 4]
     assert len(kernels) > 8
@@ -69,7 +69,7 @@ def test_a_checkpoint_needs_no_pretrained_weights(
     file = own_run / "checkpoints" / "best.ckpt"
     contents = torch.load(file)
     nowhere = {"pretrained": True, "weights_file": str(tmp_path / "none.pth")}
-    contents["hyper_parameters"]["network"] |= nowhere
+    contents["hyper_parameters"]["network"]["init_args"] |= nowhere
     file.unlink()
     torch.save(contents, file)
     data = ("--data.images", catalogue.parent) if command == "predict" else ()

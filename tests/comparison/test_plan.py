@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from m3net.cli import resolve
-from m3net.comparison.plan import Planner, images_per_step
-from m3net.comparison.settings import Budget, Comparison, System
 from m3net.errors import ConfigError
+from m3net.workflows.cli import resolve
+from m3net.workflows.studies.comparison.plan import Planner, images_per_step
+from m3net.workflows.studies.comparison.settings import Budget, Comparison, System
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 DATA = str(CONFIGS / "data" / "synthetic.yaml")

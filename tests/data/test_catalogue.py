@@ -155,7 +155,7 @@ BROKEN: dict[str, tuple[str | bytes, list[str]]] = {
     "no item column": (GOOD.replace("item", "sku"), ["'item'", "'sku'"]),
     "empty image": (GOOD.replace("b.jpg", " "), ["row 3", "no image path", "delete the row"]),
     "image twice": (GOOD.replace("e.jpg", "./a.jpg"), ["row 2", "'a.jpg'", "2 rows: 2, 5"]),
-    "absolute path": (GOOD.replace("e.jpg", "/e.jpg"), ["row 5", "'/e.jpg'", "--data.root"]),
+    "absolute path": (GOOD.replace("e.jpg", "/e.jpg"), ["row 5", "'/e.jpg'", "(data.root)"]),
     "path with a drive": (GOOD.replace("e.jpg", "C:\\e.jpg"), ["row 5", "outside"]),
     "path that climbs": (GOOD.replace("c/d.jpg", "c/../../d.jpg"), ["row 4", "outside"]),
     "unknown split": (GOOD.replace(",test,", ",holdout,"), ["row 5", "'holdout'", "'train'"]),
@@ -193,7 +193,7 @@ def test_many_bad_rows_are_counted(tmp_path: Path) -> None:
 
 
 def test_a_missing_file(tmp_path: Path) -> None:
-    with pytest.raises(DatasetNotFoundError, match=r"none\.csv.*--data\.file"):
+    with pytest.raises(DatasetNotFoundError, match=r"none\.csv.*data\.file"):
         read_catalogue(tmp_path / "none.csv", CatalogueColumns())
 
 

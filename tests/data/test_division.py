@@ -7,12 +7,12 @@ from typing import get_args
 import numpy as np
 import pytest
 
+from m3net.base.protocol import Protocol
 from m3net.data.annotations.catalogue import Catalogue, CatalogueColumns, read_catalogue
 from m3net.data.division import check_splits, divide
 from m3net.data.records import Records, Role, Splits
 from m3net.data.taxonomy import Attribute, Taxonomy
 from m3net.errors import AnnotationError, ConfigError
-from m3net.protocol import Protocol
 
 TAXONOMY = Taxonomy(
     (
@@ -169,13 +169,13 @@ def test_a_missing_role_matters_in_val_and_test_only() -> None:
 
 @pytest.mark.parametrize("fractions", [(0.7, 0.1, 0.1), (1.0, 0.0, 0.0), (1.2, -0.4, 0.2)])
 def test_impossible_fractions(catalogue: Catalogue, fractions: tuple[float, float, float]) -> None:
-    with pytest.raises(ConfigError, match=r"--data\.fractions"):
+    with pytest.raises(ConfigError, match=r"data\.fractions"):
         divide(catalogue, fractions)
 
 
 @pytest.mark.parametrize("query_fraction", [0.0, 1.0, float("nan")])
 def test_impossible_query_fraction(catalogue: Catalogue, query_fraction: float) -> None:
-    with pytest.raises(ConfigError, match=r"--data\.query_fraction"):
+    with pytest.raises(ConfigError, match=r"data\.query_fraction"):
         divide(catalogue, query_fraction=query_fraction)
 
 

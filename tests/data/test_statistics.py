@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from m3net.base.protocol import Protocol
 from m3net.data.records import Records, Role
 from m3net.data.statistics import count_attributes
 from m3net.data.taxonomy import Attribute, Taxonomy
-from m3net.protocol import Protocol
 
 TAXONOMY = Taxonomy(
     (

@@ -21,9 +21,19 @@ _CLASSES = (
     *("subprocess.Popen", "os.system", "builtins.exec", "builtins.open", "pathlib.Path", "Popen"),
     *("logging.FileHandler", "shutil.rmtree", "importlib.import_module", f"{MODULE}.Class", MODULE),
     *("lightning.pytorch.callbacks.ModelCheckpoint", "lightning.pytorch.callbacks.RichProgressBar"),
-    *("lightning.pytorch.loggers.CSVLogger", "m3net.files.write_text", "m3net.task.M3NetTask"),
-    *("m3net.data.datamodules.CatalogueDataModule", "m3net.csv_logger.RunCSVLogger", "", ".", "a."),
-    "m3net.callbacks.averaging.WeightAverage",
+    *(
+        "lightning.pytorch.loggers.CSVLogger",
+        "m3net.base.files.write_text",
+        "m3net.training.task.M3NetTask",
+    ),
+    *(
+        "m3net.data.datamodules.CatalogueDataModule",
+        "m3net.experiments.csv_logger.RunCSVLogger",
+        "",
+        ".",
+        "a.",
+    ),
+    "m3net.training.callbacks.weight_average.WeightAverage",
 )
 _ARGUMENTS = ("args", "filename", "dirpath", "file", "path", "name", "save_dir", "console_kwargs")
 _KEYS = ("class_path", "init_args", "dict_kwargs", "__default__", "<<", "", "0", "a.b", "__class__")

@@ -10,8 +10,8 @@ from safetensors.torch import save
 
 from m3net.data.annotations import darn
 from m3net.data.annotations.catalogue import CatalogueColumns, read_catalogue
+from m3net.data.embeddings.embedding_files import read_embeddings
 from m3net.data.photos.journal import Journal
-from m3net.embeddings.files import read_embeddings
 from tests.bombs import csv_bombs, journal_bombs, parquet_bombs, safetensors_bombs
 from tests.fuzz.hostile import (
     bombs,

@@ -7,11 +7,12 @@ from pathlib import Path
 
 from hypothesis import strategies as st
 
-from m3net.csv_logger import RunCSVLogger
-from m3net.files import make_folder, write_text
-from m3net.lock import Lock
-from m3net.resume import Start, finish, prepare
-from m3net.untrusted.folder import check_run_folder
+from m3net.base.files import make_folder, write_text
+from m3net.base.lock import Lock
+from m3net.boundary.links import check_run_folder
+from m3net.experiments.csv_logger import RunCSVLogger
+from m3net.experiments.run import Run
+from m3net.training.resume import Start, finish, prepare
 from tests.fuzz.hostile import LIMITS, to_json
 from tests.fuzz.target import Target
 
@@ -71,7 +72,7 @@ def links(folder: Path, outside: Path) -> Target:
             make_folder(run / "test" / "galleries")
             for name in ("test/scores.csv", "metrics.json", "checkpoints/best.ckpt"):
                 write_text(run / name, "new")
-            Lock(run)
+            Lock(Run(run).lock)
             logger = RunCSVLogger(str(run))
             logger.log_metrics({"loss": 1.0}, 1)
             logger.save()

@@ -11,19 +11,20 @@ import pandas as pd
 import torch
 from hypothesis import strategies as st
 
-from m3net.callbacks.page.run_files import read_tested_run
-from m3net.checkpoints import load_checkpoint, loading_of
-from m3net.cli import resolve
-from m3net.comparison.results import COSTS, read_results
-from m3net.csv_logger import forget_rows
 from m3net.errors import M3NetError
-from m3net.jobs.job import Job
-from m3net.jobs.record import read_record, write_record
-from m3net.resume import Finished, check_unfinished, find_start, finish
-from m3net.run_settings import evaluation_defaults, resumable_settings
-from m3net.sweep.file import Sweep
-from m3net.sweep.parameters import read_parameter
-from m3net.sweep.results import best_score, read_proposals
+from m3net.experiments.checkpoints import loading_of
+from m3net.experiments.csv_logger import forget_rows
+from m3net.models.restoring import load_checkpoint
+from m3net.reports.page.run_files import read_tested_run
+from m3net.training.resume import Finished, check_unfinished, find_start, finish
+from m3net.workflows.cli import resolve
+from m3net.workflows.cli.run_settings import evaluation_defaults, resumable_settings
+from m3net.workflows.studies.comparison.results import COSTS, read_results
+from m3net.workflows.studies.jobs.job import Job
+from m3net.workflows.studies.jobs.record import read_record, write_record
+from m3net.workflows.studies.sweep.file import Sweep
+from m3net.workflows.studies.sweep.parameters import read_parameter
+from m3net.workflows.studies.sweep.results import best_score, read_proposals
 from tests.checkpoint_files import contents
 from tests.fuzz.hostile import (
     LIMITS,
@@ -139,7 +140,10 @@ def _settings(run: Path, outside: Path) -> list[Target]:
     ]
     whole = resolve(["fit", *map(str, words), "--data.file=a.csv"])
     checkpoint, file = contents(), run / "config.yaml"
-    logger = {"class_path": "m3net.csv_logger.RunCSVLogger", "init_args": {"save_dir": "a"}}
+    logger = {
+        "class_path": "m3net.experiments.csv_logger.RunCSVLogger",
+        "init_args": {"save_dir": "a"},
+    }
     whole["trainer"] = {**whole["trainer"], "logger": logger}
     count = [0]
 

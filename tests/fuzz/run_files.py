@@ -8,11 +8,11 @@ from pathlib import Path
 
 import torch
 
-from m3net.callbacks.page.run_files import read_tested_run
-from m3net.checkpoints import load_checkpoint
-from m3net.csv_logger import forget_rows
-from m3net.resume import Finished, check_unfinished, find_start
-from m3net.run_settings import settings_of
+from m3net.experiments.csv_logger import forget_rows
+from m3net.experiments.run import Run
+from m3net.models.restoring import load_checkpoint
+from m3net.reports.page.run_files import read_tested_run
+from m3net.training.resume import Finished, check_unfinished, find_start
 from tests.checkpoint_files import contents
 from tests.fuzz.target import Target, one_file
 
@@ -49,7 +49,7 @@ def run_folder(run: Path) -> list[Target]:
         Target(
             "run: resumed", 20, run / "last.ckpt", [buffer.getvalue()], lambda _: find_start(run)
         ),
-        target("config.yaml", "config.yaml", lambda _: json.dumps(settings_of(run))),
+        target("config.yaml", "config.yaml", lambda _: json.dumps(Run(run).settings())),
         target("metrics.csv", "metrics.csv", lambda file: forget_rows(file, 1)),
         target("finished.json", "finished.json", finished),
         *(

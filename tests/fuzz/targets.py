@@ -12,17 +12,17 @@ import torch
 from PIL import Image
 from safetensors.torch import save_file
 
-from m3net.commands.compare import _comparison, _parser
 from m3net.data.annotations import darn as darn_reader
 from m3net.data.annotations import deepfashion as deepfashion_reader
 from m3net.data.annotations import deepfashion_tables, fashionai, index_files
 from m3net.data.annotations.catalogue import CatalogueColumns, read_catalogue
 from m3net.data.annotations.findings import Findings
+from m3net.data.embeddings.embedding_files import read_embeddings
 from m3net.data.photos.journal import Journal
 from m3net.data.photos.reader import list_images, read_image
-from m3net.embeddings.files import read_embeddings
 from m3net.errors import ConfigError
-from m3net.sweep.file import read_sweep
+from m3net.workflows.commands.compare import _comparison, _parser
+from m3net.workflows.studies.sweep.file import read_sweep
 from tests.fake import darn, deepfashion
 from tests.fake import fashionai as fake_fashionai
 from tests.fuzz.hostile_data import hostile_data

@@ -15,9 +15,9 @@ from contextlib import redirect_stderr, redirect_stdout, suppress
 from pathlib import Path
 from typing import Any
 
-import m3net.api
-import m3net.cli
-import m3net.commands.report  # noqa: F401 - what commands import is loaded before they are watched
+import m3net.serving
+import m3net.workflows.cli
+import m3net.workflows.commands.report  # noqa: F401 - what commands import is loaded before they are watched
 from m3net.__main__ import main
 from tests.hostile.audit import watching
 

@@ -102,7 +102,10 @@ def _with(**more: Any) -> bytes:  # noqa: ANN401 - entries of a checkpoint
 
 def _with_setting(group: str, name: str, value: object) -> bytes:
     about = json.loads(json.dumps(contents()["hyper_parameters"]))
-    (about[group] if group else about)[name] = value
+    place = about
+    for part in filter(None, group.split(".")):
+        place = place[part]
+    place[name] = value
     return _with(hyper_parameters=about)
 
 
@@ -170,11 +173,11 @@ def checkpoint_bombs() -> dict[str, bytes]:
         "a number of a million digits": packed(
             _in_a_checkpoint(b"\x8b" + struct.pack("<i", 2**20) + b"\x7f" * 2**20)
         ),
-        "attention_dim": _with_setting("network", "attention_dim", 10**8),
-        "class_width": _with_setting("network", "class_width", 16_384),
-        "class_dim": _with_setting("network", "class_dim", 10**9),
-        "backbone": _with_setting("network", "backbone", "convnext_xxlarge"),
-        "local size": _with_setting("network", "local", {"size": 10**6}),
+        "attention_dim": _with_setting("network.init_args", "attention_dim", 10**8),
+        "value_dim": _with_setting("network.init_args", "value_dim", 16_384),
+        "class_dim": _with_setting("network.init_args", "class_dim", 10**9),
+        "backbone": _with_setting("network.init_args", "backbone", "convnext_xxlarge"),
+        "local size": _with_setting("network", "init_args", {"local": {"size": 10**6}}),
         "cutoffs": _with_setting("metrics", "cutoffs", list(range(1, 50_000))),
         "top_k": _with_setting("metrics", "top_k", 10**12),
         "memory_limit": _with_setting("metrics", "memory_limit", 10**15),

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 import yaml
 
-from m3net.cli import resolve
 from m3net.errors import CheckpointError
-from m3net.jobs.begun import has_begun
-from m3net.trainer import best_precision
+from m3net.training.trainer import best_precision
+from m3net.workflows.cli import resolve
+from m3net.workflows.studies.jobs.begun import has_begun
 
 WORDS = ("fit", "--data=SyntheticDataModule", "--model.optimizer.lr=0.25")
 

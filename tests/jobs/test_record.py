@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from m3net.errors import CheckpointError
-from m3net.jobs.job import Job
-from m3net.jobs.record import write_record
-from m3net.jobs.runner import Runner
+from m3net.workflows.studies.jobs.job import Job
+from m3net.workflows.studies.jobs.record import write_record
+from m3net.workflows.studies.jobs.runner import Runner
 
 JOB = Job("a-seed0", ("train", "--x=1"), {"model": {"lr": 0.1}}, ("config.yaml", "test/scores.csv"))
 

@@ -162,7 +162,7 @@ def main() -> None:
     parser.add_argument("--signal", nargs="+", default=["SIGKILL"], choices=[*CODES])
     parser.add_argument("--case", nargs="+", default=list(CASES), choices=list(CASES))
     given = parser.parse_args()
-    from m3net import cli  # noqa: F401 - so that each process has it
+    from m3net.workflows import cli  # noqa: F401 - so that each process has it
 
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)

@@ -21,13 +21,7 @@ data:
     loading: {image_size: 32, batch_size: 12, num_workers: 0, triplets_per_epoch: 24}
 model:
   network:
-    backbone: test_resnet
-    pretrained: false
-    attention_dim: 16
-    class_width: 8
-    class_dim: 4
-    embedding_dim: 16
-    local: {backbone: test_resnet, size: 32}
+    init_args: {backbone: test_resnet, pretrained: false, attention_dim: 16}
   metrics: {top_k: 0}
 trainer:
   max_epochs: 3
@@ -58,12 +52,15 @@ CASES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "faithful": (("model/asen.yaml", "setting/faithful.yaml", "small"), ()),
     "workers": (_PLUS, (_WORKERS,)),
     "within": (_PLUS, (_WORKERS, WITHIN)),
-    "triplets_within": (("model/asen_pp.yaml", "setting/faithful.yaml", "small"), (WITHIN,)),
+    "triplets_within": (
+        ("model/asen_pp.yaml", "setting/faithful.yaml", "setting/faithful_asen_pp.yaml", "small"),
+        (WITHIN,),
+    ),
     "balanced_within": (
         ("model/modc.yaml", "small"),
         (WITHIN, "--data.init_args.loading.sampling=balanced"),
     ),
-    "learnable": (("model/m3net.yaml", "small"), ("--model.loss.center=learnable", WITHIN)),
+    "learnable": (("model/m3net.yaml", "small"), ("--model.loss.center.centers=learnable", WITHIN)),
     "bf16": (_PLUS, ("--trainer.precision=bf16-mixed", WITHIN)),
     "stopping": ((*_PLUS, "stopping"), ()),
     "steps": (_PLUS, ("--trainer.max_epochs=-1", "--trainer.max_steps=21")),

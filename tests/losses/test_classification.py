@@ -7,8 +7,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from m3net.losses import AttributeClassificationLoss, positive_weights
-from m3net.losses.classification import SoftmaxClassificationLoss
+from m3net.losses.classification import (
+    BinaryClassificationLoss,
+    SoftmaxClassificationLoss,
+    positive_weights,
+)
+from tests.losses.objective import labelled
 
 ATTRIBUTE_OF_CLASS = torch.tensor([0, 0, 0, 1, 1, 2, 2, 2, 2])
 
@@ -47,8 +51,8 @@ def test_equals_a_loop_over_annotated_pairs_in_value_and_gradient(
     share: float, over_classes: Literal["mean", "sum"]
 ) -> None:
     logits, targets, annotated, weight = draw(share)
-    loss = AttributeClassificationLoss(ATTRIBUTE_OF_CLASS, weight, over_classes)
-    value = loss(logits, targets, annotated)
+    loss = BinaryClassificationLoss(ATTRIBUTE_OF_CLASS, weight, over_classes)
+    value = loss(labelled(logits, targets, annotated))
     expected = loop(logits, targets, annotated, weight, over_classes)
     torch.testing.assert_close(value, expected)
     gradients = [torch.autograd.grad(loss, logits)[0] for loss in (value, expected)]
@@ -59,14 +63,16 @@ def test_hand_worked_formula() -> None:
     # probabilities 3/4 and 1/4: -(2 log 3/4 + log 3/4) / 2, the second attribute is not annotated
     logits = torch.tensor([[3.0, 1 / 3, 9.0]]).log()
     targets = torch.tensor([[True, False, True]])
-    loss = AttributeClassificationLoss(torch.tensor([0, 0, 1]), torch.tensor([2.0, 1.0, 1.0]))
-    value = loss(logits, targets, torch.tensor([[True, False]]))
+    loss = BinaryClassificationLoss(torch.tensor([0, 0, 1]), torch.tensor([2.0, 1.0, 1.0]))
+    value = loss(labelled(logits, targets, torch.tensor([[True, False]])))
     torch.testing.assert_close(value, -1.5 * torch.tensor(0.75).log())
 
 
 def test_classes_of_unannotated_attributes_get_no_gradient() -> None:
     logits, targets, annotated, weight = draw(0.5)
-    AttributeClassificationLoss(ATTRIBUTE_OF_CLASS, weight)(logits, targets, annotated).backward()
+    BinaryClassificationLoss(ATTRIBUTE_OF_CLASS, weight)(
+        labelled(logits, targets, annotated)
+    ).backward()
     assert logits.grad is not None
     assert torch.equal(logits.grad != 0, annotated[:, ATTRIBUTE_OF_CLASS])
 
@@ -74,8 +80,8 @@ def test_classes_of_unannotated_attributes_get_no_gradient() -> None:
 def test_nothing_annotated_is_a_zero_with_a_gradient() -> None:
     logits, targets, _, weight = draw(1.0)
     nothing = torch.zeros(6, 3, dtype=torch.bool)
-    value = AttributeClassificationLoss(ATTRIBUTE_OF_CLASS, weight)(
-        logits * 1e4, targets & False, nothing
+    value = BinaryClassificationLoss(ATTRIBUTE_OF_CLASS, weight)(
+        labelled(logits * 1e4, targets & False, nothing)
     )
     value.backward()
     assert value.item() == 0
@@ -85,18 +91,18 @@ def test_nothing_annotated_is_a_zero_with_a_gradient() -> None:
 
 def test_autocast_computes_in_float32() -> None:
     logits, targets, annotated, weight = draw(1.0)
-    loss = AttributeClassificationLoss(ATTRIBUTE_OF_CLASS, weight)
+    loss = BinaryClassificationLoss(ATTRIBUTE_OF_CLASS, weight)
     half = logits.detach().bfloat16()
     with torch.autocast("cpu", dtype=torch.bfloat16):
-        value = loss(half, targets, annotated)
+        value = loss(labelled(half, targets, annotated))
     assert value.dtype == torch.float32
-    assert torch.equal(value, loss(half.float(), targets, annotated))
+    assert torch.equal(value, loss(labelled(half.float(), targets, annotated)))
 
 
 def test_extreme_logits_stay_finite() -> None:
     logits = torch.full((1, 2), 1e4, requires_grad=True)
-    loss = AttributeClassificationLoss(torch.tensor([0, 0]), torch.ones(2))
-    value = loss(logits, torch.tensor([[True, False]]), torch.tensor([[True]]))
+    loss = BinaryClassificationLoss(torch.tensor([0, 0]), torch.ones(2))
+    value = loss(labelled(logits, torch.tensor([[True, False]]), torch.tensor([[True]])))
     value.backward()
     assert logits.grad is not None
     assert value.isfinite()
@@ -148,7 +154,7 @@ def test_softmax_equals_a_loop_over_annotated_pairs_in_value_and_gradient(share:
         else:
             pairs.append(own.exp().sum().log() - own[truth].sum())
     expected = torch.stack(pairs).mean()
-    value = SoftmaxClassificationLoss(SIZES, SEVERAL, RAISED)(logits, targets, annotated)
+    value = SoftmaxClassificationLoss(SIZES, SEVERAL, RAISED)(labelled(logits, targets, annotated))
     torch.testing.assert_close(value, expected)
     gradients = [torch.autograd.grad(loss, logits)[0] for loss in (value, expected)]
     torch.testing.assert_close(*gradients)
@@ -162,11 +168,11 @@ def test_softmax_by_hand() -> None:
     targets = torch.tensor([[True, False, True, False, True]])
     weights = torch.tensor([9.0, 9.0, 2.0, 9.0, 9.0])
     loss = SoftmaxClassificationLoss((2, 2, 1), (False, True, False), weights)
-    value = loss(logits, targets, torch.tensor([[True, True, False]]))
+    value = loss(labelled(logits, targets, torch.tensor([[True, True, False]])))
     torch.testing.assert_close(value, -(1 + 2 + 1) / 2 * torch.tensor(0.75).log())
     # Without the second attribute, or with another class of it, the rest counts alone.
     targets[0, 2] = False
-    value = loss(logits, targets, torch.tensor([[True, False, False]]))
+    value = loss(labelled(logits, targets, torch.tensor([[True, False, False]])))
     torch.testing.assert_close(value, -torch.tensor(0.75).log())
 
 
@@ -175,14 +181,16 @@ def test_softmax_is_that_of_torch_for_one_attribute() -> None:
     labels = torch.tensor([0, 3, 1, 1, 2])
     known = torch.ones(5, 1, dtype=torch.bool)
     value = SoftmaxClassificationLoss((4,), (False,), torch.full((4,), 3.0))(
-        logits, F.one_hot(labels).bool(), known
+        labelled(logits, F.one_hot(labels).bool(), known)
     )
     torch.testing.assert_close(value, F.cross_entropy(logits, labels))
 
 
 def test_softmax_gives_classes_of_unannotated_attributes_no_gradient() -> None:
     logits, targets, annotated = draw_one_class(0.5)
-    SoftmaxClassificationLoss(SIZES, SEVERAL, RAISED)(logits, targets, annotated).backward()
+    SoftmaxClassificationLoss(SIZES, SEVERAL, RAISED)(
+        labelled(logits, targets, annotated)
+    ).backward()
     assert logits.grad is not None
     assert torch.equal(logits.grad != 0, annotated[:, ATTRIBUTE_OF_CLASS])
 
@@ -191,7 +199,7 @@ def test_softmax_of_nothing_annotated_is_a_zero_with_a_gradient() -> None:
     logits, targets, _ = draw_one_class(1.0)
     nothing = torch.zeros(6, 3, dtype=torch.bool)
     value = SoftmaxClassificationLoss(SIZES, SEVERAL, RAISED)(
-        logits * 1e4, targets & False, nothing
+        labelled(logits * 1e4, targets & False, nothing)
     )
     value.backward()
     assert value.item() == 0
@@ -203,6 +211,6 @@ def test_softmax_computes_in_float32_under_autocast() -> None:
     logits, targets, annotated = draw_one_class(1.0)
     loss, half = SoftmaxClassificationLoss(SIZES, SEVERAL, RAISED), logits.detach().bfloat16()
     with torch.autocast("cpu", dtype=torch.bfloat16):
-        value = loss(half, targets, annotated)
+        value = loss(labelled(half, targets, annotated))
     assert value.dtype == torch.float32
-    assert torch.equal(value, loss(half.float(), targets, annotated))
+    assert torch.equal(value, loss(labelled(half.float(), targets, annotated)))

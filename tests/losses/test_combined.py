@@ -8,20 +8,27 @@ from torch import Tensor
 
 from m3net.errors import ConfigError
 from m3net.losses import (
-    AttributeClassificationLoss,
-    CenterTripletLoss,
-    ClassCenters,
-    ClassTripletLoss,
+    BinaryClassification,
+    CenterTriplets,
     CombinedLoss,
-    LossConfig,
-    find_anchors,
+    InstanceTriplets,
+    LocalAlignment,
+    SoftmaxClassification,
+    Term,
+    class_log_weight,
+)
+from m3net.losses.centers import ClassCenters, center_triplet_loss
+from m3net.losses.classification import (
+    BinaryClassificationLoss,
+    SoftmaxClassificationLoss,
     positive_weights,
 )
-from m3net.losses.classification import SoftmaxClassificationLoss
+from m3net.losses.triplet import find_anchors, triplet_loss
 from m3net.models.representations import posteriors
+from tests.losses.objective import COUNTS, POSITIVES, classes_of, labelled, terms_for, terms_of
 
 ATTRIBUTE_OF_CLASS = torch.tensor([0, 0, 1, 1, 1])
-POSITIVES, COUNTS = torch.tensor([10, 80, 30, 0, 5]), torch.full((5,), 90)
+CLASSES = classes_of(ATTRIBUTE_OF_CLASS, 3, (False, True))
 
 
 def draw() -> tuple[Tensor, Tensor, Tensor, Tensor]:
@@ -34,28 +41,25 @@ def draw() -> tuple[Tensor, Tensor, Tensor, Tensor]:
     return logits, phi, targets, annotated
 
 
-def make(**settings: Any) -> CombinedLoss:  # noqa: ANN401 - settings of LossConfig, checked there
+def make(*weights: float, **settings: Any) -> CombinedLoss:  # noqa: ANN401 - of terms_of
     """The objective with some settings."""
-    several = (False, True)
-    return CombinedLoss(
-        LossConfig(**settings), ATTRIBUTE_OF_CLASS, POSITIVES, COUNTS, dim=3, multi_label=several
-    )
+    return CombinedLoss(terms_of(*weights, **settings), CLASSES)
 
 
 def test_total_is_the_weighted_sum_of_the_parts() -> None:
     logits, phi, targets, annotated = draw()
-    loss = make(classification_weight=0.5, instance_weight=2.0, center_weight=3.0, margin=0.4)
-    terms = loss(logits, phi, targets, annotated)
+    loss = make(0.5, 2.0, 3.0, margin=0.4)
+    terms = terms_for(loss, logits, phi, targets, annotated)
 
     anchors = find_anchors(phi, targets, annotated, ATTRIBUTE_OF_CLASS)
     centers = ClassCenters(5, 3, "ema", momentum=0.9)
     centers.update(anchors)
     weights = positive_weights(POSITIVES, COUNTS, power=0.5, maximum=10.0)
-    classification = AttributeClassificationLoss(ATTRIBUTE_OF_CLASS, weights)
+    classification = BinaryClassificationLoss(ATTRIBUTE_OF_CLASS, weights)
     expected = {
-        "classification": classification(logits, targets, annotated),
-        "instance": ClassTripletLoss(0.4)(anchors),
-        "center": CenterTripletLoss(0.4)(anchors, centers),
+        "classification": classification(labelled(logits, targets, annotated)),
+        "instance": triplet_loss(anchors, 0.4),
+        "center": center_triplet_loss(anchors, centers, 0.4),
     }
     assert terms.keys() == {*expected, "total"}
     for name, value in expected.items():
@@ -63,72 +67,70 @@ def test_total_is_the_weighted_sum_of_the_parts() -> None:
         torch.testing.assert_close(terms[name], value)
     total = 0.5 * expected["classification"] + 2 * expected["instance"] + 3 * expected["center"]
     torch.testing.assert_close(terms["total"], total)
-    terms["total"].backward()
+    terms["total"].backward()  # type: ignore[no-untyped-call]  # torch's gap
     assert logits.grad is not None
     assert phi.grad is not None
 
 
 @pytest.mark.parametrize("name", ["classification", "instance", "center"])
 def test_a_weight_of_zero_leaves_the_term_out(name: str) -> None:
-    whole = make()(*draw())
-    part = make(**{f"{name}_weight": 0.0})(*draw())
+    whole = terms_for(make(), *draw())
+    part = terms_for(make(**{name: 0.0}), *draw())
     assert part.keys() == whole.keys() - {name}
     torch.testing.assert_close(part["total"], whole["total"] - whole[name])
 
 
 def test_without_center_loss_there_are_no_center_weights() -> None:
-    assert not list(make(center="learnable", center_weight=0.0).parameters())
-    assert [p.shape for p in make(center="learnable").parameters()] == [(5, 3)]
+    assert not list(make(center=0.0, centers="learnable").parameters())
+    assert [p.shape for p in make(centers="learnable").parameters()] == [(5, 3)]
 
 
 def test_centers_follow_in_training_only_and_serve_the_first_batch() -> None:
     loss, batch = make(), draw()
     loss.eval()
-    assert loss(*batch)["center"].item() == 0
-    assert not loss.state_dict()["centers.seen"].any()
+    assert terms_for(loss, *batch)["center"].item() == 0
+    assert not loss.state_dict()["terms.center.centers.seen"].any()
     loss.train()
-    assert loss(*batch)["center"].item() > 0
-    assert torch.equal(loss.state_dict()["centers.seen"], batch[2].any(dim=0))
+    assert terms_for(loss, *batch)["center"].item() > 0
+    assert torch.equal(loss.state_dict()["terms.center.centers.seen"], batch[2].any(dim=0))
 
 
 def test_state_dict_carries_the_class_weights() -> None:
-    loss = make()
-    unknown = torch.zeros(5)
-    copy = CombinedLoss(LossConfig(), ATTRIBUTE_OF_CLASS, unknown, unknown, dim=3)
+    loss, unknown = make(), torch.zeros(5)
+    others = classes_of(ATTRIBUTE_OF_CLASS, 3, positives=unknown, annotated=unknown)
+    copy = CombinedLoss(terms_of(), others)
     copy.load_state_dict(loss.state_dict())
-    expected = positive_weights(POSITIVES, COUNTS, 0.5, 10.0).log()
-    torch.testing.assert_close(copy.class_log_weight, expected)
+    expected = positive_weights(POSITIVES, COUNTS, 0.5, 10.0)
+    assert torch.equal(copy.state_dict()["terms.classification.positive_weight"], expected)
 
 
 def test_log_weight_undoes_the_shift_of_the_trained_logit() -> None:
     # One class, carried by 10 of 90 images: the best constant logit is the log odds plus the shift.
-    loss = CombinedLoss(
-        LossConfig(instance_weight=0.0, center_weight=0.0),
-        torch.tensor([0]),
-        torch.tensor([10]),
-        torch.tensor([90]),
-        dim=1,
-    )
+    classes = classes_of(torch.tensor([0]), 1, (False,), torch.tensor([10]), torch.tensor([90]))
+    terms: dict[str, Term] = {"classification": BinaryClassification()}
+    loss = CombinedLoss(terms, classes)
     targets = (torch.arange(90) < 10)[:, None]
-    logit = (torch.tensor(10 / 80).log() + loss.class_log_weight).requires_grad_()
+    logit = (torch.tensor(10 / 80).log() + class_log_weight(terms, classes)).requires_grad_()
     inputs = torch.zeros(90, 1, 1), targets, torch.ones(90, 1, dtype=torch.bool)
-    loss(logit.expand(90, 1), *inputs)["total"].backward()
+    terms_for(loss, logit.expand(90, 1), *inputs)["total"].backward()  # type: ignore[no-untyped-call]  # torch's gap
     assert logit.grad is not None
     assert logit.grad.item() == pytest.approx(0, abs=1e-6)
 
 
 def test_softmax_takes_the_place_of_the_binary_loss_and_weighs_where_it_has_to() -> None:
     batch = draw()
-    terms = make(classification="softmax")(*batch)
+    terms = terms_for(make(softmax=True), *batch)
     weights = positive_weights(POSITIVES, COUNTS, power=0.5, maximum=10.0)
-    alone = SoftmaxClassificationLoss((2, 3), (False, True), weights)(batch[0], *batch[2:])
+    alone = SoftmaxClassificationLoss((2, 3), (False, True), weights)(
+        labelled(batch[0], *batch[2:])
+    )
     torch.testing.assert_close(terms["classification"], alone)
-    others = make()(*batch)
+    others = terms_for(make(), *batch)
     assert terms["classification"] != others["classification"]
     assert (terms["instance"], terms["center"]) == (others["instance"], others["center"])
     # An image carries one class of the first attribute, and may carry several of the second.
     expected = torch.cat([torch.zeros(2), weights[2:].log()])
-    assert torch.equal(make(classification="softmax").class_log_weight, expected)
+    assert torch.equal(class_log_weight(terms_of(softmax=True), CLASSES), expected)
 
 
 def test_softmax_is_least_where_posteriors_are_the_shares_of_the_classes() -> None:
@@ -136,14 +138,16 @@ def test_softmax_is_least_where_posteriors_are_the_shares_of_the_classes() -> No
     first = torch.arange(10) < 7
     shares = torch.tensor([0.7, 0.3, 0.2, 0.5, 0.9])
     columns = [first, ~first, *(torch.arange(10) < count for count in (2, 5, 9))]
-    loss = make(classification="softmax", instance_weight=0.0, center_weight=0.0)
+    loss = make(instance=0.0, center=0.0, softmax=True)
+    log_weight = class_log_weight(terms_of(softmax=True), CLASSES)
     odds = torch.cat([shares[:2].log(), shares[2:].logit()])
-    logits = (odds + loss.class_log_weight).requires_grad_()
+    logits = (odds + log_weight).requires_grad_()
     targets, known = torch.stack(columns, dim=1), torch.ones(10, 2, dtype=torch.bool)
-    loss(logits.expand(10, 5), torch.zeros(10, 5, 3), targets, known)["total"].backward()
+    batch = logits.expand(10, 5), torch.zeros(10, 5, 3), targets, known
+    terms_for(loss, *batch)["total"].backward()  # type: ignore[no-untyped-call]  # torch's gap
     assert logits.grad is not None
     torch.testing.assert_close(logits.grad, torch.zeros(5), atol=1e-6, rtol=0)
-    found = posteriors(logits[None], loss.class_log_weight, (2, 3), (False, True))
+    found = posteriors(logits[None], log_weight, (2, 3), (False, True))
     torch.testing.assert_close(found[0], shares)
 
 
@@ -151,8 +155,8 @@ def test_autocast_computes_in_float32() -> None:
     logits, phi, targets, annotated = draw()
     half = logits.bfloat16(), phi.bfloat16()
     with torch.autocast("cpu", dtype=torch.bfloat16):
-        terms = make()(*half, targets, annotated)
-    expected = make()(half[0].float(), half[1].float(), targets, annotated)
+        terms = terms_for(make(), *half, targets, annotated)
+    expected = terms_for(make(), half[0].float(), half[1].float(), targets, annotated)
     for name, value in expected.items():
         assert terms[name].dtype == torch.float32
         assert torch.equal(terms[name], value)
@@ -160,33 +164,47 @@ def test_autocast_computes_in_float32() -> None:
 
 def test_a_batch_without_labels_can_be_trained_on() -> None:
     logits, phi, targets, annotated = draw()
-    loss = make(center="learnable")
-    total = loss(logits, phi, targets & False, annotated & False)["total"]
-    total.backward()
+    loss = make(centers="learnable")
+    total = terms_for(loss, logits, phi, targets & False, annotated & False)["total"]
+    total.backward()  # type: ignore[no-untyped-call]  # torch's gap
     assert total.item() == 0
     assert all(tensor.grad is not None for tensor in (logits, phi, *loss.parameters()))
 
 
 @pytest.mark.parametrize(
-    ("setting", "value"),
+    ("kind", "setting", "value"),
     [
-        ("classification_weight", -1.0),
-        ("instance_weight", float("nan")),
-        ("center_weight", float("inf")),
-        ("margin", -0.1),
-        ("margin", 2.5),
-        ("center", "mean"),
-        ("classification", "hinge"),
-        ("center_momentum", 1.0),
-        ("balance_power", -0.5),
-        ("balance_maximum", 0.5),
+        (BinaryClassification, "weight", -1.0),
+        (CenterTriplets, "weight", float("nan")),
+        (InstanceTriplets, "weight", float("inf")),
+        (InstanceTriplets, "margin", -0.1),
+        (CenterTriplets, "margin", 2.5),
+        (CenterTriplets, "centers", "mean"),
+        (CenterTriplets, "momentum", 1.0),
+        (BinaryClassification, "over_classes", "least"),
+        (SoftmaxClassification, "balance_power", -0.5),
+        (BinaryClassification, "balance_maximum", 0.5),
+        (LocalAlignment, "weight", -0.1),
     ],
 )
-def test_a_setting_out_of_range_is_named(setting: str, value: float | str) -> None:
-    with pytest.raises(ConfigError, match=rf"loss setting {setting} is .*{value}"):
-        make(**{setting: value})
+def test_a_setting_out_of_range_is_named(kind: type[Term], setting: str, value: object) -> None:
+    with pytest.raises(ConfigError, match=rf"{kind.__name__}\.{setting} .* is .*{value}"):
+        kind(**{setting: value})  # type: ignore[arg-type]
 
 
 def test_all_weights_zero_is_refused() -> None:
-    with pytest.raises(ConfigError, match="nothing to train for"):
-        LossConfig(classification_weight=0.0, instance_weight=0.0, center_weight=0.0)
+    with pytest.raises(ConfigError, match=r"no term of model\.loss has a weight above 0"):
+        make(0.0, 0.0, 0.0)
+
+
+def test_two_terms_that_weight_the_logits_are_refused() -> None:
+    terms: dict[str, Term] = {"one": BinaryClassification(), "two": SoftmaxClassification()}
+    with pytest.raises(ConfigError, match=r"one and two of model\.loss both train the logits"):
+        class_log_weight(terms, CLASSES)
+    assert torch.equal(class_log_weight({"center": CenterTriplets()}, CLASSES), torch.zeros(5))
+
+
+def test_an_output_that_a_network_never_returns_is_named() -> None:
+    terms: dict[str, Term] = {"local": InstanceTriplets(vectors="lcoal")}
+    with pytest.raises(ConfigError, match=r"term local of .* reads 'lcoal', .* logits, vectors"):
+        terms_for(CombinedLoss(terms, CLASSES, late_outputs={"local"}), *draw())

@@ -8,12 +8,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from m3net.losses import CombinedLoss, LossConfig
+from m3net.losses import CombinedLoss, Term
 from tests.gloo import in_processes
+from tests.losses.objective import classes_of, terms_for, terms_of
 
 ATTRIBUTE_OF_CLASS = torch.tensor([0, 0, 0, 1, 1])
 CLASSES, DIM, FEATURES = 5, 3, 4
-POSITIVES, COUNTS = torch.tensor([10, 80, 30, 0, 5]), torch.full((5,), 90)
 TERMS = ("classification", "instance", "center", "local", "align")
 LOCAL = ("local", "align")
 Batch = tuple[Tensor, Tensor, Tensor]
@@ -36,12 +36,12 @@ class Case(NamedTuple):
     gather: bool
     same_counts: bool = False
 
-    def config(self) -> LossConfig:
-        weights: dict[str, Any] = {f"{name}_weight": float(name == self.term) for name in TERMS}
+    def terms(self) -> dict[str, Term]:
+        weights: dict[str, Any] = {name: float(name == self.term) for name in TERMS}
         if self.term in LOCAL:
             # Never alone: what is local comes in addition.
-            weights["instance_weight"] = 1.0
-        return LossConfig(**weights, center=self.center, gather=self.gather, margin=0.5)
+            weights["instance"] = 1.0
+        return terms_of(**weights, centers=self.center, margin=0.5)
 
 
 CASES = [
@@ -59,23 +59,22 @@ class Model(nn.Module):
     With a local branch it has vectors of attributes, else of classes.
     """
 
-    def __init__(self, config: LossConfig) -> None:
+    def __init__(self, case: Case) -> None:
         super().__init__()
         torch.manual_seed(0)
-        self.has_local = bool(config.local_weight or config.align_weight)
+        self.has_local = case.term in LOCAL
         self.network = nn.Linear(FEATURES, CLASSES * (1 + DIM))
         self.close = nn.Linear(FEATURES, 2 * DIM) if self.has_local else None
-        self.loss = CombinedLoss(config, ATTRIBUTE_OF_CLASS, POSITIVES, COUNTS, DIM)
+        classes = classes_of(ATTRIBUTE_OF_CLASS, DIM)
+        self.loss = CombinedLoss(case.terms(), classes, gather=case.gather)
 
     def forward(self, images: Tensor, targets: Tensor, annotated: Tensor) -> Tensor:
         outputs = self.network(images).unflatten(1, (CLASSES, 1 + DIM))
         vectors, close = outputs[..., 1:], None
         if self.close is not None:
             vectors, close = vectors[:, :2], self.close(images).unflatten(1, (2, DIM))
-        terms: dict[str, Tensor] = self.loss(
-            outputs[..., 0], vectors, targets, annotated, close=close
-        )
-        return terms["total"]
+        labels = targets, annotated
+        return terms_for(self.loss, outputs[..., 0], vectors, *labels, local=close)["total"]
 
 
 def batches(rank: int, *, same_counts: bool) -> list[Batch]:
@@ -108,14 +107,15 @@ def steps(model: nn.Module, drawn: list[Batch]) -> Iterator[Step]:
 
 
 def centers(model: Model) -> dict[str, Tensor]:
-    return {} if model.loss.centers is None else dict(model.loss.centers.state_dict())
+    state = model.loss.state_dict()
+    return {name: value for name, value in state.items() if "centers" in name}
 
 
 def work(rank: int) -> Found:
     """Run all cases as one of two processes."""
     found = []
     for case in CASES:
-        model = Model(case.config())
+        model = Model(case)
         wrapped = DistributedDataParallel(model)
         taken = list(steps(wrapped, batches(rank, same_counts=case.same_counts)))
         found.append((taken, centers(model)))
@@ -169,7 +169,7 @@ def test_processes_agree_on_gradients_and_centers(found: list[Found], place: int
 @pytest.mark.parametrize("case", [case for case in CASES if case.gather or case.same_counts])
 def test_one_process_with_all_images_has_the_same_gradient(found: list[Found], case: Case) -> None:
     place = CASES.index(case)
-    model = Model(case.config())
+    model = Model(case)
     expected = list(steps(model, union(case)))
     assert any(gradient.any() for _, gradients in expected for gradient in gradients.values())
     taken = [own[place][0] for own in found]
@@ -184,18 +184,17 @@ def test_one_process_with_all_images_has_the_same_gradient(found: list[Found], c
 @pytest.mark.parametrize("case", [case for case in CASES if not case.gather and case not in MOVED])
 def test_else_the_gradient_is_the_mean_of_the_processes_own(found: list[Found], case: Case) -> None:
     alone = [
-        list(steps(Model(case.config()), batches(rank, same_counts=case.same_counts)))
-        for rank in (0, 1)
+        list(steps(Model(case), batches(rank, same_counts=case.same_counts))) for rank in (0, 1)
     ]
     taken = found[0][CASES.index(case)][0]
     assert not differs(taken, mean_of(*alone))
-    together = list(steps(Model(case.config()), union(case)))
+    together = list(steps(Model(case), union(case)))
     assert differs(taken, together) != case.same_counts
 
 
 @pytest.mark.parametrize("case", MOVED)
 def test_moving_averages_are_those_of_all_images(found: list[Found], case: Case) -> None:
-    model = Model(case.config())
+    model = Model(case)
     list(steps(model, union(case)))
     taken, moved = found[0][CASES.index(case)]
     for name, own in centers(model).items():

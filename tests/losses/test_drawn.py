@@ -9,17 +9,20 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from m3net.errors import ConfigError
-from m3net.losses import CombinedLoss, LossConfig
-from m3net.losses.local import alignment_loss
+from m3net.losses import CombinedLoss
+from m3net.losses.alignment import alignment_loss
 from m3net.losses.triplet import drawn_triplet_loss
+from tests.losses.objective import classes_of, terms_for, terms_of
 
 ATTRIBUTE_OF_CLASS = torch.tensor([0, 0, 0, 1, 1])
-POSITIVES, COUNTS = torch.tensor([10, 80, 30, 40, 5]), torch.full((5,), 90)
 KINDS = ("single-label", "multi-label")
 
 
-def make(**settings: Any) -> CombinedLoss:  # noqa: ANN401 - settings of LossConfig, checked there
-    return CombinedLoss(LossConfig(**settings), ATTRIBUTE_OF_CLASS, POSITIVES, COUNTS, dim=4)
+def make(*, gather: bool = False, **settings: Any) -> CombinedLoss:  # noqa: ANN401 - of terms_of
+    counts = torch.tensor([10, 80, 30, 40, 5]), torch.full((5,), 90)
+    classes = classes_of(ATTRIBUTE_OF_CLASS, 4, (False, False), *counts)
+    terms = terms_of(**settings)
+    return CombinedLoss(terms, classes, gather=gather, late_outputs={"local"})
 
 
 def cosine(one: Tensor, other: Tensor) -> Tensor:
@@ -66,7 +69,7 @@ def triplet_loop(vectors: Tensor, targets: Tensor, annotated: Tensor, margin: fl
 def test_triplets_of_a_batch_equal_a_loop_in_value_and_gradient(kind: str) -> None:
     logits, vectors, targets, annotated = draw(kind)
     assert bool((targets[:, :3].sum(dim=1) > 1).any()) == (kind == "multi-label")
-    value = make(center_weight=0.0)(logits, vectors, targets, annotated)["instance"]
+    value = terms_for(make(center=0.0), logits, vectors, targets, annotated)["instance"]
     expected = triplet_loop(vectors, targets, annotated, 0.2)
     torch.testing.assert_close(value, expected)
     gradients = [torch.autograd.grad(loss, vectors)[0] for loss in (value, expected)]
@@ -89,11 +92,11 @@ def mean_directions(
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_moving_centres_of_an_attributes_classes_equal_a_loop(kind: str) -> None:
-    loss = make(center_momentum=0.7, margin=0.5)
+    loss = make(momentum=0.7, margin=0.5)
     centers: dict[int, Tensor] = {}
     for images in (4, 9):
         logits, vectors, targets, annotated = draw(kind, images)
-        value = loss(logits, vectors, targets, annotated)["center"]
+        value = terms_for(loss, logits, vectors, targets, annotated)["center"]
         centers = mean_directions(vectors.detach(), targets, centers, 0.7)
         hinges = [
             0.5
@@ -142,19 +145,19 @@ def test_the_alignment_equals_a_loop_and_moves_the_local_branch_alone() -> None:
     assert alignment_loss(whole, close, annotated & False).item() == 0
 
 
-@pytest.mark.parametrize("triplets", ["batch", "drawn"])
-def test_the_local_branch_adds_its_two_terms_by_their_weights(triplets: str) -> None:
+@pytest.mark.parametrize("drawn", [False, True])
+def test_the_local_branch_adds_its_two_terms_by_their_weights(drawn: bool) -> None:
     logits, whole, targets, annotated = draw("single-label")
     close = torch.randn(9, 2, 4, generator=torch.Generator().manual_seed(4))
     drawn_for = torch.tensor([1, 1, 1, 0, 0, 0, 1, 1, 1])
-    weights = {"center_weight": 0.0, "local_weight": 0.3, "align_weight": 0.7, "margin": 0.5}
-    loss = make(**weights, instance_weight=2.0, triplets=triplets)
+    weights: dict[str, Any] = {"center": 0.0, "local": 0.3, "align": 0.7, "margin": 0.5}
+    loss = make(**weights, instance=2.0, drawn=drawn)
     labels = targets, annotated
-    with_it = loss(logits, whole, *labels, close=close, drawn_for=drawn_for)
-    without = loss(logits, whole, *labels, close=None, drawn_for=drawn_for)
+    with_it = terms_for(loss, logits, whole, *labels, local=close, drawn_for=drawn_for)
+    without = terms_for(loss, logits, whole, *labels, drawn_for=drawn_for)
     assert without.keys() == {"classification", "instance", "total"}
     assert with_it.keys() == {*without, "local", "align"}
-    if triplets == "drawn":
+    if drawn:
         local = drawn_triplet_loss(close, drawn_for, 0.5)
         instance = drawn_triplet_loss(whole, drawn_for, 0.5)
     else:
@@ -166,41 +169,26 @@ def test_the_local_branch_adds_its_two_terms_by_their_weights(triplets: str) -> 
     torch.testing.assert_close(with_it["total"], without["total"] + 0.3 * local + 0.7 * align)
     torch.testing.assert_close(without["total"], without["classification"] + 2 * instance)
     for name in ("local", "align"):
-        fewer = make(**{**weights, f"{name}_weight": 0.0}, triplets=triplets)
-        found = fewer(logits, whole, *labels, close=close, drawn_for=drawn_for)
+        fewer = make(**{**weights, name: 0.0}, drawn=drawn)
+        found = terms_for(fewer, logits, whole, *labels, local=close, drawn_for=drawn_for)
         assert found.keys() == with_it.keys() - {name}
 
 
 def test_drawn_triplets_of_class_vectors_are_refused() -> None:
     logits, _, targets, annotated = draw("single-label")
-    loss = make(center_weight=0.0, triplets="drawn")
-    with pytest.raises(ConfigError, match=r"asen, asen_v2 or asen_pp"):
-        loss(logits, torch.randn(9, 5, 4), targets, annotated, drawn_for=torch.zeros(9).long())
+    loss = make(center=0.0, drawn=True)
+    batch = logits, torch.randn(9, 5, 4), targets, annotated
+    with pytest.raises(ConfigError, match=r"ASEN, ASEN_V2 or ASEN\+\+"):
+        terms_for(loss, *batch, drawn_for=torch.zeros(9).long())
 
 
 @pytest.mark.parametrize("drawn_for", [None, torch.full((9,), -1)], ids=["none", "shuffled"])
 def test_drawn_triplets_of_a_batch_drawn_otherwise_are_refused(drawn_for: Tensor | None) -> None:
-    loss = make(center_weight=0.0, triplets="drawn")
+    loss = make(center=0.0, drawn=True)
     with pytest.raises(ConfigError, match=r"data\.loading\.sampling=triplets"):
-        loss(*draw("single-label"), drawn_for=drawn_for)
+        terms_for(loss, *draw("single-label"), drawn_for=drawn_for)
 
 
-@pytest.mark.parametrize("wrong", [{"center_weight": 1.0}, {"gather": True}], ids=str)
-def test_drawn_triplets_with_what_they_have_not_are_refused(wrong: dict[str, Any]) -> None:
-    with pytest.raises(ConfigError, match=rf"triplets=drawn .*{next(iter(wrong))}"):
-        make(**{"center_weight": 0.0, "triplets": "drawn", **wrong})
-
-
-@pytest.mark.parametrize(
-    ("setting", "value"),
-    [("triplets", "hard"), ("local_weight", -0.1), ("align_weight", float("inf"))],
-)
-def test_a_setting_out_of_range_is_named(setting: str, value: float | str) -> None:
-    with pytest.raises(ConfigError, match=rf"loss setting {setting} is .*{value}"):
-        make(**{setting: value})
-
-
-def test_a_local_branch_alone_is_nothing_to_train_for() -> None:
-    weights = {f"{name}_weight": 0.0 for name in ("classification", "instance", "center")}
-    with pytest.raises(ConfigError, match="nothing to train for"):
-        make(**weights, local_weight=1.0, align_weight=1.0)
+def test_drawn_triplets_of_several_processes_together_are_refused() -> None:
+    with pytest.raises(ConfigError, match=r"term instance .* set model\.gather to false"):
+        make(center=0.0, drawn=True, gather=True)

@@ -9,12 +9,12 @@ from itertools import product
 
 import torch
 
+from m3net.base.protocol import Protocol
 from m3net.metrics import Images
 from m3net.metrics.query_results import Criteria
 from m3net.metrics.ranking import gpu
 from m3net.metrics.ranking.gpu import GpuRanking
 from m3net.metrics.ranking.reference import rank_by_definition
-from m3net.protocol import Protocol
 from tests.metrics.test_cpu import draw, values
 
 CUTOFFS = (1, 5, 100)

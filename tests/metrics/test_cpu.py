@@ -12,6 +12,7 @@ import torch
 from hypothesis import given, settings
 from torch import Tensor
 
+from m3net.base.protocol import Protocol
 from m3net.metrics import CUTOFFS, Images, QueryResults, metric_names, rank
 from m3net.metrics.functional import average_precision, hit_rate, precision, r_precision, recall
 from m3net.metrics.query_results import Criteria
@@ -20,7 +21,6 @@ from m3net.metrics.ranking.cpu import SORTED_SCORES, CpuRanking, _threads_and_bl
 from m3net.metrics.ranking.cpu_loops import LONGEST, LOST, Ranking, _is_uncertain, _reach
 from m3net.metrics.ranking.cpu_product import Product, lengths
 from m3net.metrics.ranking.reference import rank_by_definition
-from m3net.protocol import Protocol
 
 PROTOCOLS = get_args(Protocol)
 

@@ -9,6 +9,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
+from m3net.base.protocol import Protocol
 from m3net.metrics import (
     GALLERY,
     QUERY,
@@ -19,7 +20,6 @@ from m3net.metrics import (
     QuerySums,
     rank,
 )
-from m3net.protocol import Protocol
 from tests.gloo import in_processes
 
 SIZES = (1, 2, 3, 4)

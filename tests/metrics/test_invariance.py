@@ -14,8 +14,8 @@ import torch
 from hypothesis import assume, given, settings
 from torch import Tensor
 
+from m3net.base.protocol import Protocol
 from m3net.metrics import Images, QueryResults, metric_names, rank
-from m3net.protocol import Protocol
 
 CUTOFFS, CLASSES, TOP = (1, 3, 10), 4, 6
 PROTOCOLS = get_args(Protocol)

@@ -28,8 +28,8 @@ from torchmetrics.functional.retrieval import (
     retrieval_recall,
 )
 
+from m3net.base.protocol import Protocol
 from m3net.metrics import Images, QueryResults, rank
-from m3net.protocol import Protocol
 
 PROTOCOLS = get_args(Protocol)
 SIZES = [(4, 12), (20, 120), (30, 300)]

@@ -5,8 +5,8 @@ import math
 import pytest
 import torch
 
+from m3net.base.protocol import Protocol
 from m3net.metrics import GALLERY, QUERY, MetricsConfig, RetrievalMetrics
-from m3net.protocol import Protocol
 
 
 def made(protocol: Protocol, top_k: int) -> tuple[RetrievalMetrics, torch.Tensor, torch.Tensor]:

@@ -9,11 +9,11 @@ import pytest
 import torch
 from torch import Tensor
 
+from m3net.base.protocol import Protocol
 from m3net.metrics import Images, QueryResults
 from m3net.metrics.query_results import Criteria
 from m3net.metrics.ranking.reference import rank_by_definition
 from m3net.metrics.ranking.streaming import rank_streamed
-from m3net.protocol import Protocol
 
 QUERIES, GALLERY, LENGTH = 30, 200, 8
 

@@ -8,14 +8,15 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from m3net.models import AsenConfig, AsenV2Config
 from m3net.models.asen import Asen, AsenBlock, AsenV2Block
-from m3net.models.config import Head, NetworkConfig
 
 B, C, A, DIM, D, SIDE = 3, 6, 3, 8, 5, 4
 SIZES = (2, 4, 3)
-SMALL = NetworkConfig(
-    head="asen", backbone="test_resnet", pretrained=False, attention_dim=8, embedding_dim=6
-)
+CONFIGS: dict[str, AsenConfig | AsenV2Config] = {
+    "asen": AsenConfig("test_resnet", attention_dim=8, embedding_dim=6),
+    "asen_v2": AsenV2Config("test_resnet", attention_dim=8),
+}
 
 
 @pytest.fixture
@@ -127,9 +128,9 @@ def images(count: int, side: int = 64) -> Tensor:
 
 
 @pytest.mark.parametrize("head", ["asen", "asen_v2"])
-def test_log_odds_are_linear_in_the_direction_of_an_attributes_vector(head: Head) -> None:
+def test_log_odds_are_linear_in_the_direction_of_an_attributes_vector(head: str) -> None:
     torch.manual_seed(6)
-    network = Asen(replace(SMALL, head=head), SIZES).eval()
+    network = Asen(CONFIGS[head], SIZES).eval()
     nn.init.normal_(network.classifier.weight)
     nn.init.normal_(network.classifier.bias)
     with torch.no_grad():
@@ -150,9 +151,9 @@ def test_log_odds_are_linear_in_the_direction_of_an_attributes_vector(head: Head
 @pytest.mark.parametrize("shaping", [False, True])
 @pytest.mark.parametrize("head", ["asen", "asen_v2"])
 def test_the_classifier_shapes_the_vectors_only_where_it_is_asked_to(
-    head: Head, shaping: bool
+    head: str, shaping: bool
 ) -> None:
-    network = Asen(replace(SMALL, head=head, shaping_classifier=shaping), SIZES)
+    network = Asen(replace(CONFIGS[head], train_vectors_by_classifier=shaping), SIZES)
     nn.init.normal_(network.classifier.weight)
     network(images(2)).logits.square().sum().backward()
     reached = {name for name, weight in network.named_parameters() if weight.grad is not None}

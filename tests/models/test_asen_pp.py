@@ -8,25 +8,24 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from m3net.boundary.typed import read_as
 from m3net.errors import ConfigError, WeightsError
-from m3net.losses import CombinedLoss, LossConfig
-from m3net.models.asen_pp import AsenPP
-from m3net.models.config import LocalConfig, NetworkConfig
-from m3net.untrusted.typed import read_as
+from m3net.losses import CombinedLoss
+from m3net.models import AsenConfig, AsenPPConfig
+from m3net.models.asen_pp import AsenPP, LocalConfig
+from tests.losses import objective
 from tests.models.pictures import images
 
 SIZES = (2, 3)
 ATTRIBUTE_OF_CLASS = torch.tensor([0, 0, 1, 1, 1])
 LOCAL = LocalConfig(backbone="test_resnet", size=32, start=0.5)
-CONFIG = NetworkConfig(
-    "asen_pp", "test_resnet", pretrained=False, attention_dim=8, embedding_dim=6, local=LOCAL
-)
+CONFIG = AsenPPConfig("test_resnet", attention_dim=8, embedding_dim=6, local=LOCAL)
 
 
-def new_network(progress: float = 1.0, **changes: Any) -> AsenPP:  # noqa: ANN401 - NetworkConfig's
+def new_network(progress: float = 1.0, **changes: Any) -> AsenPP:  # noqa: ANN401 - AsenPPConfig's
     torch.manual_seed(1)
     network = AsenPP(replace(CONFIG, **changes), SIZES)
-    network.advance(progress)
+    network.set_progress(progress)
     return network
 
 
@@ -52,9 +51,7 @@ def test_the_score_is_the_shared_cosine_of_both_branches() -> None:
     with torch.no_grad():
         outputs = network(images())
     assert outputs.attributes is not None
-    assert outputs.branches is not None
-    whole, close = outputs.branches
-    assert close is not None
+    whole, close = outputs.vectors, outputs.extra["local"]
     assert outputs.attributes.shape == (3, 2, 12)
     expected = 0.6 * cosines(whole) + 0.4 * cosines(close)
     torch.testing.assert_close(cosines(outputs.attributes), expected, rtol=1e-4, atol=1e-5)
@@ -65,18 +62,16 @@ def test_before_its_start_the_score_is_that_of_the_global_branch() -> None:
     early, late = new_network(0.49).eval(), new_network(0.5).eval()
     with torch.no_grad():
         first, second = early(images()), late(images())
-    assert first.branches is not None
-    assert second.branches is not None
-    assert first.branches[1] is None
-    assert second.branches[1] is not None
-    assert torch.equal(first.branches[0], second.branches[0])
+    assert "local" not in first.extra
+    assert "local" in second.extra
+    assert torch.equal(first.vectors, second.vectors)
     assert first.attributes.shape == second.attributes.shape
-    torch.testing.assert_close(cosines(first.attributes), cosines(first.branches[0]))
+    torch.testing.assert_close(cosines(first.attributes), cosines(first.vectors))
 
 
 def test_the_local_branch_stays_once_it_takes_part() -> None:
     network = new_network(0.6)
-    network.advance(0.2)
+    network.set_progress(0.2)
     assert network.is_local
 
 
@@ -91,7 +86,7 @@ def test_the_stage_is_part_of_a_checkpoint(start: float) -> None:
             one, other = network(images()).attributes, again(images()).attributes
         assert torch.equal(one, other)
         assert bool(again.is_local) == (progress >= start)
-    assert new_network(local=local).starts_in_part == (start > 0)
+    assert new_network(local=local).late_outputs == ({"local"} if start > 0 else set())
 
 
 def reached(network: AsenPP, value: Tensor) -> set[str]:
@@ -113,29 +108,26 @@ def terms_of(
     network: AsenPP,
     targets: Tensor = TARGETS,
     annotated: Tensor = ANNOTATED,
-    wanted: Tensor | None = None,
+    needed: Tensor | None = None,
 ) -> dict[str, Tensor]:
     counts = torch.full((5,), 10), torch.full((5,), 30)
-    config = LossConfig(center_weight=0.0, margin=2.0)
-    loss = CombinedLoss(config, ATTRIBUTE_OF_CLASS, *counts, dim=network.vector_dim)
-    outputs = network(images(), wanted)
-    assert outputs.branches is not None
-    terms: dict[str, Tensor] = loss(
-        outputs.logits, outputs.vectors, targets, annotated, close=outputs.branches[1]
-    )
+    classes = objective.classes_of(ATTRIBUTE_OF_CLASS, network.vector_dim, (False, False), *counts)
+    settings = objective.terms_of(center=0.0, local=0.1, align=0.1, margin=2.0)
+    loss = CombinedLoss(settings, classes, late_outputs=network.late_outputs)
+    terms: dict[str, Tensor] = loss(network(images(), needed).by_name(), targets, annotated)
     return terms
 
 
 def test_crops_that_are_left_out_change_no_loss_and_no_gradient() -> None:
     # In evaluation mode no crop's statistics reach another's vector.
-    network = new_network(shaping_classifier=True).eval()
+    network = new_network(train_vectors_by_classifier=True).eval()
     nn.init.normal_(network.classifier.weight)
     annotated = torch.tensor([[True, True], [True, False], [True, True]])
     targets = TARGETS & annotated[:, ATTRIBUTE_OF_CLASS]
     found = []
-    for wanted in (None, annotated):
+    for needed in (None, annotated):
         network.zero_grad()
-        terms = terms_of(network, targets, annotated, wanted)
+        terms = terms_of(network, targets, annotated, needed)
         terms["total"].backward()  # type: ignore[no-untyped-call]  # torch's gap
         found.append(
             (
@@ -163,7 +155,7 @@ def test_each_loss_reaches_its_own_branch_only() -> None:
 
 
 def test_a_shaping_classifier_reaches_both_branches() -> None:
-    network = new_network(shaping_classifier=True)
+    network = new_network(train_vectors_by_classifier=True)
     nn.init.normal_(network.classifier.weight)
     everything = {"backbone", "block", "local", "classifier"}
     assert reached(network, terms_of(network)["classification"]) == everything
@@ -196,16 +188,15 @@ def test_settings_of_the_local_branch_out_of_range_are_refused(wrong: dict[str, 
 
 
 def test_vectors_too_long_for_a_vector_engine_are_refused() -> None:
-    assert NetworkConfig(embedding_dim=2048).embedding_dim == 2048
+    assert AsenConfig(embedding_dim=2048).embedding_dim == 2048
     with pytest.raises(ConfigError, match=r"embedding_dim must not exceed 2048"):
-        NetworkConfig(embedding_dim=2049)
+        AsenConfig(embedding_dim=2049)
 
 
 def test_settings_are_rebuilt_from_plain_values_old_ones_too() -> None:
-    plain: dict[str, Any] = {"head": "asen_pp", "local": {"start": 0.25}}
-    expected = NetworkConfig("asen_pp", local=LocalConfig(start=0.25))
-    assert read_as(NetworkConfig, plain) == expected
-    assert read_as(NetworkConfig, {"stride": 32}) == NetworkConfig(stride=32)
+    plain: dict[str, Any] = {"local": {"start": 0.25}}
+    assert read_as(AsenPPConfig, plain) == AsenPPConfig(local=LocalConfig(start=0.25))
+    assert read_as(AsenConfig, {"stride": 32}) == AsenConfig(stride=32)
 
 
 def test_both_backbones_start_from_weights_of_their_own(tmp_path: Any) -> None:  # noqa: ANN401

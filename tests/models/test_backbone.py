@@ -1,6 +1,7 @@
 """Any timm network: the right stage, layout, normalisation and weights, or a clear error."""
 
 import json
+from dataclasses import replace
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -12,10 +13,11 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torchvision.transforms.v2 import functional as tv
 
+from m3net.boundary.typed import read_named, to_named
 from m3net.errors import ConfigError, WeightsError
+from m3net.models import AsenPPConfig, M3NetConfig, NetworkConfig
+from m3net.models.asen_pp import LocalConfig
 from m3net.models.backbone import Backbone
-from m3net.models.config import LocalConfig, NetworkConfig
-from m3net.untrusted.typed import read_as
 
 # A plain network, a transformer, one whose maps end with the channels, one with a stage before
 # those that timm gives by default.
@@ -129,22 +131,24 @@ def test_a_stride_beside_that_is_not_there_is_named() -> None:
 @pytest.mark.parametrize("beside", [(16,), (8, 8), (8, 32, 8)])
 def test_a_stride_beside_itself_is_refused(beside: tuple[int, ...]) -> None:
     with pytest.raises(
-        ConfigError, match=r"beside is \[.*\]: .* which is 16, and each of them once"
+        ConfigError, match=r"extra_strides is \[.*\]: .* which is 16, and each of them once"
     ):
-        NetworkConfig(beside=beside)
+        M3NetConfig(extra_strides=beside)
 
 
 @pytest.mark.parametrize("beside", [(0,), (8, -32)])
 def test_a_stride_beside_is_positive(beside: tuple[int, ...]) -> None:
     with pytest.raises(ConfigError, match=r"strides of model\.network must be positive"):
-        NetworkConfig(beside=beside)
+        M3NetConfig(extra_strides=beside)
 
 
 def test_settings_of_a_network_survive_being_plain() -> None:
-    config = NetworkConfig(beside=(32, 8), local=LocalConfig(size=64))
-    assert read_as(NetworkConfig, json.loads(json.dumps(config.to_plain()))) == config
-    older = {name: own for name, own in config.to_plain().items() if name != "beside"}
-    assert read_as(NetworkConfig, older).beside == ()
+    config = AsenPPConfig(extra_strides=(32, 8), local=LocalConfig(size=64))
+    plain = json.loads(json.dumps(to_named(config)))
+    assert read_named(NetworkConfig, plain) == config  # type: ignore[type-abstract]
+    del plain["init_args"]["extra_strides"]
+    older = read_named(NetworkConfig, plain)  # type: ignore[type-abstract]
+    assert older == replace(config, extra_strides=())
 
 
 @pytest.mark.parametrize("name", ["test_resnet", "test_vit", "resnet50"])

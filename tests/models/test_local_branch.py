@@ -7,8 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from m3net.models.asen_pp import LocalBranch, attended_boxes, cut
-from m3net.models.config import LocalConfig
+from m3net.models.asen_pp import LocalBranch, LocalConfig, attended_boxes, cut
 from tests.models.pictures import images
 
 LOCAL = LocalConfig(backbone="test_resnet", size=32, start=0.5)

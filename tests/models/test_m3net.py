@@ -9,15 +9,16 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from m3net.errors import ConfigError
-from m3net.models.config import MAX_VECTOR, NetworkConfig
+from m3net.models import M3NetConfig
 from m3net.models.m3net import M3Net
+from m3net.models.network import MAX_VECTOR
 from m3net.models.outputs import Outputs
 from m3net.models.representations import Ranking, represent
 
 SIZES = (2, 3, 1)
 ATTRIBUTE_OF_CLASS = (0, 0, 1, 1, 1, 2)
-FULL = NetworkConfig(
-    backbone="test_resnet", attention_dim=16, class_width=8, class_dim=6, pretrained=False
+FULL = M3NetConfig(
+    backbone="test_resnet", attention_dim=16, value_dim=8, class_dim=6, pretrained=False
 )
 FORMS = {
     "M3-Net": FULL,
@@ -85,8 +86,8 @@ def test_phi_and_logits_equal_a_loop_over_classes(form: str, images: Tensor) -> 
 
 
 def tensors(outputs: Outputs) -> dict[str, Tensor]:
-    """What a network gave, but for what it has not."""
-    return {name: value for name, value in vars(outputs).items() if value is not None}
+    """What a network returned, by name."""
+    return outputs.by_name()
 
 
 @pytest.mark.parametrize("form", FORMS)
@@ -195,11 +196,8 @@ def test_bfloat16_gives_float32_near_full_precision(form: str, images: Tensor) -
     exact: Outputs = net(images)
     with torch.autocast("cpu", dtype=torch.bfloat16):
         half: Outputs = net(images)
-    for name, value in vars(exact).items():
+    for name, value in tensors(exact).items():
         found = getattr(half, name)
-        if value is None:
-            assert found is None
-            continue
         assert found.dtype == torch.float32
         off = (found - value).norm() / value.norm()
         assert 0 < off < 0.05, name
@@ -228,8 +226,7 @@ def test_no_ranking_vector_exceeds_the_limit(form: str) -> None:
         attributes=None if form == "M3-Net_c" else torch.ones(1, 5, 1024),
         phi=torch.ones(1, 1000, net.vector_dim),
         logits=torch.zeros(1, 1000),
-        attribute_attention=None,
-        class_attention=None,
+        vectors=torch.empty(0),
     )
     rankings: tuple[Ranking, ...] = get_args(Ranking)
     if form == "M3-Net_c":
@@ -257,7 +254,7 @@ def test_a_backbone_too_wide_is_refused() -> None:
         {"attribute_attention": False, "class_attention": False},
         {"stride": 0},
         {"attention_dim": 0},
-        {"class_width": -1},
+        {"value_dim": -1},
         {"class_dim": 0},
         {"dropout": -0.1},
         {"dropout": 1.0},

@@ -1,5 +1,6 @@
 """The vectors that rank: their inner products are the scores that their description promises."""
 
+from dataclasses import replace
 from itertools import product
 from typing import get_args
 
@@ -9,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from m3net.errors import ConfigError
-from m3net.models.config import Head, NetworkConfig
+from m3net.models import AsenConfig, AsenPPConfig, AsenV2Config, M3NetConfig
 from m3net.models.outputs import Outputs
 from m3net.models.representations import Ranking, check_ranking, posteriors, represent
 
@@ -26,8 +27,7 @@ def outputs() -> Outputs:
         attributes=3 * torch.randn(B, A, C, generator=generator),
         phi=2 * torch.randn(B, M, D, generator=generator),
         logits=torch.randn(B, M, generator=generator),
-        attribute_attention=None,
-        class_attention=None,
+        vectors=torch.empty(0),
     )
 
 
@@ -77,7 +77,12 @@ def test_an_image_is_represented_alike_in_any_company(
     assert outputs.attributes is not None
     assert outputs.phi is not None
     order = torch.tensor([4, 0, 6, 6, 1])
-    some = Outputs(outputs.attributes[order], outputs.phi[order], outputs.logits[order], None, None)
+    some = replace(
+        outputs,
+        attributes=outputs.attributes[order],
+        phi=outputs.phi[order],
+        logits=outputs.logits[order],
+    )
     together = represent(outputs, probabilities, SIZES, ranking)
     apart = represent(some, probabilities[order], SIZES, ranking)
     for own, alone in zip(together, apart, strict=True):
@@ -160,15 +165,13 @@ def test_probabilities_of_half_precision_logits_are_float32() -> None:
 def test_check_ranking_refuses_what_represent_cannot_give(
     kind: str, ranking: Ranking, outputs: Outputs, probabilities: Tensor
 ) -> None:
-    heads: dict[str, Head] = {"ASEN": "asen", "ASEN_V2": "asen_v2", "ASEN++": "asen_pp"}
-    config = NetworkConfig(
-        head=heads.get(kind, "m3net"),
-        attribute_attention=kind != "M3-Net_c",
-        class_attention=kind != "M3-Net_a",
-    )
+    heads = {"ASEN": AsenConfig(), "ASEN_V2": AsenV2Config(), "ASEN++": AsenPPConfig()}
+    m3net = M3NetConfig(attribute_attention=kind != "M3-Net_c", class_attention=kind != "M3-Net_a")
+    config = heads.get(kind, m3net)
+    assert config.title == kind
     attributes = None if kind == "M3-Net_c" else outputs.attributes
     phi = None if kind in heads else outputs.phi
-    outputs = Outputs(attributes, phi, outputs.logits, None, None)
+    outputs = replace(outputs, attributes=attributes, phi=phi)
     lacking = "attribute" if kind == "M3-Net_c" else "class" if kind in heads else "nothing"
     if ranking in (lacking, "duet") and lacking != "nothing":
         others = "class, posterior" if kind == "M3-Net_c" else "attribute, posterior"

@@ -9,6 +9,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from m3net.base.terminal import Terminal
 from m3net.errors import ConfigError
 from m3net.reports.bars import draw_bars
 from m3net.reports.compared import Compared, Outline
@@ -22,7 +23,6 @@ from m3net.reports.comparison import (
 from m3net.reports.published import published_scores
 from m3net.reports.sheets import Sheet
 from m3net.reports.spread import add_finest
-from m3net.terminal import Terminal
 
 EVERYTHING = "overall (by queries)"
 

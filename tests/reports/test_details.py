@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from m3net.base.protocol import Protocol
 from m3net.data.records import Records
 from m3net.data.taxonomy import Attribute, Taxonomy
 from m3net.metrics import RetrievalMetrics
-from m3net.protocol import Protocol
 from m3net.reports.details import write_classes, write_queries
 
 TAXONOMY = Taxonomy(

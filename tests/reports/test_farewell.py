@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from m3net.base.signals import Stopped
+from m3net.base.terminal import Terminal
 from m3net.reports.farewell import render_farewell, say_stopped
-from m3net.stopping import Stopped
-from m3net.terminal import Terminal
 
 
 def lines(folder: Path, command: str) -> list[str]:

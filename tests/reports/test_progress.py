@@ -4,8 +4,8 @@ import math
 
 import pytest
 
+from m3net.base.terminal import Terminal
 from m3net.reports.progress import Course, render_validation
-from m3net.terminal import Terminal
 
 
 @pytest.fixture

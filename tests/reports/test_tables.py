@@ -10,12 +10,12 @@ from typing import get_args
 
 import pytest
 
-from m3net.callbacks.page.run_files import read_scores
+from m3net.base.protocol import Protocol
+from m3net.base.terminal import Terminal
 from m3net.metrics import AttributeScores, MetricsConfig, metric_names
 from m3net.metrics.query_results import WithoutRelevant
-from m3net.protocol import Protocol
+from m3net.reports.page.run_files import read_scores
 from m3net.reports.tables import render_scores, write_scores
-from m3net.terminal import Terminal
 
 NAMES = metric_names((1, 100))
 

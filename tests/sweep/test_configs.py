@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 import yaml
 
-from m3net.cli import resolve
-from m3net.losses.config import LossConfig
-from m3net.models.config import NetworkConfig
-from m3net.optimization import OptimizerConfig
-from m3net.sweep.file import read_sweep
-from m3net.sweep.space import edges
-from m3net.untrusted.typed import read_as
+from m3net.boundary.typed import read_named
+from m3net.losses import Term
+from m3net.models import NetworkConfig
+from m3net.training.optimization import OptimizerConfig
+from m3net.workflows.cli import resolve
+from m3net.workflows.studies.sweep.file import read_sweep
+from m3net.workflows.studies.sweep.space import edges
 
 ROOT = Path(__file__).parents[2]
 FILES = sorted((ROOT / "configs" / "sweep").glob("*.yaml"))
@@ -74,9 +74,10 @@ def test_a_training_takes_each_flag_with_values_of_its_range(
             assert setting(settings, name) == value
         # Ranges within which a network can be built and trained.
         model = settings["model"]
-        LossConfig(**model["loss"])
+        for term in model["loss"].values():
+            read_named(Term, term)  # type: ignore[type-abstract]
         OptimizerConfig(**model["optimizer"])
-        read_as(NetworkConfig, model["network"])
+        read_named(NetworkConfig, model["network"])  # type: ignore[type-abstract]
 
 
 def setting(settings: dict[str, Any], name: str) -> object:

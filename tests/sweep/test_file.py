@@ -7,13 +7,13 @@ import pytest
 import yaml
 
 from m3net.errors import ConfigError
-from m3net.sweep.file import Sweep, read_sweep
+from m3net.workflows.studies.sweep.file import Sweep, read_sweep
 
 FILE: dict[str, Any] = {
     "method": "random",
     "metric": {"name": "val/map_all", "goal": "maximize"},
     "parameters": {
-        "model.loss.margin": {"min": 0.1, "max": 0.5},
+        "model.loss.instance.margin": {"min": 0.1, "max": 0.5},
         "trainer.max_epochs": {"value": 2},
     },
     "command": ["${env}", "m3net", "fit", "--config", "a.yaml", "${args}", "--experiment=x"],
@@ -38,8 +38,8 @@ def read(folder: Path, changes: dict[str, Any]) -> Sweep:
 def test_flags_stand_where_the_command_says(tmp_path: Path, start: list[str]) -> None:
     command = [*start, *FILE["command"][2:]]
     sweep = read(tmp_path, {"command": command, "program": "m3net"})
-    words = sweep.words({"model.loss.margin": 0.25, "trainer.max_epochs": 2})
-    flags = ("--model.loss.margin=0.25", "--trainer.max_epochs=2")
+    words = sweep.words({"model.loss.instance.margin": 0.25, "trainer.max_epochs": 2})
+    flags = ("--model.loss.instance.margin=0.25", "--trainer.max_epochs=2")
     assert words == ("--config", "a.yaml", *flags, "--experiment=x")
     assert sweep.name == "own"
 
@@ -73,7 +73,7 @@ def test_the_number_of_trials_is_the_least_of_what_is_said(tmp_path: Path) -> No
         ({"command": ["m3net", "fit"]}, r"command must be .*\$\{args\}"),
         ({"command": ["m3net", "fit", "${args_no_hyphens}", "${args}"]}, "args_no_hyphens"),
         ({"command": ["python", "train.py", "${args}"]}, "command must be .*m3net"),
-        ({"method": "grid"}, "parameters.model.loss.margin has no end of values"),
+        ({"method": "grid"}, "parameters.model.loss.instance.margin has no end of values"),
     ],
 )
 def test_what_is_only_wandbs_is_named(tmp_path: Path, changes: dict[str, Any], said: str) -> None:

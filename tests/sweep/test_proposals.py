@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from m3net.sweep.parameters import read_parameter
-from m3net.sweep.proposals import Tried, propose
-from m3net.sweep.space import Space, Values
+from m3net.workflows.studies.sweep.parameters import read_parameter
+from m3net.workflows.studies.sweep.proposals import Tried, propose
+from m3net.workflows.studies.sweep.space import Space, Values
 
 RANGES: dict[str, dict[str, Any]] = {
     "even": {"min": -1.5, "max": 2.0},

@@ -5,8 +5,8 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, Field
 
+from m3net.boundary.typed import read_as
 from m3net.data.taxonomy import Taxonomy
-from m3net.untrusted.typed import read_as
 
 _MOST_ATTRIBUTES = 1000
 _MOST_CLASSES = 100_000

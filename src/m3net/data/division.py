@@ -12,12 +12,12 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import NDArray
 
+from m3net.base.protocol import Protocol
+from m3net.data.annotations.annotation_file import rows_error
 from m3net.data.annotations.catalogue import Catalogue
-from m3net.data.annotations.table import rows_error
 from m3net.data.records import Records, Role, Splits
 from m3net.data.taxonomy import Taxonomy
 from m3net.errors import AnnotationError, ConfigError
-from m3net.protocol import Protocol
 
 
 def divide(
@@ -45,10 +45,10 @@ def divide(
             image of val or test.
     """
     if min(fractions) <= 0 or abs(sum(fractions) - 1) > 1e-6:
-        remedy = "Set --data.fractions to three numbers above 0 whose sum is 1."
+        remedy = "Set data.fractions to three numbers above 0 whose sum is 1."
         raise ConfigError(f"The images cannot be divided into {fractions}. {remedy}")
     if not 0 < query_fraction < 1:
-        remedy = "Set --data.query_fraction to a number between 0 and 1."
+        remedy = "Set data.query_fraction to a number between 0 and 1."
         raise ConfigError(f"Of the images, {query_fraction} cannot be queries. {remedy}")
     split = _split_of_images(catalogue, fractions, seed)
     records = catalogue.records
@@ -82,7 +82,7 @@ def check_splits(splits: Splits, taxonomy: Taxonomy, protocol: Protocol = "singl
     """
     for name, records in (("train", splits.train), ("val", splits.val), ("test", splits.test)):
         if not len(records):
-            remedy = "Add images to it, or set --data.fractions or --data.split_seed."
+            remedy = "Add images to it, or set data.fractions or data.split_seed."
             raise ConfigError(f"The {name} split is empty. {remedy}")
     report = [*_shared_images(splits), *_unseen_classes(splits, taxonomy)]
     for name, records in (("val", splits.val), ("test", splits.test)):
@@ -169,7 +169,7 @@ def _check_both_roles(
         if not present.all():
             lacking = ", ".join(repr(taxonomy.names[a]) for a in np.flatnonzero(~present))
             problem = f"The {name} split has no {word} of attribute {lacking}"
-            remedy = "Add images, leave the attribute out, or set --data.fractions"
+            remedy = "Add images, leave the attribute out, or set data.fractions"
             raise ConfigError(f"{problem}. {remedy}.")
 
 

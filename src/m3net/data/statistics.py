@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from m3net.base.protocol import Protocol
 from m3net.data.records import Records, Role
 from m3net.data.taxonomy import Taxonomy
-from m3net.protocol import Protocol
 
 
 @dataclass(frozen=True)

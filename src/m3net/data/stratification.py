@@ -27,7 +27,7 @@ def split_strata(
         ConfigError: The fractions are out of range.
     """
     if min(fractions) <= 0 or abs(sum(fractions) - 1) > 1e-6:
-        remedy = "Set --data.fractions to numbers above 0 whose sum is 1."
+        remedy = "Set data.fractions to numbers above 0 whose sum is 1."
         raise ConfigError(f"The images cannot be divided into {fractions}. {remedy}")
     place = _places(chances(records.paths.tolist(), seed, purpose=b"split"), stratum)
     return np.digitize(place, np.cumsum(fractions)[:-1])
@@ -48,7 +48,7 @@ def ask_strata(
         ConfigError: The fraction is out of range.
     """
     if not 0 < query_fraction < 1:
-        remedy = "Set --data.query_fraction to a number between 0 and 1."
+        remedy = "Set data.query_fraction to a number between 0 and 1."
         raise ConfigError(f"Of the images, {query_fraction} cannot be queries. {remedy}")
     place = _places(chances(records.paths.tolist(), seed, purpose=b"role"), stratum)
     role = np.where(place < query_fraction, int(Role.QUERY), int(Role.GALLERY))

@@ -1,12 +1,16 @@
 """Class level, cluster view: images of a class closer to its centre than to images without it."""
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Literal
 
 import torch
 import torch.distributed as dist
 import torch.nn.functional as F
 from torch import Tensor, nn
+from typing_extensions import override
 
+from m3net.losses.term import Classes, LossBatch, Term
 from m3net.losses.triplet import SHORTEST, Anchors
 
 
@@ -72,27 +76,73 @@ class ClassCenters(nn.Module):
         self.seen |= found
 
 
-class CenterTripletLoss(nn.Module):
-    """Triplet loss with the centre of the anchor's class as the positive (M3-Net, L_CC).
+def center_triplet_loss(anchors: Anchors, centers: ClassCenters, margin: float) -> Tensor:
+    """Return the triplet loss with the centre of the anchor's class as the positive (M3-Net, L_CC).
 
     relu(margin - cos(anchor, centre) + cos(anchor, negative)), mean over those pairs of anchor
-    and negative for which it is not zero.
+    and negative for which it is not zero. Anchors of a class without a centre contribute nothing.
+
+    Args:
+        anchors: Of a batch.
+        centers: Of the classes.
+        margin: In units of the cosine.
+
+    Returns:
+        A zero with a gradient if no triplet is active.
     """
+    center = centers.centers.index_select(0, anchors.class_id).float()
+    center = F.normalize(center, dim=-1, eps=SHORTEST)
+    to_center = (anchors.phi * center).sum(dim=1, keepdim=True)
+    hinge = F.relu(margin - to_center + anchors.scores)
+    valid = anchors.negative & centers.seen[anchors.class_id, None]
+    hinge = hinge.masked_fill(~valid, 0)
+    return hinge.sum() / (hinge > 0).sum().clamp(min=1)
 
-    def __init__(self, margin: float = 0.2) -> None:
-        """Set the margin, in units of the cosine."""
+
+@dataclass(frozen=True)
+class CenterTriplets(Term):
+    """Triplets of an image, the centre of its class and another image (M3-Net, L_CC)."""
+
+    margin: float = 0.2
+    """Margin in units of the cosine, 0 to 2."""
+    centers: Literal["ema", "learnable"] = "ema"
+    """Class centres as moving averages ("ema") or as weights ("learnable")."""
+    momentum: float = 0.9
+    """Share of an old moving average that each step keeps, 0 to below 1."""
+
+    @override
+    def __post_init__(self) -> None:
+        """Check the ranges."""
+        super().__post_init__()
+        self.check("margin", 0 <= self.margin <= 2, "from 0 to 2")
+        self.check("centers", self.centers in ("ema", "learnable"), "ema or learnable")
+        self.check("momentum", 0 <= self.momentum < 1, "from 0 to below 1")
+
+    @property
+    @override
+    def reads(self) -> tuple[str, ...]:
+        """The vectors."""
+        return ("vectors",)
+
+    @override
+    def build(self, classes: Classes) -> Callable[[LossBatch], Tensor]:
+        """Build the centres and the loss."""
+        return _CenterTripletLoss(self, classes)
+
+
+class _CenterTripletLoss(nn.Module):
+    """In training, moves the centres first, so that a class has one as soon as it is met."""
+
+    def __init__(self, settings: CenterTriplets, classes: Classes) -> None:
         super().__init__()
-        self.margin = margin
+        self.margin = settings.margin
+        shape = len(classes.attribute_of_class), classes.dim
+        self.centers = ClassCenters(*shape, settings.centers, settings.momentum)
 
-    def forward(self, anchors: Anchors, centers: ClassCenters) -> Tensor:
-        """Give the loss of a batch; a zero with a gradient if no triplet is active.
-
-        Anchors of a class that has no centre yet contribute nothing.
-        """
-        center = centers.centers.index_select(0, anchors.class_id).float()
-        center = F.normalize(center, dim=-1, eps=SHORTEST)
-        to_center = (anchors.phi * center).sum(dim=1, keepdim=True)
-        hinge = F.relu(self.margin - to_center + anchors.scores)
-        valid = anchors.negative & centers.seen[anchors.class_id, None]
-        hinge = hinge.masked_fill(~valid, 0)
-        return hinge.sum() / (hinge > 0).sum().clamp(min=1)
+    @override
+    def forward(self, batch: LossBatch) -> Tensor:
+        """Return the loss of a batch."""
+        anchors = batch.anchors("vectors")
+        if self.training:
+            self.centers.update(anchors)
+        return center_triplet_loss(anchors, self.centers, self.margin)

@@ -1,15 +1,19 @@
 """Attribute level: is this class of the attribute on the image?"""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Literal
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from typing_extensions import override
+
+from m3net.losses.term import Classes, LossBatch, Term
 
 
 def positive_weights(positives: Tensor, annotated: Tensor, power: float, maximum: float) -> Tensor:
-    """Give the weight of the positive term of each class: (negatives / positives) ** power.
+    """Return the weight of the positives of each class: (negatives / positives) ** power.
 
     Args:
         positives: (M,) number of images that carry each class.
@@ -30,13 +34,88 @@ def positive_weights(positives: Tensor, annotated: Tensor, power: float, maximum
     return weight.masked_fill(positives == 0, 1.0)
 
 
+@dataclass(frozen=True)
+class _Classification(Term):
+    """What both kinds of classification share: how strongly rare classes are raised."""
+
+    balance_power: float = 0.5
+    """A positive weighs (negatives / positives) ** balance_power: 0 does not balance, 1 fully."""
+    balance_maximum: float = 10.0
+    """Such a weight stays within 1 / balance_maximum and balance_maximum, at least 1."""
+
+    @override
+    def __post_init__(self) -> None:
+        """Check the ranges."""
+        super().__post_init__()
+        self.check("balance_power", 0 <= self.balance_power < torch.inf, "0 or more")
+        self.check("balance_maximum", 1 <= self.balance_maximum < torch.inf, "1 or more")
+
+    @property
+    @override
+    def reads(self) -> tuple[str, ...]:
+        """The logits."""
+        return ("logits",)
+
+    def positive_weights(self, classes: Classes) -> Tensor:
+        """Return the weight of the positives of each class: (M,) float32."""
+        counts = classes.positives, classes.annotated
+        return positive_weights(*counts, self.balance_power, self.balance_maximum)
+
+    @override
+    def log_weight(self, classes: Classes) -> Tensor:
+        """Return the log of the weights of positives: a weight w raises log-odds by log w."""
+        return self.positive_weights(classes).log()
+
+
+@dataclass(frozen=True)
+class BinaryClassification(_Classification):
+    """Is this class on the image? A binary cross-entropy per class, as in the paper (L_M)."""
+
+    over_classes: Literal["mean", "sum"] = "mean"
+    """What joins the classes of an attribute: by their mean, attributes count equally; by their
+    sum, classes do: an attribute of fifty classes counts ten times as much as one of five."""
+
+    @override
+    def __post_init__(self) -> None:
+        """Check the ranges."""
+        super().__post_init__()
+        self.check("over_classes", self.over_classes in ("mean", "sum"), "mean or sum")
+
+    @override
+    def build(self, classes: Classes) -> Callable[[LossBatch], Tensor]:
+        """Build the loss."""
+        weights = self.positive_weights(classes)
+        return BinaryClassificationLoss(classes.attribute_of_class, weights, self.over_classes)
+
+
+@dataclass(frozen=True)
+class SoftmaxClassification(_Classification):
+    """Which class is on the image? One softmax per attribute where an image carries one class.
+
+    Where it may carry several, a binary cross-entropy per class, summed. Not the paper's.
+    """
+
+    @override
+    def positive_weights(self, classes: Classes) -> Tensor:
+        """Return the weights of positives, 1 for classes that share a softmax."""
+        parts = torch.split(super().positive_weights(classes), classes.sizes)
+        pairs = zip(parts, classes.multi_label, strict=True)
+        return torch.cat([part if several else torch.ones_like(part) for part, several in pairs])
+
+    @override
+    def build(self, classes: Classes) -> Callable[[LossBatch], Tensor]:
+        """Build the loss."""
+        weights = self.positive_weights(classes)
+        return SoftmaxClassificationLoss(classes.sizes, classes.multi_label, weights)
+
+
 class SoftmaxClassificationLoss(nn.Module):
     """What it costs to tell the labels of an attribute: -log of their probability.
 
     Where an image carries one class of the attribute, that is the cross-entropy of a softmax:
     classes compete, as they do in the posterior that ranks. Where it may carry several, it is the
     sum of a binary cross-entropy for each class, positives weighted as in
-    `AttributeClassificationLoss`; their mean would count the less beside a softmax the more classes
+    `BinaryClassificationLoss`; their mean would count the less beside a softmax the more classes
     there are. The loss is the mean over the pairs of an image and an attribute that the image is
     annotated for. Not the paper's.
     """
@@ -51,41 +130,38 @@ class SoftmaxClassificationLoss(nn.Module):
         Args:
             sizes: Number of classes of each attribute.
             multi_label: Whether an image may carry several classes of each attribute.
-            positive_weight: (M,) float32, as from `positive_weights`; not used of attributes of
-                which an image carries one class.
+            positive_weight: (M,) float32, for attributes of which an image may carry several
+                classes.
         """
         super().__init__()
         self.sizes, self.multi_label = list(sizes), list(multi_label)
-        parts = torch.split(positive_weight.float(), self.sizes)
-        weights = [
-            part if several else torch.ones_like(part)
-            for part, several in zip(parts, multi_label, strict=True)
-        ]
-        self.register_buffer("positive_weight", torch.cat(weights))
+        self.register_buffer("positive_weight", positive_weight.float())
 
-    def forward(self, logits: Tensor, targets: Tensor, annotated: Tensor) -> Tensor:
-        """Give the loss of a batch; see `AttributeClassificationLoss`."""
+    @override
+    def forward(self, batch: LossBatch) -> Tensor:
+        """Return the loss of a batch."""
+        logits = batch.outputs["logits"].float()
         parts = zip(
-            torch.split(logits.float(), self.sizes, dim=1),
-            torch.split(targets.float(), self.sizes, dim=1),
+            torch.split(logits, self.sizes, dim=1),
+            torch.split(batch.targets.float(), self.sizes, dim=1),
             torch.split(self.positive_weight, self.sizes),
-            annotated.unbind(dim=1),
+            batch.annotated.unbind(dim=1),
             self.multi_label,
             strict=True,
         )
-        total = logits.new_zeros((), dtype=torch.float32)
-        for own, target, weight, known, several in parts:
+        total = logits.new_zeros(())
+        for scores, target, weight, known, several in parts:
             if several:
                 loss = F.binary_cross_entropy_with_logits(
-                    own, target, pos_weight=weight, reduction="none"
+                    scores, target, pos_weight=weight, reduction="none"
                 ).sum(dim=1)
             else:
-                loss = F.cross_entropy(own, target, reduction="none")
+                loss = F.cross_entropy(scores, target, reduction="none")
             total = total + (loss * known).sum()
-        return total / annotated.sum().clamp(min=1)
+        return total / batch.annotated.sum().clamp(min=1)
 
 
-class AttributeClassificationLoss(nn.Module):
+class BinaryClassificationLoss(nn.Module):
     """Binary cross-entropy per class, mean over the classes of an attribute (M3-Net, L_M).
 
     L_M(I, A_n) is the mean over the classes m of attribute n of
@@ -120,17 +196,15 @@ class AttributeClassificationLoss(nn.Module):
         self.register_buffer("class_share", share, persistent=False)
         self.register_buffer("positive_weight", positive_weight.float())
 
-    def forward(self, logits: Tensor, targets: Tensor, annotated: Tensor) -> Tensor:
-        """Give the loss of a batch; a zero with a gradient if nothing is annotated.
-
-        Args:
-            logits: (B, M) float.
-            targets: (B, M) bool, the classes of each image.
-            annotated: (B, A) bool, the attributes that each image is annotated for.
-        """
+    @override
+    def forward(self, batch: LossBatch) -> Tensor:
+        """Return the loss of a batch; a zero with a gradient if nothing is annotated."""
         entropy = F.binary_cross_entropy_with_logits(
-            logits.float(), targets.float(), pos_weight=self.positive_weight, reduction="none"
+            batch.outputs["logits"].float(),
+            batch.targets.float(),
+            pos_weight=self.positive_weight,
+            reduction="none",
         )
-        valid = annotated[:, self.attribute_of_class]
+        valid = batch.annotated[:, self.attribute_of_class]
         total = (entropy * self.class_share).masked_fill(~valid, 0).sum()
-        return total / annotated.sum().clamp(min=1)
+        return total / batch.annotated.sum().clamp(min=1)

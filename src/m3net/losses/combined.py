@@ -1,46 +1,31 @@
-"""The training objective: up to five losses and their weighted sum.
+"""The training objective: a weighted sum of named terms."""
 
-M3-Net has three, on its class-specific vectors. Networks that have vectors of attributes only are
-trained by the same ones on those: ASEN by triplets, MODC by triplets and centres. ASEN++ adds two
-for its local branch.
-"""
-
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Set
 
 import torch
 from torch import Tensor, nn
 
 from m3net.errors import ConfigError
-from m3net.losses.centers import CenterTripletLoss, ClassCenters
-from m3net.losses.classification import (
-    AttributeClassificationLoss,
-    SoftmaxClassificationLoss,
-    positive_weights,
-)
-from m3net.losses.config import LossConfig
 from m3net.losses.gathering import gather_batch
-from m3net.losses.local import alignment_loss
-from m3net.losses.triplet import (
-    Anchors,
-    ClassTripletLoss,
-    drawn_triplet_loss,
-    find_anchors,
-)
+from m3net.losses.term import Classes, LossBatch, Term
 
 
 class CombinedLoss(nn.Module):
-    """The losses and their weighted sum.
+    """The terms of a loss and their weighted sum.
 
-    The weights of the classification loss and the centres are part of the state dict.
+    Weights and buffers of the terms are part of the state dict.
 
     Example:
-        >>> attribute_of_class = torch.tensor([0, 0, 1, 1, 1])
-        >>> counts = torch.tensor([30, 70, 20, 20, 60]), torch.full((5,), 100)
-        >>> loss = CombinedLoss(LossConfig(center_weight=0.0), attribute_of_class, *counts, dim=8)
+        >>> from m3net.losses import BinaryClassification, InstanceTriplets
+        >>> classes = Classes(
+        ...     attribute_of_class=torch.tensor([0, 0, 1, 1, 1]),
+        ...     positives=torch.tensor([30, 70, 20, 20, 60]), annotated=torch.full((5,), 100),
+        ...     multi_label=(False, False), dim=8)
+        >>> terms = {"classification": BinaryClassification(), "instance": InstanceTriplets(0.5)}
+        >>> outputs = {"logits": torch.zeros(3, 5), "vectors": torch.randn(3, 5, 8)}
         >>> targets = torch.tensor([[1, 0, 0, 0, 1], [1, 0, 1, 0, 0], [0, 1, 0, 0, 1]]).bool()
         >>> annotated = torch.ones(3, 2, dtype=torch.bool)
-        >>> terms = loss(torch.zeros(3, 5), torch.randn(3, 5, 8), targets, annotated)
-        >>> sorted(terms)
+        >>> sorted(CombinedLoss(terms, classes)(outputs, targets, annotated))
         ['classification', 'instance', 'total']
     """
 
@@ -48,143 +33,99 @@ class CombinedLoss(nn.Module):
 
     def __init__(
         self,
-        config: LossConfig,
-        attribute_of_class: Tensor,
-        positives: Tensor,
-        annotated: Tensor,
-        dim: int,
-        multi_label: Sequence[bool] = (),
+        terms: Mapping[str, Term],
+        classes: Classes,
+        *,
+        gather: bool = False,
+        late_outputs: Set[str] = frozenset(),
     ) -> None:
-        """Make the losses for the classes of a taxonomy.
+        """Build the terms for the classes of the training data.
 
         Args:
-            config: Weights and settings of the terms.
-            attribute_of_class: (M,) int64, the attribute id of each class.
-            positives: (M,) number of training images that carry each class.
-            annotated: (M,) number of training images annotated for the attribute of each class.
-            dim: D, the size of a vector.
-            multi_label: Whether an image may carry several classes of each attribute; for "softmax"
-                only.
+            terms: By name; those of weight 0 are left out.
+            classes: Of the training data.
+            gather: Whether the batches of all processes make one batch.
+            late_outputs: Outputs that the network may lack at first. Terms that read them wait.
+
+        Raises:
+            ConfigError: No term has a weight, or a term does not allow `gather`.
         """
         super().__init__()
-        weight = positive_weights(
-            positives, annotated, config.balance_power, config.balance_maximum
+        self.register_buffer("attribute_of_class", classes.attribute_of_class, persistent=False)
+        self.gather, self.late_outputs = gather, frozenset(late_outputs)
+        self.settings = {name: term for name, term in terms.items() if term.weight > 0}
+        if not self.settings:
+            raise ConfigError("no term of model.loss has a weight above 0: raise one.")
+        for name, term in self.settings.items():
+            if gather and term.within_process:
+                raise ConfigError(
+                    f"the term {name} of model.loss stays within a process: set model.gather to "
+                    "false."
+                )
+        self._functions: dict[str, Callable[[LossBatch], Tensor]] = {
+            name: term.build(classes) for name, term in self.settings.items()
+        }
+        # Registers the weights and buffers of those that have some.
+        self.terms = nn.ModuleDict(
+            {name: term for name, term in self._functions.items() if isinstance(term, nn.Module)}
         )
-        self.register_buffer("attribute_of_class", attribute_of_class, persistent=False)
-        self.gather, self.margin = config.gather, config.margin
-        self.drawn = config.triplets == "drawn"
-        self.weights = {name: value for name, value in config.weights.items() if value > 0}
-        self.classification: AttributeClassificationLoss | SoftmaxClassificationLoss
-        if config.classification == "softmax":
-            sizes = attribute_of_class.bincount().tolist()
-            self.classification = SoftmaxClassificationLoss(sizes, multi_label, weight)
-        else:
-            self.classification = AttributeClassificationLoss(
-                attribute_of_class, weight, config.over_classes
-            )
-        self.instance = ClassTripletLoss(config.margin)
-        self.center = CenterTripletLoss(config.margin)
-        # A learnable centre outside the loss would be a weight without a gradient, which
-        # distributed training refuses.
-        self.centers = (
-            ClassCenters(len(attribute_of_class), dim, config.center, config.center_momentum)
-            if "center" in self.weights
-            else None
-        )
-
-    @property
-    def class_log_weight(self) -> Tensor:
-        """(M,) float32: log of the weight of each class's positives.
-
-        Weighting raises a logit by this much: subtract it for the posterior of unweighted data.
-        """
-        return self.classification.positive_weight.log()
 
     def forward(
         self,
-        logits: Tensor,
-        vectors: Tensor,
+        outputs: Mapping[str, Tensor],
         targets: Tensor,
         annotated: Tensor,
-        *,
-        close: Tensor | None = None,
         drawn_for: Tensor | None = None,
     ) -> dict[str, Tensor]:
-        """Give "total" and its terms "classification", "instance" ..., not yet weighted.
+        """Return "total" and the terms by name, not yet weighted.
 
-        A term of weight 0 is not computed and not given. In training mode the moving averages
-        take in the batch before the centre loss is computed, so that a class has a centre as
-        soon as it is met. In distributed training the batch is that of the process, or of all with
-        `LossConfig.gather`; moving averages always take in all.
+        In distributed training the batch is that of the process, or of all with `gather`.
 
         Args:
-            logits: (B, M) float.
-            vectors: (B, M, D) float, class-specific representations of any length, or (B, A, D),
-                of attributes.
+            outputs: Of the network, by name.
             targets: (B, M) bool, the classes of each image; none of an attribute that the image
                 is not annotated for.
             annotated: (B, A) bool, the attributes that each image is annotated for.
-            close: (B, A, D) float, of the local branch of ASEN++, once it takes part.
             drawn_for: (B,) int64, the attribute that each image's triplet was drawn for.
 
         Raises:
-            ConfigError: Drawn triplets are asked for, and the batch was drawn otherwise, or the
-                vectors are not those of attributes.
+            ConfigError: A term reads what the network does not return.
         """
+        ready = [name for name in self.settings if self._is_ready(name, outputs)]
+        read = sorted({output for name in ready for output in self.settings[name].reads})
+        values = [outputs[name] for name in read]
         if self.gather:
-            floats = [logits, vectors] if close is None else [logits, vectors, close]
-            floats, (targets, annotated) = gather_batch(floats, [targets, annotated])
-            logits, vectors = floats[:2]
-            close = None if close is None else floats[2]
-        terms: dict[str, Tensor] = {}
-        if "classification" in self.weights:
-            terms["classification"] = self.classification(logits, targets, annotated)
-        if self.drawn:
-            terms |= self._drawn_terms(vectors, close, drawn_for)
-        else:
-            terms |= self._triplet_terms(vectors, close, targets, annotated)
-        if close is not None and "align" in self.weights:
-            terms["align"] = alignment_loss(vectors, close, annotated)
-        weighted = [self.weights[name] * term for name, term in terms.items()]
+            values, (targets, annotated) = gather_batch(values, [targets, annotated])
+        named = dict(zip(read, values, strict=True))
+        batch = LossBatch(named, targets, annotated, self.attribute_of_class, drawn_for)
+        terms = {name: self._functions[name](batch) for name in ready}
+        weighted = [self.settings[name].weight * term for name, term in terms.items()]
         return {**terms, "total": torch.stack(weighted).sum()}
 
-    def _triplet_terms(
-        self, vectors: Tensor, close: Tensor | None, targets: Tensor, annotated: Tensor
-    ) -> dict[str, Tensor]:
-        """Give the terms of all triplets of a batch."""
-        labels = targets, annotated, self.attribute_of_class
-        terms: dict[str, Tensor] = {}
-        if self.weights.keys() & {"instance", "center"}:
-            terms |= self._anchor_terms(find_anchors(vectors, *labels))
-        if close is not None and "local" in self.weights:
-            terms["local"] = self.instance(find_anchors(close, *labels))
-        return terms
-
-    def _anchor_terms(self, anchors: Anchors) -> dict[str, Tensor]:
-        """Give the terms that the anchors of a batch enter."""
-        terms: dict[str, Tensor] = {}
-        if "instance" in self.weights:
-            terms["instance"] = self.instance(anchors)
-        if self.centers is not None:
-            if self.training:
-                self.centers.update(anchors)
-            terms["center"] = self.center(anchors, self.centers)
-        return terms
-
-    def _drawn_terms(
-        self, vectors: Tensor, close: Tensor | None, drawn_for: Tensor | None
-    ) -> dict[str, Tensor]:
-        """Give the terms of the triplets that a batch was drawn as."""
-        by_attribute = vectors.shape[1] == int(self.attribute_of_class[-1]) + 1
-        if drawn_for is None or (drawn_for < 0).any() or not by_attribute:
+    def _is_ready(self, name: str, outputs: Mapping[str, Tensor]) -> bool:
+        """Return whether the outputs of a term are there; raise where they never will be."""
+        missing = [output for output in self.settings[name].reads if output not in outputs]
+        if unknown := set(missing) - self.late_outputs:
             raise ConfigError(
-                "loss setting triplets is drawn: it needs data.loading.sampling=triplets, and a "
-                "network with vectors of attributes only (model.network.head asen, asen_v2 or "
-                "asen_pp); else set triplets to batch."
+                f"the term {name} of model.loss reads {min(unknown)!r}, which this network does "
+                f"not return: it returns {', '.join(sorted(outputs))}."
             )
-        terms: dict[str, Tensor] = {}
-        if "instance" in self.weights:
-            terms["instance"] = drawn_triplet_loss(vectors, drawn_for, self.margin)
-        if close is not None and "local" in self.weights:
-            terms["local"] = drawn_triplet_loss(close, drawn_for, self.margin)
-        return terms
+        return not missing
+
+
+def class_log_weight(terms: Mapping[str, Term], classes: Classes) -> Tensor:
+    """Return by how much training raises each logit: the log of the weights of positives.
+
+    Returns:
+        (M,) float32; zeros where no term weights them.
+
+    Raises:
+        ConfigError: Two terms do so, and there is no telling what the logits mean.
+    """
+    shifts = {name: term.log_weight(classes) for name, term in terms.items()}
+    given = {name: shift for name, shift in shifts.items() if shift is not None}
+    if len(given) > 1:
+        raise ConfigError(
+            f"the terms {' and '.join(given)} of model.loss both train the logits: keep one."
+        )
+    return next(iter(given.values()), torch.zeros(len(classes.attribute_of_class)))

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
 # Shorter representations have no direction to speak of. Their cosine shrinks to zero, which also
 # bounds the gradient (by 1 / SHORTEST) where that of the cosine would not be.
@@ -71,8 +71,8 @@ def find_anchors(
     )
 
 
-class ClassTripletLoss(nn.Module):
-    """Triplet loss among three images under the anchor's class (M3-Net, L_CI).
+def triplet_loss(anchors: Anchors, margin: float) -> Tensor:
+    """Return the triplet loss among three images under the anchor's class (M3-Net, L_CI).
 
     relu(margin - cos(anchor, positive) + cos(anchor, negative)), mean over those triplets of the
     batch for which it is not zero ("batch all", Hermans et al. 2017, arXiv:1703.07737).
@@ -81,24 +81,23 @@ class ClassTripletLoss(nn.Module):
     scores above a bar, the positive's score less the margin; so each score enters the sum as
     often as it beats, or sets, such a bar. Two sorts give those numbers: the memory is L x B for
     L anchors and B images, where a list of triplets would take up to L x B x B.
+
+    Args:
+        anchors: Of a batch.
+        margin: In units of the cosine.
+
+    Returns:
+        A zero with a gradient if no triplet is active.
     """
-
-    def __init__(self, margin: float = 0.2) -> None:
-        """Set the margin, in units of the cosine."""
-        super().__init__()
-        self.margin = margin
-
-    def forward(self, anchors: Anchors) -> Tensor:
-        """Give the loss of a batch; a zero with a gradient if no triplet is active."""
-        scores, bars = anchors.scores, anchors.scores - self.margin
-        with torch.no_grad():
-            as_negative, as_positive = _count_active(scores, bars, anchors)
-        total = (scores * as_negative - bars * as_positive).sum()
-        return total / as_negative.sum().clamp(min=1)
+    scores, bars = anchors.scores, anchors.scores - margin
+    with torch.no_grad():
+        as_negative, as_positive = _count_active(scores, bars, anchors)
+    total = (scores * as_negative - bars * as_positive).sum()
+    return total / as_negative.sum().clamp(min=1)
 
 
 def drawn_triplet_loss(vectors: Tensor, drawn_for: Tensor, margin: float) -> Tensor:
-    """Give the triplet loss of the triplets that a batch was drawn as (ASEN).
+    """Return the triplet loss of the triplets that a batch was drawn as (ASEN).
 
     relu(margin - cos(anchor, positive) + cos(anchor, negative)) under the attribute that the
     triplet was drawn for, mean over all triplets (Ma et al., AAAI 2020, section 3.2).

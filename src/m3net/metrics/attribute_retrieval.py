@@ -14,13 +14,13 @@ from torchmetrics.utilities import dim_zero_cat
 from torchmetrics.utilities.plot import _AX_TYPE, _PLOT_OUT_TYPE
 from typing_extensions import override
 
+from m3net.base.protocol import Protocol
 from m3net.metrics.distributed.exchange import Exchange, Shard
 from m3net.metrics.distributed.process_group import ProcessGroup
 from m3net.metrics.distributed.shares import add_up, gather_results, rank_share
 from m3net.metrics.metrics_config import MetricsConfig
 from m3net.metrics.query_results import QueryResults, QuerySums
 from m3net.metrics.scores import COUNTS
-from m3net.protocol import Protocol
 
 QUERY = 1
 GALLERY = 2

@@ -8,7 +8,7 @@ from typing import Literal, get_args
 import torch
 from torch import Tensor
 
-from m3net.protocol import Protocol
+from m3net.base.protocol import Protocol
 
 CUTOFFS = (100,)
 WithoutRelevant = Literal["zero", "skip"]

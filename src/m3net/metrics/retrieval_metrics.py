@@ -6,6 +6,7 @@ from typing import Any, cast
 import torch
 from torch import Tensor, nn
 
+from m3net.base.protocol import Protocol
 from m3net.errors import M3NetError
 from m3net.metrics.attribute_retrieval import GALLERY, QUERY, AttributeRetrieval
 from m3net.metrics.metrics_config import MetricsConfig
@@ -18,7 +19,6 @@ from m3net.metrics.scores import (
     retrieved_classes,
     score_table,
 )
-from m3net.protocol import Protocol
 
 
 class RetrievalMetrics(nn.Module):

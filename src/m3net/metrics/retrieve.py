@@ -6,11 +6,11 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
+from m3net.base.protocol import Protocol
 from m3net.metrics.embedded_images import Images
 from m3net.metrics.query_results import CUTOFFS, QueryResults
 from m3net.metrics.ranking import MEMORY_LIMIT, rank
 from m3net.metrics.retrieve_inputs import Array, Inputs, check_match
-from m3net.protocol import Protocol
 
 
 def retrieve(

@@ -7,15 +7,17 @@ TIP 2021. Each block attends for all attributes at once, where the originals do 
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
+from typing_extensions import override
 
+from m3net.errors import ConfigError
 from m3net.models.attention import AttributeAttention, Keys, pool
 from m3net.models.backbone import Backbone
 from m3net.models.classifier import AttributeClassifier
-from m3net.models.config import NetworkConfig
-from m3net.models.network import Network
+from m3net.models.network import MAX_VECTOR, Network, NetworkConfig
 from m3net.models.outputs import Outputs
 
 
@@ -89,21 +91,70 @@ class AsenV2Block(nn.Module):
         return vectors
 
 
+@dataclass(frozen=True)
+class _AsenFamilyConfig(NetworkConfig):
+    train_vectors_by_classifier: bool = False
+    """Whether the gradient of the classifier reaches the vectors, or it only reads them."""
+
+
+@dataclass(frozen=True)
+class AsenConfig(_AsenFamilyConfig):
+    """Settings of ASEN."""
+
+    embedding_dim: int = 1024
+    """Size of an attribute's vector."""
+
+    @override
+    def __post_init__(self) -> None:
+        """Check the settings."""
+        super().__post_init__()
+        self.check_sizes(self.embedding_dim)
+        if self.embedding_dim > MAX_VECTOR // 2:
+            raise ConfigError(f"model.network.embedding_dim must not exceed {MAX_VECTOR // 2}.")
+
+    @property
+    @override
+    def title(self) -> str:
+        """The paper's name."""
+        return "ASEN"
+
+    @override
+    def build(self, sizes: Sequence[int]) -> Network:
+        """Build the network with random weights."""
+        return Asen(self, sizes)
+
+
+@dataclass(frozen=True)
+class AsenV2Config(_AsenFamilyConfig):
+    """Settings of ASEN_V2 and of MODC: an attribute's vector has the channels of the backbone."""
+
+    @property
+    @override
+    def title(self) -> str:
+        """The paper's name."""
+        return "ASEN_V2"
+
+    @override
+    def build(self, sizes: Sequence[int]) -> "Asen":
+        """Build the network with random weights."""
+        return Asen(self, sizes)
+
+
 class Asen(Network):
     """ASEN or ASEN_V2 on a backbone, with a classifier on its vectors.
 
     Example:
-        >>> config = NetworkConfig("asen", backbone="resnet10t", attention_dim=16, embedding_dim=8)
+        >>> config = AsenConfig("resnet10t", attention_dim=16, embedding_dim=8)
         >>> outputs = Asen(config, sizes=(2, 3))(torch.zeros(4, 3, 64, 64, dtype=torch.uint8))
         >>> outputs.attributes.shape, outputs.logits.shape, outputs.attribute_attention.shape
         (torch.Size([4, 2, 8]), torch.Size([4, 5]), torch.Size([4, 2, 4, 4]))
     """
 
-    def __init__(self, config: NetworkConfig, sizes: Sequence[int]) -> None:
+    def __init__(self, config: AsenConfig | AsenV2Config, sizes: Sequence[int]) -> None:
         """Build the network with random weights.
 
         Args:
-            config: Its shape; `head` is "asen" or "asen_v2".
+            config: Its shape.
             sizes: Number of classes of each attribute.
 
         Raises:
@@ -111,31 +162,27 @@ class Asen(Network):
         """
         super().__init__()
         self.config = config
-        self.backbone = Backbone(config.backbone, config.stride, config.beside)
+        self.backbone = Backbone(config.backbone, config.stride, config.extra_strides)
         channels, dim = self.backbone.channels, config.attention_dim
         self.block: AsenBlock | AsenV2Block
-        if config.head == "asen":
+        if isinstance(config, AsenConfig):
             self.vector_dim = config.embedding_dim
             self.block = AsenBlock(channels, len(sizes), dim, config.embedding_dim)
         else:
             self.vector_dim = channels
             self.block = AsenV2Block(channels, len(sizes), dim)
-        self.classifier = AttributeClassifier(self.vector_dim, sizes, config.shaping_classifier)
+        self.classifier = AttributeClassifier(
+            self.vector_dim, sizes, config.train_vectors_by_classifier
+        )
 
-    def forward(self, images: Tensor, wanted: Tensor | None = None) -> Outputs:
-        """Represent images under every attribute.
-
-        Args:
-            images: (B, 3, H, W) uint8, RGB.
-            wanted: Not used: to leave some out would save nothing.
-        """
-        del wanted
+    @override
+    def forward(self, images: Tensor, needed: Tensor | None = None) -> Outputs:
+        """Represent images under every attribute; leaving some out would save nothing."""
         features = self.backbone(images)
         vectors, attention = self.block(features)
         return Outputs(
-            attributes=vectors,
-            phi=None,
             logits=self.classifier(vectors),
+            vectors=vectors,
+            attributes=vectors,
             attribute_attention=attention.unflatten(2, features.shape[2:]),
-            class_attention=None,
         )

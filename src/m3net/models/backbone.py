@@ -29,7 +29,7 @@ _UNREADABLE = (
 
 
 class Backbone(nn.Module):
-    """A timm network up to the stage of a given stride, or with maps of other stages beside it.
+    """A timm network up to the stage of a given stride; maps of other stages can be joined to it.
 
     Normalisation happens here, on the device, with the statistics the network was pretrained with:
     loaders then move a quarter of the bytes and never copy a batch of floats.
@@ -41,21 +41,21 @@ class Backbone(nn.Module):
     mean: Tensor
     std: Tensor
 
-    def __init__(self, name: str, stride: int = 16, beside: Sequence[int] = ()) -> None:
+    def __init__(self, name: str, stride: int = 16, extra_strides: Sequence[int] = ()) -> None:
         """Build the network with random weights; nothing is downloaded.
 
         Args:
             name: A timm model name, as "resnet50".
             stride: Pixels of the image per cell of the feature map.
-            beside: Strides of other stages, whose maps are brought to the same size and joined to
-                it: finer ones by means, coarser ones by bilinear interpolation.
+            extra_strides: Strides of other stages, whose maps are brought to the same size and
+                joined to it: finer ones by means, coarser ones by bilinear interpolation.
 
         Raises:
             ConfigError: timm has no such network or tag, or it has no stage of such a stride.
         """
         super().__init__()
         self.name, self.stride = name, stride
-        stages = [_find_stage(name, wanted) for wanted in (stride, *beside)]
+        stages = [_find_stage(name, wanted) for wanted in (stride, *extra_strides)]
         self._stages = [stage for stage, _ in stages]
         self.channels = sum(channels for _, channels in stages)
         self.net = self._create()

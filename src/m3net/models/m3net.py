@@ -6,26 +6,79 @@ inner form of the class sub-network are this project's reading (see docs/method.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
+from typing_extensions import override
 
 from m3net.errors import ConfigError
 from m3net.models.attention import AttributeAttention, ClassAttention, Keys
 from m3net.models.backbone import Backbone
-from m3net.models.config import MAX_VECTOR, NetworkConfig
-from m3net.models.network import Network
+from m3net.models.network import MAX_VECTOR, Network, NetworkConfig
 from m3net.models.outputs import Outputs
+
+
+@dataclass(frozen=True)
+class M3NetConfig(NetworkConfig):
+    """Settings of M3-Net, M3-Net_a and M3-Net_c."""
+
+    attribute_attention: bool = True
+    """Attend once per attribute (off: M3-Net_c)."""
+    class_attention: bool = True
+    """Attend once per class (off: M3-Net_a)."""
+    value_dim: int = 256
+    """Size of a class's vector before the transformation of its class."""
+    class_dim: int = 32
+    """Size of a class-specific representation. Lowered where the vector of the attribute with most
+    classes would exceed 4,096 floats."""
+    dropout: float = 0.0
+    """Share of each class's vector that training drops."""
+
+    @override
+    def __post_init__(self) -> None:
+        """Check the settings."""
+        super().__post_init__()
+        self.check_sizes(self.value_dim, self.class_dim)
+        if not (self.attribute_attention or self.class_attention):
+            raise ConfigError(
+                "M3-Net needs a sub-network: set model.network.attribute_attention or "
+                "model.network.class_attention to true."
+            )
+        if not 0 <= self.dropout < 1:
+            raise ConfigError("model.network.dropout must be from 0 to below 1.")
+
+    @property
+    @override
+    def title(self) -> str:
+        """The paper's name of the variant."""
+        if not self.class_attention:
+            return "M3-Net_a"
+        return "M3-Net" if self.attribute_attention else "M3-Net_c"
+
+    @property
+    @override
+    def has_attribute_vectors(self) -> bool:
+        """Whether the attribute sub-network is there."""
+        return self.attribute_attention
+
+    @property
+    @override
+    def has_class_vectors(self) -> bool:
+        """Always."""
+        return True
+
+    @override
+    def build(self, sizes: Sequence[int]) -> "M3Net":
+        """Build the network with random weights."""
+        return M3Net(self, sizes)
 
 
 class M3Net(Network):
     """The network; one backbone pass serves all attributes and classes of an image.
 
-    Attributes:
-        vector_dim: D, size of a class-specific representation.
-
     Example:
-        >>> config = NetworkConfig(backbone="resnet10t", attention_dim=16, class_width=8)
+        >>> config = M3NetConfig(backbone="resnet10t", attention_dim=16, value_dim=8)
         >>> outputs = M3Net(config, sizes=(2, 3))(torch.zeros(4, 3, 64, 64, dtype=torch.uint8))
         >>> outputs.attributes.shape, outputs.phi.shape, outputs.class_attention.shape
         (torch.Size([4, 2, 256]), torch.Size([4, 5, 32]), torch.Size([4, 5, 4, 4]))
@@ -33,7 +86,7 @@ class M3Net(Network):
 
     attribute_of_class: Tensor
 
-    def __init__(self, config: NetworkConfig, sizes: Sequence[int]) -> None:
+    def __init__(self, config: M3NetConfig, sizes: Sequence[int]) -> None:
         """Build the network with random weights.
 
         Args:
@@ -44,13 +97,13 @@ class M3Net(Network):
             ConfigError: The backbone cannot serve.
         """
         super().__init__()
-        self.config = config
+        self.config: M3NetConfig = config
         # Not by a tensor of sizes, which a network without memory ("meta") could not read.
         owners = [attribute for attribute, size in enumerate(sizes) for _ in range(size)]
         attribute_of_class = torch.tensor(owners)
         self.register_buffer("attribute_of_class", attribute_of_class, persistent=False)
-        self.backbone = Backbone(config.backbone, config.stride, config.beside)
-        channels, dim, width = self.backbone.channels, config.attention_dim, config.class_width
+        self.backbone = Backbone(config.backbone, config.stride, config.extra_strides)
+        channels, dim, width = self.backbone.channels, config.attention_dim, config.value_dim
         self.vector_dim = _phi_dim(config, channels, max(sizes))
         self.keys = Keys(channels, dim)
         if config.attribute_attention:
@@ -66,14 +119,9 @@ class M3Net(Network):
         self.classifier = nn.Parameter(torch.zeros(sum(sizes), width))
         self.bias = nn.Parameter(torch.zeros(sum(sizes)))
 
-    def forward(self, images: Tensor, wanted: Tensor | None = None) -> Outputs:
-        """Represent images under every attribute and class.
-
-        Args:
-            images: (B, 3, H, W) uint8, RGB.
-            wanted: Not used: to leave some out would save nothing.
-        """
-        del wanted
+    @override
+    def forward(self, images: Tensor, needed: Tensor | None = None) -> Outputs:
+        """Represent images under every attribute and class; leaving some out would save nothing."""
         features = self.backbone(images)
         keys = self.keys(features)
         shape = (len(features), -1, *features.shape[2:])
@@ -88,9 +136,10 @@ class M3Net(Network):
             states.append(state)
         phi, logits = self._classify(states)
         return Outputs(
+            logits=logits,
+            vectors=phi,
             attributes=attributes,
             phi=phi,
-            logits=logits,
             attribute_attention=None if attribute_map is None else attribute_map.view(shape),
             class_attention=None if class_map is None else class_map.view(shape),
         )
@@ -114,8 +163,8 @@ class M3Net(Network):
             return products[..., :-1], products[..., -1] + self.bias
 
 
-def _phi_dim(config: NetworkConfig, channels: int, most_classes: int) -> int:
-    """Give the size of phi with which the longest ranking vector stays within the limit."""
+def _phi_dim(config: M3NetConfig, channels: int, most_classes: int) -> int:
+    """Return the size of phi with which the longest ranking vector stays within the limit."""
     shared = channels if config.attribute_attention else 0
     room = (MAX_VECTOR - shared) // most_classes
     if room < 1:

@@ -1,42 +1,32 @@
-"""What a network says of a batch of images."""
+"""What a network returns for a batch of images."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from torch import Tensor
 
 
 @dataclass(frozen=True)
 class Outputs:
-    """What a network says of B images; A attributes, M classes.
+    """What a network returns for B images; A attributes, M classes."""
 
-    Attributes:
-        attributes: (B, A, C) float32 attribute-specific vectors; None for M3-Net_c.
-        phi: (B, M, D) float32 class-specific representations; None for a network without them.
-        logits: (B, M) float32, log-odds that an image carries a class.
-        attribute_attention: (B, A, h, w) float32, sums to 1 over positions; None for M3-Net_c.
-        class_attention: (B, M, h, w) float32, sums to 1 over positions; None for a network that
-            does not attend to classes.
-        branches: For ASEN++, (B, A, C) float32 of its global and of its local branch, which
-            `attributes` joins; None for other networks. The local one is None before it takes part.
-    """
-
-    attributes: Tensor | None
-    phi: Tensor | None
     logits: Tensor
-    attribute_attention: Tensor | None
-    class_attention: Tensor | None
-    branches: tuple[Tensor, Tensor | None] | None = None
+    """(B, M) float32, log-odds that an image carries a class."""
+    vectors: Tensor
+    """(B, M, D) or (B, A, D) float32, the vectors that losses pull together and apart: one per
+    class or one per attribute."""
+    attributes: Tensor | None = None
+    """(B, A, C) float32 attribute-specific vectors; None for M3-Net_c."""
+    phi: Tensor | None = None
+    """(B, M, D) float32 class-specific representations; None for a network without them."""
+    attribute_attention: Tensor | None = None
+    """(B, A, h, w) float32, sums to 1 over positions; None for M3-Net_c."""
+    class_attention: Tensor | None = None
+    """(B, M, h, w) float32, sums to 1 over positions; None for a network without it."""
+    extra: Mapping[str, Tensor] = field(default_factory=dict)
+    """What else the losses may read, by name, (B, ...) each."""
 
-    @property
-    def vectors(self) -> Tensor:
-        """The vectors that are trained to tell classes apart: (B, M, D) or (B, A, D) float32.
-
-        One per class where the network has class-specific representations, else one per attribute;
-        of ASEN++, those of its global branch.
-        """
-        if self.phi is not None:
-            return self.phi
-        own = self.attributes if self.branches is None else self.branches[0]
-        if own is None:
-            raise ValueError("a network has attribute or class-specific vectors")
-        return own
+    def by_name(self) -> dict[str, Tensor]:
+        """Return all outputs that are there, by name."""
+        fields = {name: value for name, value in vars(self).items() if isinstance(value, Tensor)}
+        return fields | dict(self.extra)

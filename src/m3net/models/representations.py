@@ -19,7 +19,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from m3net.errors import ConfigError
-from m3net.models.config import NetworkConfig
+from m3net.models.network import NetworkConfig
 from m3net.models.outputs import Outputs
 
 Ranking = Literal["attribute", "class", "posterior", "duet"]
@@ -29,7 +29,8 @@ def possible_rankings(config: NetworkConfig) -> tuple[Ranking, ...]:
     """Give the rankings that a network has representations for.
 
     Example:
-        >>> possible_rankings(NetworkConfig(head="asen"))
+        >>> from m3net.models import AsenConfig
+        >>> possible_rankings(AsenConfig())
         ('attribute', 'posterior')
     """
     attribute, of_class = config.has_attribute_vectors, config.has_class_vectors

@@ -9,8 +9,8 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from m3net.escaping import printable_lines
-from m3net.files import replacing
+from m3net.base.escaping import printable_lines
+from m3net.base.files import replacing
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,8 @@ import matplotlib as mpl
 import numpy as np
 from matplotlib.figure import Figure
 
-from m3net.escaping import printable
-from m3net.files import replacing
+from m3net.base.files import replacing
+from m3net.errors import printable
 
 _GRID, _DARK = "#dddddd", "#222222"
 

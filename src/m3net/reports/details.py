@@ -6,13 +6,13 @@ from pathlib import Path
 
 import numpy as np
 
+from m3net.base.escaping import csv_cell
+from m3net.base.files import replacing
+from m3net.base.protocol import Protocol
 from m3net.data.records import Records
 from m3net.data.taxonomy import Taxonomy
-from m3net.escaping import csv_cell
-from m3net.files import replacing
 from m3net.metrics.query_results import QueryResults
 from m3net.metrics.scores import ClassScores
-from m3net.protocol import Protocol
 
 # What stands between the classes of a query that asks for several.
 SEPARATOR = "|"

@@ -9,8 +9,8 @@ from rich.live import Live
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
+from m3net.base.terminal import Terminal
 from m3net.reports.progress import Course, render_validation
-from m3net.terminal import Terminal
 
 
 class Display:

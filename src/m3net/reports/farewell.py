@@ -9,8 +9,8 @@ from pathlib import Path
 
 from rich.text import Text
 
-from m3net.escaping import printable
-from m3net.stopping import Stopped
+from m3net.base.signals import Stopped
+from m3net.errors import printable
 
 _WRITTEN = {
     "config.yaml": "all settings",

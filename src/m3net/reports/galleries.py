@@ -11,8 +11,8 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
-from m3net.escaping import printable
-from m3net.files import replacing
+from m3net.base.files import replacing
+from m3net.errors import printable
 
 _RIGHT, _WRONG, _QUERY = "#1b7837", "#c51b2d", "#333333"
 # In points: a photo fits a square; names and ranks stand above it, classes below.

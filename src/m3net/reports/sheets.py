@@ -8,7 +8,7 @@ from typing import Literal
 from rich import box
 from rich.table import Table
 
-from m3net.escaping import printable
+from m3net.errors import printable
 
 _GAP = 2
 """Columns of the terminal between two columns of a table."""

@@ -11,13 +11,14 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from rich.table import Table
 
+from m3net.base.escaping import csv_cell
+from m3net.base.files import replacing
+from m3net.base.protocol import Protocol
 from m3net.data.records import SplitName
 from m3net.data.statistics import AttributeCounts
-from m3net.escaping import csv_cell, printable
-from m3net.files import replacing
+from m3net.errors import printable
 from m3net.metrics.random_baseline import chance_average_precision, recall_ceiling
 from m3net.metrics.scores import OVERALL_BY_QUERIES
-from m3net.protocol import Protocol
 
 NAMED = 12
 """Most classes of an attribute that the picture names."""

@@ -11,11 +11,11 @@ from pathlib import Path
 
 from rich.table import Table
 
-from m3net.escaping import csv_cell
-from m3net.files import replacing, write_text
+from m3net.base.escaping import csv_cell
+from m3net.base.files import replacing, write_text
+from m3net.base.protocol import Protocol
 from m3net.metrics.metrics_config import MetricsConfig
 from m3net.metrics.scores import COUNTS, AttributeScores
-from m3net.protocol import Protocol
 
 
 def render_scores(

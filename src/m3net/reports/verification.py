@@ -8,8 +8,8 @@ from typing import Any
 from rich.table import Table
 from rich.text import Text
 
-from m3net.escaping import printable
-from m3net.terminal import Terminal
+from m3net.base.terminal import Terminal
+from m3net.errors import printable
 
 SHOWN = 20
 """Problems of images that the terminal shows; the JSON holds all."""

@@ -3,11 +3,11 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from m3net.callbacks.page.thumbnails import Thumbnails
 from m3net.data.dataset import RetrievalDataset
 from m3net.data.records import Record, Records, Role
 from m3net.data.taxonomy import Attribute, Taxonomy
 from m3net.data.transforms import Transform
+from m3net.reports.page.thumbnails import Thumbnails
 
 TAXONOMY = Taxonomy(
     (

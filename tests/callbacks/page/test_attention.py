@@ -1,26 +1,31 @@
 """Attention of each kind of network: which maps a page shows, and of which classes."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 import torch
 
-from m3net.callbacks.page.attention import collect_looks
 from m3net.data.class_counts import ClassCounts
-from m3net.task import M3NetTask
+from m3net.models import AsenConfig, AsenPPConfig, AsenV2Config, NetworkConfig
+from m3net.models.asen_pp import LocalConfig
+from m3net.reports.page.attention import collect_looks
+from m3net.training.task import M3NetTask
 from tests.callbacks.page.shop import TAXONOMY, thumbnails
 from tests.checkpoint_files import NETWORK
 from tests.page import decode
 
 COUNTS = ClassCounts(TAXONOMY, positives=(5,) * 5, annotated=(10,) * 5)
 # Whether there is a map of the attribute, and whether of each class.
-NETWORKS = {
+TINY: dict[str, Any] = {"backbone": "test_resnet", "pretrained": False, "attention_dim": 4}
+LOCAL = LocalConfig("test_resnet", size=32)
+NETWORKS: dict[str, tuple[NetworkConfig, bool, bool]] = {
     "m3net": (NETWORK, True, True),
     "m3net_a": (replace(NETWORK, class_attention=False), True, False),
     "m3net_c": (replace(NETWORK, attribute_attention=False), False, True),
-    "asen": (replace(NETWORK, head="asen"), True, False),
-    "asen_v2": (replace(NETWORK, head="asen_v2"), True, False),
-    "asen_pp": (replace(NETWORK, head="asen_pp"), True, False),
+    "asen": (AsenConfig(**TINY, embedding_dim=4), True, False),
+    "asen_v2": (AsenV2Config(**TINY), True, False),
+    "asen_pp": (AsenPPConfig(**TINY, embedding_dim=4, local=LOCAL), True, False),
 }
 
 
@@ -34,7 +39,7 @@ def test_maps_are_those_that_the_network_has(name: str) -> None:
     assert [look.photo.name for look in looks] == ["0<x>.png", "1<x>.png", "4<x>.png"]
     batch = photos.dataset.read([0, 1, 4])["image"]
     with torch.inference_mode():
-        expected = task.probabilities(task.network.eval()(batch))
+        expected = task.retriever.probabilities(task.retriever.network.eval()(batch))
     for row, (look, image) in enumerate(zip(looks, (0, 1, 4), strict=True)):
         assert [one.name for one in look.attributes] == list(TAXONOMY.names)
         for attribute, own in zip(look.attributes, TAXONOMY.slices, strict=True):

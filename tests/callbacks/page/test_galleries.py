@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 import torch
 
-from m3net.callbacks.page.galleries import collect_galleries, places_to_show
-from m3net.callbacks.page.thumbnails import Thumbnails
+from m3net.base.protocol import Protocol
 from m3net.metrics import Images, rank
-from m3net.protocol import Protocol
+from m3net.reports.page.galleries import collect_galleries, places_to_show
+from m3net.reports.page.thumbnails import Thumbnails
 from tests.callbacks.page.shop import TAXONOMY, thumbnails
 
 GALLERY = range(8, 30)

@@ -5,9 +5,9 @@ from typing import Literal
 
 import pytest
 
-from m3net.callbacks.page.maker import PageMaker, distinct_names
-from m3net.callbacks.page.published import published_name
-from m3net.callbacks.page.run_files import RunFiles
+from m3net.reports.page.maker import PageMaker, distinct_names
+from m3net.reports.page.published import published_name
+from m3net.reports.page.run_files import RunFiles
 
 
 @pytest.mark.parametrize(

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 import torch
 
-from m3net.callbacks.page import planes
-from m3net.callbacks.page.planes import collect_planes, flatten, group_labels
-from m3net.callbacks.page.thumbnails import Thumbnails
 from m3net.data.records import Role
 from m3net.metrics import RetrievalMetrics
+from m3net.reports.page import planes
+from m3net.reports.page.planes import collect_planes, flatten, group_labels
+from m3net.reports.page.thumbnails import Thumbnails
 from tests.callbacks.page.shop import TAXONOMY, thumbnails
 from tests.page import decode
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from m3net.callbacks.page.run_files import RunFiles
-from m3net.callbacks.page.training_curves import collect_curves
+from m3net.reports.page.run_files import RunFiles
+from m3net.reports.page.training_curves import collect_curves
 
 
 def run(name: str, curves: pd.DataFrame | None) -> RunFiles:

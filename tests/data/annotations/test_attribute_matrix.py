@@ -1,4 +1,4 @@
-"""The largest file, read in blocks, against a parser that takes one line and word at a time."""
+"""The largest file against a parser that looks at each word."""
 
 from pathlib import Path
 from typing import NamedTuple
@@ -8,13 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from m3net.data.annotations import attribute_matrix
+from m3net.data.annotations.annotation_file import AnnotationFile
 from m3net.data.annotations.attribute_matrix import AttributeMatrix, read_attribute_matrix
 from m3net.data.annotations.findings import Findings
 from m3net.errors import AnnotationError, DatasetNotFoundError
 
 WIDTH = 4
-OPTION = "--data.annotations"
 HEAD = "image_name  attribute_labels"
 
 
@@ -43,13 +42,10 @@ def unfolded(matrix: AttributeMatrix) -> list[tuple[int, str, list[int]]]:
     ]
 
 
-def read(folder: Path, text: str, findings: Findings, block: int | None = None) -> AttributeMatrix:
+def read(folder: Path, text: str, findings: Findings) -> AttributeMatrix:
     file = folder / "list_attr_img.txt"
     file.write_bytes(text.encode())
-    with pytest.MonkeyPatch.context() as patch:
-        if block is not None:
-            patch.setattr(attribute_matrix, "_BLOCK", block)
-        return read_attribute_matrix(file, WIDTH, OPTION, findings)
+    return read_attribute_matrix(AnnotationFile(file, findings), WIDTH)
 
 
 def text_of(rows: list[str], end: str = "\n") -> str:
@@ -60,20 +56,12 @@ ROWS = ["img/a.jpg   1 -1  0  1 ", "1.jpg -1 -1 -1 -1", "1 1 1 1 1", "img/é.jpg
 
 
 @pytest.mark.parametrize("end", ["\n", "\r\n"], ids=["LF", "CRLF"])
-def test_every_size_of_block_gives_the_same(tmp_path: Path, end: str) -> None:
-    text = text_of(ROWS, end)
+@pytest.mark.parametrize("last", ["", "\n", "\n\n\n", "   \n \n"])
+def test_line_ends_and_the_end_of_the_file(tmp_path: Path, end: str, last: str) -> None:
+    text = text_of(ROWS, end).rstrip("\r\n") + last.replace("\n", end)
     expected = naive(text)
     assert len(expected.good) == len(ROWS)
-    # From less than a line, over exactly one and exactly two, to more than the file.
-    for block in range(1, len(text.encode()) + 2):
-        assert unfolded(read(tmp_path, text, Findings(), block)) == expected.good
-
-
-@pytest.mark.parametrize("last", ["", "\n", "\n\n\n", "   \n \n"])
-def test_the_end_of_the_file_in_every_size_of_block(tmp_path: Path, last: str) -> None:
-    text = text_of(ROWS).rstrip("\n") + last
-    for block in range(1, len(text.encode()) + 2):
-        assert len(read(tmp_path, text, Findings(), block).paths) == len(ROWS)
+    assert unfolded(read(tmp_path, text, Findings())) == expected.good
 
 
 PATHS = st.sampled_from(["img/a.jpg", "1", "-1", "0.jpg", "é", "2-1", "11"])
@@ -93,13 +81,13 @@ def lines(draw: st.DrawFn) -> str:
     return draw(st.sampled_from([text, text.rstrip(), f" {text}", f"{text}\r"]))
 
 
-@given(rows=st.lists(lines(), min_size=1, max_size=8), block=st.integers(1, 200))
+@given(rows=st.lists(lines(), min_size=1, max_size=8))
 def test_it_reads_and_refuses_what_the_naive_parser_does(
-    tmp_path_factory: pytest.TempPathFactory, rows: list[str], block: int
+    tmp_path_factory: pytest.TempPathFactory, rows: list[str]
 ) -> None:
     text = text_of(rows)
     expected, findings = naive(text), Findings(keep_going=True)
-    matrix = read(tmp_path_factory.getbasetemp(), text, findings, block)
+    matrix = read(tmp_path_factory.getbasetemp(), text, findings)
     assert unfolded(matrix) == expected.good
     assert bool(findings.problems) == bool(expected.bad)
     if expected.bad:
@@ -116,15 +104,20 @@ def test_each_wrong_word_is_refused_in_each_column(tmp_path: Path, word: str, pl
         read(tmp_path, text_of(["1.jpg 1 1 1 1", f"b.jpg {' '.join(values)}"]), Findings())
 
 
-def test_blank_lines_between_rows_count_in_every_size_of_block(tmp_path: Path) -> None:
+def test_blank_lines_between_rows_count(tmp_path: Path) -> None:
     text = text_of([ROWS[0], "", "", ROWS[1], "  ", ROWS[2]])
     expected = naive(text)
     assert [row for row, _, _ in expected.good] == [3, 6, 8]
-    for block in range(1, len(text) + 2):
-        findings = Findings(keep_going=True)
-        assert unfolded(read(tmp_path, text, findings, block)) == expected.good
-        [problem] = findings.problems
-        assert "row 4: 0 values (3 rows: 4, 5, 7)" in str(problem)
+    findings = Findings(keep_going=True)
+    assert unfolded(read(tmp_path, text, findings)) == expected.good
+    [problem] = findings.problems
+    assert "row 4: 0 values (3 rows: 4, 5, 7)" in str(problem)
+
+
+def test_a_line_of_any_length_is_not_read_whole(tmp_path: Path) -> None:
+    text = text_of([ROWS[0], "a.jpg" + " 1" * 100_000])
+    with pytest.raises(AnnotationError, match=r"row 4: it has 65,664 bytes or more"):
+        read(tmp_path, text, Findings())
 
 
 @pytest.mark.parametrize(
@@ -152,7 +145,7 @@ def test_bytes_that_are_no_text(tmp_path: Path) -> None:
     file = tmp_path / "list_attr_img.txt"
     file.write_bytes(text_of(["a.jpg 1 1 1 1", "é.jpg 1 1 1 1"]).encode("latin-1"))
     with pytest.raises(AnnotationError, match="row 4: its path is not UTF-8"):
-        read_attribute_matrix(file, WIDTH, OPTION, Findings())
+        read_attribute_matrix(AnnotationFile(file, Findings()), WIDTH)
 
 
 @pytest.mark.parametrize(
@@ -183,5 +176,5 @@ def test_a_file_without_rows_has_none(tmp_path: Path) -> None:
 
 
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:
-    with pytest.raises(DatasetNotFoundError, match=r"--data\.annotations"):
-        read_attribute_matrix(tmp_path / "none.txt", WIDTH, OPTION, Findings())
+    with pytest.raises(DatasetNotFoundError, match=r"data\.annotations"):
+        read_attribute_matrix(AnnotationFile(tmp_path / "none.txt", Findings()), WIDTH)

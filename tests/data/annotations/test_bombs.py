@@ -7,14 +7,15 @@ from pathlib import Path
 import pytest
 
 from m3net.data.annotations import attribute_matrix, darn, deepfashion
+from m3net.data.annotations.annotation_file import MOST_BYTES, AnnotationFile
 from m3net.data.annotations.catalogue import CatalogueColumns, read_catalogue
+from m3net.data.annotations.catalogue_table import read_table
 from m3net.data.annotations.findings import Findings
+from m3net.data.annotations.image_paths import check_widths
 from m3net.data.annotations.index_files import read_label_pairs
-from m3net.data.annotations.table import MOST_BYTES, read_table
-from m3net.data.annotations.text import check_widths, read_lines
 from m3net.errors import AnnotationError, M3NetError
 from tests.bombs import csv_bombs
-from tests.untrusted.measured import costs
+from tests.boundary.measured import costs
 
 
 @pytest.mark.promise("catalogue-bounds")
@@ -64,7 +65,7 @@ def test_files_larger_than_any_are_not_read(tmp_path: Path) -> None:
     with pytest.raises(AnnotationError, match="bytes are more than"):
         read_catalogue(tmp_path / "a.csv", CatalogueColumns())
     with pytest.raises(AnnotationError, match="bytes are more than"):
-        read_lines(tmp_path / "a.txt", "--x")
+        AnnotationFile(tmp_path / "a.txt", Findings()).lines()
 
 
 def test_one_text_does_not_lengthen_all() -> None:
@@ -82,7 +83,9 @@ def test_millions_of_short_lines_are_one_problem(tmp_path: Path, line: bytes) ->
     file.write_bytes(b"9\nimage_name labels\n" + (line + b"\n") * 5_000_000 + b"y")
     start = time.monotonic()
     with pytest.raises(AnnotationError, match="lines"):
-        attribute_matrix.read_attribute_matrix(file, 1000, "--x", Findings(keep_going=True))
+        attribute_matrix.read_attribute_matrix(
+            AnnotationFile(file, Findings(keep_going=True)), 1000
+        )
     assert time.monotonic() - start < 5
 
 
@@ -104,5 +107,5 @@ def test_no_line_makes_a_pattern_go_back_and_forth(tmp_path: Path, line: str) ->
     file.write_text(line)
     start = time.monotonic()
     with pytest.raises(M3NetError):
-        read_label_pairs(file, Findings())
+        read_label_pairs(AnnotationFile(file, Findings()))
     assert time.monotonic() - start < 5

@@ -60,5 +60,5 @@ def test_no_json(tmp_path: Path, content: bytes) -> None:
 
 
 def test_no_file(tmp_path: Path) -> None:
-    with pytest.raises(DatasetNotFoundError, match=r"names\.json.*--data\.names_file"):
+    with pytest.raises(DatasetNotFoundError, match=r"names\.json.*data\.names_file"):
         read_names(tmp_path / "names.json")

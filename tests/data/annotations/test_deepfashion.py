@@ -145,14 +145,15 @@ def test_boxes_in_the_order_that_is_asked_for(root: Path, fake: Fake) -> None:
 
 @pytest.mark.parametrize("folder", ["", "Anno", "Anno_coarse", "Eval"])
 def test_a_file_is_found_where_the_download_or_the_user_put_it(tmp_path: Path, folder: str) -> None:
-    (tmp_path / folder).mkdir(exist_ok=True)
-    (tmp_path / folder / "list_bbox.txt").touch()
-    assert find_file(tmp_path, "list_bbox.txt") == tmp_path / folder / "list_bbox.txt"
+    path = tmp_path / folder / "list_bbox.txt"
+    path.parent.mkdir(exist_ok=True)
+    path.touch()
+    assert find_file(tmp_path, path.name, Findings()).path == path
 
 
 def test_a_file_is_nowhere(tmp_path: Path) -> None:
-    with pytest.raises(DatasetNotFoundError, match=r"list_bbox\.txt.*--data\.annotations"):
-        find_file(tmp_path, "list_bbox.txt")
+    with pytest.raises(DatasetNotFoundError, match=r"list_bbox\.txt.*data\.annotations"):
+        find_file(tmp_path, "list_bbox.txt", Findings())
 
 
 @pytest.mark.parametrize("end", ["\n", "\r\n"])

@@ -86,7 +86,7 @@ def test_a_broken_folder_does_not_hide_the_other(tmp_path: Path) -> None:
 
 
 def test_no_folder_has_labels(tmp_path: Path) -> None:
-    with pytest.raises(DatasetNotFoundError, match=r"label\.csv.*--data\.annotations"):
+    with pytest.raises(DatasetNotFoundError, match=r"label\.csv.*data\.annotations"):
         label_folders(tmp_path, Findings())
 
 

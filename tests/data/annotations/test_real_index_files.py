@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 
 from m3net.data.annotations import darn, deepfashion, fashionai
+from m3net.data.annotations.annotation_file import AnnotationFile
 from m3net.data.annotations.deepfashion import Classes, read_labels
 from m3net.data.annotations.findings import Findings
 from m3net.data.annotations.index_files import read_evaluation, read_label_pairs
-from m3net.data.annotations.published import Counts, check_counts
+from m3net.data.annotations.published_counts import Counts, check_counts
 from m3net.data.records import Records, Role
 from m3net.data.taxonomy import Taxonomy
 
@@ -117,12 +118,12 @@ def test_fashionai_raw_labels_give_the_same(folder: Path, tmp_path: Path) -> Non
 
 def test_fashionai_training_labels(folder: Path) -> None:
     file = folder / "FashionAI" / "label_train.txt"
-    labels = read_label_pairs(file, Findings())
+    labels = read_label_pairs(AnnotationFile(file, Findings()))
     columns = zip(
         labels.image.tolist(), labels.attribute.tolist(), labels.value.tolist(), strict=True
     )
     assert [list(label) for label in columns] == numbers(file)
-    assert len(labels) == fashionai.PUBLISHED["train"].images
+    assert len(labels.rows) == fashionai.PUBLISHED["train"].images
 
 
 def types_of_rows(folder: Path) -> dict[int, int]:

@@ -12,11 +12,11 @@ import pytest
 import torch
 from PIL import Image
 
+from m3net.base.protocol import Protocol
 from m3net.data.annotations.catalogue import CatalogueColumns
 from m3net.data.datamodules import CatalogueDataModule, LoadingConfig
 from m3net.data.division import check_splits
 from m3net.errors import AnnotationError, ConfigError, DatasetNotFoundError
-from m3net.protocol import Protocol
 
 LOADING = LoadingConfig(image_size=48, batch_size=8, num_workers=0, augmentation="none")
 COLUMNS = CatalogueColumns(attributes=("sleeve_length", "details"))
@@ -118,9 +118,9 @@ def test_images_are_looked_for_beside_the_table_or_in_the_root(
     catalogue: Path, tmp_path: Path
 ) -> None:
     copy = Path(shutil.copy(catalogue, tmp_path))
-    with pytest.raises(AnnotationError, match=r"--data\.root"):
+    with pytest.raises(AnnotationError, match=r"data\.root"):
         open_shop(copy).setup("fit")
-    with pytest.raises(DatasetNotFoundError, match=r"nowhere.*--data\.root"):
+    with pytest.raises(DatasetNotFoundError, match=r"nowhere.*data\.root"):
         open_shop(copy, tmp_path / "nowhere").setup("fit")
     open_shop(copy, catalogue.parent).setup("fit")
 

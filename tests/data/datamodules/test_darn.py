@@ -84,7 +84,7 @@ def test_missing_images_are_an_error_with_count_and_remedy(
     assert f"filenames_train.txt, row 5: no image {lost[0]!r} in {tmp_path}" in told
     assert "(2 rows: 5, 8)" in told
     assert "1 images of other files" in told
-    assert "--data.missing=drop" in told
+    assert "data.missing=drop" in told
 
 
 def test_missing_images_can_be_left_out_everywhere(

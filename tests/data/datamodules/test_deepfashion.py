@@ -9,13 +9,13 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
+from m3net.base.protocol import Protocol
 from m3net.data.annotations.findings import Findings
 from m3net.data.datamodules import DeepFashionDataModule, LoadingConfig
 from m3net.data.photos.copies import CopySettings
 from m3net.data.photos.preparation import Preparation
 from m3net.data.records import Records, Role
 from m3net.errors import AnnotationError, ConfigError, DatasetNotFoundError
-from m3net.protocol import Protocol
 from tests.fake.deepfashion import TYPES, Fake, write_deepfashion
 
 LOADING = LoadingConfig(image_size=32, batch_size=16, num_workers=0, augmentation="none")
@@ -183,7 +183,7 @@ def test_boxes_do_not_apply_to_small_copies(own_root: Path, root: Path, fake: Fa
     given = {"annotations": str(own_root)}
     assert len(opened(copies, **given).contents.splits.test) == len(fake.of("test"))
     module = opened(copies, crop_margin=0.1, **given)
-    with pytest.raises(ConfigError, match=r"small copies.*Set --data\.root.*--data\.crop_margin"):
+    with pytest.raises(ConfigError, match=r"small copies.*Set data\.root.*data\.crop_margin"):
         _ = module.contents
     findings = Findings(keep_going=True)
     module.read(findings)
@@ -217,7 +217,7 @@ def test_published_labels_are_counted_for_each_type(root: Path, fake: Fake) -> N
 
 
 def test_the_raw_files_have_no_protocol_by_image() -> None:
-    with pytest.raises(ConfigError, match=r"--data\.protocol=multi"):
+    with pytest.raises(ConfigError, match=r"data\.protocol=multi"):
         DeepFashionDataModule(layout="raw", protocol="single")
 
 

@@ -78,7 +78,7 @@ def test_annotations_may_lie_apart(
         (tmp_path / file.name).write_bytes(file.read_bytes())
     module = opened(root, annotations=str(tmp_path))
     assert len(module.contents.splits.test) == len(written["test"])
-    with pytest.raises(DatasetNotFoundError, match=r"filenames_train\.txt.*--data\.annotations"):
+    with pytest.raises(DatasetNotFoundError, match=r"filenames_train\.txt.*data\.annotations"):
         _ = opened(root, annotations=str(root / FOLDERS[0])).contents
 
 
@@ -157,7 +157,7 @@ def test_images_with_a_second_class_are_dropped_from_all_splits(tmp_path: Path) 
 
 @pytest.mark.parametrize("given", [{"maybe": "drop"}, {"test_folders": ("x",)}])
 def test_settings_of_the_raw_layout_need_it(given: dict[str, Any]) -> None:
-    with pytest.raises(ConfigError, match=r"--data\.layout=raw"):
+    with pytest.raises(ConfigError, match=r"data\.layout=raw"):
         FashionAIDataModule(**given)
 
 

@@ -30,7 +30,7 @@ def test_images_of_a_list(tmp_path: Path) -> None:
 
 
 def test_sources_without_images(tmp_path: Path) -> None:
-    with pytest.raises(DatasetNotFoundError, match=r"none.*--data\.images"):
+    with pytest.raises(DatasetNotFoundError, match=r"none.*data\.images"):
         list_images(tmp_path / "none")
     with pytest.raises(AnnotationError, match=r"list\.txt: it lists no path"):
         list_images(write(tmp_path, b"\n \n", "list.txt"))

@@ -67,7 +67,7 @@ def test_a_folder_that_cannot_be_listed_is_no_missing_image(root: Path) -> None:
 
 
 def test_the_folder_is_not_there(tmp_path: Path) -> None:
-    with pytest.raises(DatasetNotFoundError, match=r"image root.*--data\.root"):
+    with pytest.raises(DatasetNotFoundError, match=r"image root.*data\.root"):
         missing_images(tmp_path / "elsewhere", records_of(PATHS))
 
 

@@ -1,12 +1,12 @@
-"""Own photos: a CSV or Parquet catalogue with one row per image and one column per attribute.
+"""A user's photos: a CSV or Parquet catalogue, one row per image and one column per attribute.
 
 A cell holds the image's class of that attribute, several classes with a separator between them, or
-nothing where the image is not annotated. Optional columns give each image's split, its role in
-the evaluation and the product that it shows.
+nothing where the image is not annotated. Optional columns name each image's split, its role in the
+evaluation and its product.
 """
 
 import posixpath
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
@@ -15,12 +15,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from m3net.data.annotations.table import read_table, rows_error
-from m3net.data.annotations.text import LEAVES, check_widths, shortened
+from m3net.boundary.bounded_parquet import REMEDY, most_values
+from m3net.data.annotations.annotation_file import rows_error
+from m3net.data.annotations.catalogue_table import read_table
+from m3net.data.annotations.image_paths import LEAVES, RELATIVE, check_widths, shortened
 from m3net.data.records import Records, Role
 from m3net.data.taxonomy import Attribute, Taxonomy
 from m3net.errors import AnnotationError, ConfigError
-from m3net.untrusted.parquet import REMEDY, most_values
 
 _MOST_LABELS = 2**23
 SPLITS = {"train": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}
@@ -32,29 +33,28 @@ ROLES = {
 }
 
 Value = TypeVar("Value")
+_Classes = tuple[str, ...]
+"""The classes of one cell."""
 
 
 @dataclass(frozen=True)
 class CatalogueColumns:
-    """Which column of a catalogue holds what.
-
-    Attributes:
-        image: Column of the image paths, relative to the image root.
-        attributes: Columns that are attributes; null for every column without another meaning.
-        separator: What stands between the classes of one cell.
-        multi_label: Attributes that may carry several classes per image even if no cell does.
-        split: Column with train, val or test; null to divide the images by chance.
-        role: Column with query, gallery or both; null to choose the queries by chance.
-        item: Column that names the product; all images of a product go to the same split.
-    """
+    """Which column of a catalogue holds what."""
 
     image: str = "image"
+    """Column of the image paths, relative to the image root."""
     attributes: tuple[str, ...] | None = None
+    """Columns that are attributes; null for every column without another meaning."""
     separator: str = "|"
+    """Text between the classes of one cell."""
     multi_label: tuple[str, ...] = ()
+    """Attributes that may carry several classes per image even if no cell does."""
     split: str | None = None
+    """Column with train, val or test; null to divide the images at random."""
     role: str | None = None
+    """Column with query, gallery or both; null to choose the queries at random."""
     item: str | None = None
+    """Column that names the product; all images of a product go to the same split."""
 
     def __post_init__(self) -> None:
         """Refuse settings that suit no file.
@@ -64,45 +64,42 @@ class CatalogueColumns:
         """
         if not self.separator.strip():
             raise ConfigError("The separator between classes is blank. Give another, as '|'.")
-        named = [*self.special, *(self.attributes or ())]
-        if twice := [name for name in named if named.count(name) > 1]:
+        names = [*self.special, *(self.attributes or ())]
+        if twice := [name for name in names if names.count(name) > 1]:
             raise ConfigError(f"Column {twice[0]!r} is named twice. Give each column one meaning.")
 
     @property
     def special(self) -> tuple[str, ...]:
         """The columns that are not attributes."""
-        given = (self.image, self.split, self.role, self.item)
-        return tuple(name for name in given if name is not None)
+        columns = (self.image, self.split, self.role, self.item)
+        return tuple(name for name in columns if name is not None)
 
 
 @dataclass(frozen=True)
 class Catalogue:
-    """What a catalogue says of its N images.
-
-    Attributes:
-        taxonomy: Attributes in column order, the classes of each sorted by name.
-        records: The images in file order; without roles where the file has no role column.
-        split: (N,) str, "train", "val" or "test"; None where the file has no split column.
-        items: (N,) str, the product of each image; its path where the file has no item column.
-        file: Where all this was read.
-        columns: Which column held what.
-    """
+    """The N images of a catalogue."""
 
     taxonomy: Taxonomy
+    """Attributes in column order, the classes of each sorted by name."""
     records: Records
+    """The images in file order; without roles where the file has no role column."""
     split: NDArray[np.str_] | None
+    """(N,), "train", "val" or "test"; None where the file has no split column."""
     items: NDArray[np.str_]
+    """(N,), the product of each image; its path where the file has no item column."""
     file: Path
+    """The catalogue file."""
     columns: CatalogueColumns = CatalogueColumns()
+    """Which column held what."""
 
     def by_product(self) -> "Catalogue":
-        """Give the catalogue with the images of a product left out of each other's rankings."""
+        """Return the catalogue with images of a product left out of each other's rankings."""
         _, products = np.unique(self.items, return_inverse=True)
         return replace(self, records=replace(self.records, products=products))
 
 
 def read_catalogue(file: Path, columns: CatalogueColumns) -> Catalogue:
-    """Read and check a catalogue; no image is looked at.
+    """Read and check a catalogue; no image is opened.
 
     Args:
         file: UTF-8 CSV with a header, or Parquet.
@@ -114,15 +111,16 @@ def read_catalogue(file: Path, columns: CatalogueColumns) -> Catalogue:
     """
     table = read_table(file)
     names = _attribute_columns(file, list(table.columns), columns)
-    paths = _read_paths(file, table[columns.image])
-    parsed = [_read_attribute(file, table[name], columns) for name in names]
+    paths = _read_paths(_Column(file, table[columns.image]))
+    parsed = [_read_attribute(_Column(file, table[name]), columns) for name in names]
     taxonomy = Taxonomy(tuple(attribute for attribute, _ in parsed))
-    _check_labels(file, [cells for _, cells in parsed])
-    annotated = np.stack([_given(cells) for _, cells in parsed], axis=1)
+    classes = [of_images for _, of_images in parsed]
+    _check_labels(file, classes)
+    annotated = np.array([[bool(cell) for cell in of_images] for of_images in classes]).T
     records = Records.build(
         paths=paths,
         rows=table.index.tolist(),
-        labels=_class_ids(taxonomy, [cells for _, cells in parsed]),
+        labels=_class_ids(taxonomy, classes),
         annotated=annotated,
         roles=np.zeros(annotated.shape, dtype=np.uint8),
         num_classes=taxonomy.num_classes,
@@ -130,108 +128,107 @@ def read_catalogue(file: Path, columns: CatalogueColumns) -> Catalogue:
     )
     items, split = paths, None
     if columns.role is not None:
-        words = _read_words(file, table[columns.role], ROLES)
-        records = replace(records, roles=annotated * np.array(words, dtype=np.uint8)[:, None])
+        roles = _Column(file, table[columns.role]).meanings(ROLES)
+        records = replace(records, roles=annotated * np.array(roles, dtype=np.uint8)[:, None])
     if columns.split is not None:
-        split = np.array(_read_words(file, table[columns.split], SPLITS), dtype=np.str_)
+        split = np.array(_Column(file, table[columns.split]).meanings(SPLITS), dtype=np.str_)
     if columns.item is not None:
-        _refuse(file, table[columns.item], table[columns.item] == "", "no product", "Name it")
-        items = table[columns.item].tolist()
+        column = _Column(file, table[columns.item])
+        column.refuse(column.cells == "", "no product", "Name it")
+        items = column.cells.tolist()
         check_widths(file, "product", items)
     return Catalogue(taxonomy, records, split, np.array(items, dtype=np.str_), file, columns)
 
 
-def _refuse(file: Path, cells: pd.Series, bad: pd.Series, problem: str, remedy: str) -> None:
-    """Raise an error with the first bad cell and the rows of all."""
-    if bad.any():
-        value = cells[bad].iloc[0]
-        shown = f" {shortened(value)!r}" if value else ""
-        problem = f"column {cells.name!r}: {problem}{shown}"
-        raise rows_error(file, cells.index[bad], problem, remedy)
+class _Column:
+    """A column of a catalogue; a wrong cell raises an error that names all rows with one.
 
+    Each distinct text is looked at once: Parquet may repeat a long one a million times.
+    """
 
-def _refuse_texts(
-    file: Path, cells: pd.Series, bad: Sequence[str], problem: str, remedy: str
-) -> None:
-    """Raise an error if a cell holds one of some bad texts."""
-    if bad:
-        _refuse(file, cells, cells.isin(bad), problem, remedy)
+    def __init__(self, file: Path, cells: pd.Series) -> None:
+        self.file, self.cells, self.name = file, cells, str(cells.name)
 
+    def distinct(self) -> list[str]:
+        """Return each text once, in order; pandas would hash all letters of every cell."""
+        return list(dict.fromkeys(self.cells))
 
-def _distinct(cells: pd.Series) -> list[str]:
-    """Return each text once, in order; pandas would look at all letters of every cell."""
-    return list(dict.fromkeys(cells))
+    def refuse(self, bad: pd.Series, problem: str, remedy: str) -> None:
+        """Raise an error if there are bad cells."""
+        if bad.any():
+            cell = self.cells[bad].iloc[0]
+            problem = f"column {self.name!r}: {problem}" + (f" {shortened(cell)!r}" if cell else "")
+            raise rows_error(self.file, self.cells.index[bad], problem, remedy)
+
+    def refuse_texts(self, bad: Iterable[str], problem: str, remedy: str) -> None:
+        """Raise an error if there are cells with a bad text."""
+        if texts := [*bad]:
+            self.refuse(self.cells.isin(texts), problem, remedy)
+
+    def meanings(self, meanings: Mapping[str, Value]) -> list[Value]:
+        """Return the meaning of each cell; upper and lower case are alike."""
+        lower = {cell: cell.lower() for cell in self.distinct()}
+        unknown = [cell for cell, word in lower.items() if word not in meanings]
+        remedy = f"Write one of {', '.join(map(repr, meanings))}"
+        self.refuse_texts(unknown, "unknown word", remedy)
+        return [meanings[lower[cell]] for cell in self.cells]
 
 
 def _attribute_columns(file: Path, names: list[str], columns: CatalogueColumns) -> tuple[str, ...]:
-    """Give the attribute columns, once all columns that the settings name are there."""
+    """Return the attribute columns; all columns that the settings name must be there."""
     for name in (*columns.special, *(columns.attributes or ())):
         if name not in names:
             problem = f"no column {name!r} among {', '.join(map(repr, names))}"
-            raise AnnotationError.at(file, 1, problem, "Add it or set --data.columns")
+            raise AnnotationError.at(file, 1, problem, "Add it or set data.columns")
     attributes = columns.attributes
     if attributes is None:
         attributes = tuple(name for name in names if name not in columns.special)
     if not attributes:
         raise AnnotationError.at(file, 1, "no attribute columns", "Add one for each attribute")
     if unknown := [name for name in columns.multi_label if name not in attributes]:
-        problem = f"--data.columns.multi_label names {unknown[0]!r}, which is no attribute"
+        problem = f"data.columns.multi_label names {unknown[0]!r}, which is no attribute"
         raise AnnotationError.at(file, 1, problem, f"The attributes are {', '.join(attributes)}")
     return attributes
 
 
-def _read_paths(file: Path, cells: pd.Series) -> list[str]:
-    """Give the image paths in their shortest form, so that one image has one path."""
-    _refuse(file, cells, cells == "", "no image path", "Fill it in or delete the row")
-    remedy = "Write paths relative to the image root (--data.root)"
-    # Each distinct text once: Parquet may repeat a long one a million times.
-    known = _distinct(cells)
-    outside = [cell for cell in known if LEAVES.search(cell)]
-    _refuse_texts(file, cells, outside, "path outside the image root", remedy)
-    shortest = {cell: posixpath.normpath(cell) for cell in known}
-    paths = pd.Series([shortest[cell] for cell in cells], cells.index, object, cells.name)
+def _read_paths(column: _Column) -> list[str]:
+    """Return the image paths in their shortest form, so that one image has one path."""
+    column.refuse(column.cells == "", "no image path", "Fill it in or delete the row")
+    texts = column.distinct()
+    outside = filter(LEAVES.search, texts)
+    column.refuse_texts(outside, "path outside the image root", f"{RELATIVE} (data.root)")
+    shortest = {text: posixpath.normpath(text) for text in texts}
+    paths = [shortest[cell] for cell in column.cells]
+    cells = pd.Series(paths, column.cells.index, object, column.name)
+    repeated = cells.duplicated(keep=False)
     remedy = "Leave one row for each image"
-    _refuse(file, paths, paths.duplicated(keep=False), "image listed more than once", remedy)
-    check_widths(file, "image path", list(paths))
-    return list(paths)
+    _Column(column.file, cells).refuse(repeated, "image listed more than once", remedy)
+    check_widths(column.file, "image path", paths)
+    return paths
 
 
-def _read_words(file: Path, cells: pd.Series, meanings: Mapping[str, Value]) -> list[Value]:
-    """Give what each cell means; upper and lower case are alike."""
-    words = {cell: cell.lower() for cell in _distinct(cells)}
-    unknown = [cell for cell, word in words.items() if word not in meanings]
-    remedy = f"Write one of {', '.join(repr(word) for word in meanings)}"
-    _refuse_texts(file, cells, unknown, "unknown word", remedy)
-    return [meanings[words[cell]] for cell in cells]
+def _read_attribute(column: _Column, columns: CatalogueColumns) -> tuple[Attribute, list[_Classes]]:
+    """Return an attribute, and the classes of it that each image carries."""
+    classes_of = {cell: _split_cell(cell, columns.separator) for cell in column.distinct()}
+    empty = [cell for cell, classes in classes_of.items() if "" in classes]
+    twice = [cell for cell, classes in classes_of.items() if len(set(classes)) < len(classes)]
+    column.refuse_texts(empty, "empty class in", "Delete the needless separator")
+    column.refuse_texts(twice, "class named twice in", "Name it once")
+    names = tuple(sorted({name for classes in classes_of.values() for name in classes}))
+    if len(names) < 2:
+        number = f"one class, {names[0]!r}" if names else "no class"
+        problem = f"attribute {column.name!r} has {number}"
+        remedy = "Annotate two or more, or name the other attributes in data.columns.attributes"
+        raise AnnotationError.at(column.file, None, problem, remedy)
+    several = column.name in columns.multi_label or max(map(len, classes_of.values())) > 1
+    return Attribute(column.name, names, several), [classes_of[cell] for cell in column.cells]
 
 
-def _read_attribute(
-    file: Path, cells: pd.Series, columns: CatalogueColumns
-) -> tuple[Attribute, list[tuple[str, ...]]]:
-    """Give an attribute and the classes that each image carries of it."""
-    parsed = {cell: _split_cell(cell, columns.separator) for cell in _distinct(cells)}
-    empty = [cell for cell, classes in parsed.items() if "" in classes]
-    twice = [cell for cell, classes in parsed.items() if len(set(classes)) < len(classes)]
-    _refuse_texts(file, cells, empty, "empty class in", "Delete the needless separator")
-    _refuse_texts(file, cells, twice, "class named twice in", "Name it once")
-    name = str(cells.name)
-    classes = tuple(sorted({one for of_cell in parsed.values() for one in of_cell}))
-    if len(classes) < 2:
-        problem = (
-            f"attribute {name!r} has {f'one class, {classes[0]!r}' if classes else 'no class'}"
-        )
-        remedy = "Annotate two or more, or name the other attributes in --data.columns.attributes"
-        raise AnnotationError.at(file, None, problem, remedy)
-    several = name in columns.multi_label or any(len(of_cell) > 1 for of_cell in parsed.values())
-    return Attribute(name, classes, several), [parsed[cell] for cell in cells]
-
-
-def _split_cell(cell: str, separator: str) -> tuple[str, ...]:
-    """Give the classes of one cell."""
+def _split_cell(cell: str, separator: str) -> _Classes:
     return tuple(part.strip() for part in cell.split(separator)) if cell else ()
 
 
-def _check_labels(file: Path, columns: Sequence[Sequence[tuple[str, ...]]]) -> None:
+def _check_labels(file: Path, columns: Sequence[Sequence[_Classes]]) -> None:
     """Refuse a cell of many classes that Parquet repeats in all rows."""
     number = sum(sum(map(len, cells)) for cells in columns)
     if number > (most := most_values(file.stat().st_size, _MOST_LABELS)):
@@ -239,13 +236,8 @@ def _check_labels(file: Path, columns: Sequence[Sequence[tuple[str, ...]]]) -> N
         raise AnnotationError.at(file, None, problem, REMEDY)
 
 
-def _given(cells: Sequence[tuple[str, ...]]) -> NDArray[np.bool_]:
-    """Return for each cell whether it holds a class."""
-    return np.fromiter(map(bool, cells), np.bool_, len(cells))
-
-
-def _class_ids(taxonomy: Taxonomy, columns: Sequence[Sequence[tuple[str, ...]]]) -> list[list[int]]:
-    """Give the class ids of each image from the cells of each attribute."""
+def _class_ids(taxonomy: Taxonomy, columns: Sequence[Sequence[_Classes]]) -> list[list[int]]:
+    """Return the class ids of each image from the cells of each attribute."""
     labels: list[list[int]] = [[] for _ in columns[0]]
     for attribute, cells in zip(taxonomy, columns, strict=True):
         ids = {cell: [taxonomy.class_id(attribute.name, c) for c in cell] for cell in set(cells)}

@@ -5,8 +5,8 @@ Reference:
     Network", ICCV 2015.
 
 License:
-    None was published. The images are links to shops, many of which are dead by now, so that every
-    copy holds another part of them; results on two copies do not quite compare.
+    None was published. The images are links to shops, and many are dead by now: every copy holds
+    another part of them, and results on two copies do not quite compare.
 
 The index files (see `index_files`) give classes as numbers; their names are not public.
 """
@@ -14,11 +14,11 @@ The index files (see `index_files`) give classes as numbers; their names are not
 from pathlib import Path
 from typing import Any
 
-from m3net.data.annotations.published import Counts
-from m3net.data.annotations.table import reading
+from m3net.boundary.plain_values import read_json
+from m3net.data.annotations.annotation_file import reading
+from m3net.data.annotations.published_counts import Counts
 from m3net.data.taxonomy import Attribute, Taxonomy
 from m3net.errors import AnnotationError, DatasetNotFoundError
-from m3net.untrusted.plain import read_json
 
 SIZES = {
     "clothes category": 20,
@@ -36,18 +36,18 @@ PUBLISHED = {
     "val": Counts(
         images=21_461,
         queries=(490, 480, 446, 498, 454, 499, 505, 471, 450),
-        candidates=(1_845, 1_918, 1_900, 1_888, 1_948, 1_922, 1_903, 1_921, 1_923),
+        gallery=(1_845, 1_918, 1_900, 1_888, 1_948, 1_922, 1_903, 1_921, 1_923),
     ),
     "test": Counts(
         images=21_461,
         queries=(476, 448, 491, 448, 463, 533, 509, 483, 442),
-        candidates=(1_886, 1_897, 1_901, 1_884, 2_004, 2_003, 1_890, 1_836, 1_867),
+        gallery=(1_886, 1_897, 1_901, 1_884, 2_004, 2_003, 1_890, 1_836, 1_867),
     ),
 }
 
 
 def numbered_taxonomy() -> Taxonomy:
-    """Give the attributes with classes named "0", "1" and so on.
+    """Return the attributes with classes named "0", "1" and so on.
 
     Example:
         >>> numbered_taxonomy().num_classes
@@ -57,19 +57,19 @@ def numbered_taxonomy() -> Taxonomy:
 
 
 def read_names(file: Path) -> Taxonomy:
-    """Give the attributes with the class names of a file.
+    """Read the attributes with the class names of a file.
 
     Args:
         file: JSON: for each attribute the list of its class names, in the order of their numbers,
-            as {"sleeve length": ["sleeveless", "short", ...], ...}. An attribute that is left out
-            keeps its numbers.
+            such as {"sleeve length": ["sleeveless", "short", ...], ...}. An attribute that is left
+            out keeps its numbers.
 
     Raises:
         DatasetNotFoundError: There is no such file.
         AnnotationError: It is no such JSON, or names other attributes or numbers of classes.
     """
     if not file.is_file():
-        raise DatasetNotFoundError.at("names file", file, "--data.names_file")
+        raise DatasetNotFoundError.at("names file", file, "data.names_file")
     try:
         with reading(file):
             content: Any = read_json(file)
@@ -82,17 +82,18 @@ def read_names(file: Path) -> Taxonomy:
     if unknown := [name for name in content if name not in SIZES]:
         known = f"Write one of {', '.join(SIZES)}"
         raise AnnotationError.at(file, None, f"unknown attribute {unknown[0]!r}", known)
-    names = {name: _checked_names(file, name, own) for name, own in content.items()}
-    classes = {name: names.get(name, _numbers(size)) for name, size in SIZES.items()}
-    return Taxonomy(tuple(Attribute(name, own) for name, own in classes.items()))
+    classes = {name: _numbers(size) for name, size in SIZES.items()}
+    classes |= {name: _checked_names(file, name, names) for name, names in content.items()}
+    return Taxonomy(tuple(Attribute(name, names) for name, names in classes.items()))
 
 
 def _checked_names(file: Path, attribute: str, names: object) -> tuple[str, ...]:
-    own = [str(name) for name in names if isinstance(name, str)] if isinstance(names, list) else []
-    if len(own) != SIZES[attribute] or len(set(own)) < len(own):
-        problem = f"{attribute!r} does not have {SIZES[attribute]} distinct names"
+    size = SIZES[attribute]
+    texts = [name for name in names if isinstance(name, str)] if isinstance(names, list) else []
+    if len(texts) != size or len(set(texts)) < size:
+        problem = f"{attribute!r} does not have {size} distinct names"
         raise AnnotationError.at(file, None, problem, "Write one for each class, in their order")
-    return tuple(own)
+    return tuple(texts)
 
 
 def _numbers(size: int) -> tuple[str, ...]:

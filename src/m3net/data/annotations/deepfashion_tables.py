@@ -1,106 +1,102 @@
-"""The small tables of DeepFashion's download: which split an image is in, where its garment is.
+"""The small tables of DeepFashion's download: the classes, the split and the box of each image.
 
 Each file has the number of rows in line 1 and names of columns in line 2; then come rows padded
 with blanks.
 """
 
+import codecs
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from m3net.data.annotations.attribute_matrix import check_count, read_head
+from m3net.data.annotations.annotation_file import AnnotationFile
 from m3net.data.annotations.findings import Findings
-from m3net.data.annotations.index_files import OPTION
-from m3net.data.annotations.rows import Rows
-from m3net.data.annotations.text import read_lines
-from m3net.errors import AnnotationError, DatasetNotFoundError
+from m3net.data.annotations.text_rows import TextRows
+from m3net.errors import AnnotationError
 
 _FOLDERS = ("", "Anno", "Anno_coarse", "Eval")
 
 
-def find_file(folder: Path, name: str) -> Path:
-    """Give the place of a file of the download, beside the index files or in its own folders.
-
-    Raises:
-        DatasetNotFoundError: It is in none of them.
-    """
-    file = place_file(folder, name)
-    if not file.is_file():
-        raise DatasetNotFoundError.at("annotation file", file, OPTION)
+def find_file(folder: Path, name: str, findings: Findings) -> AnnotationFile:
+    """Return a file of the download that is there, beside the index files or in a folder."""
+    file = AnnotationFile(find_path(folder, name), findings)
+    file.check_exists()
     return file
 
 
-def place_file(folder: Path, name: str) -> Path:
-    """Give the place of a file of the download; in Anno where it is in none of the folders."""
-    places = [folder / inner / name for inner in _FOLDERS]
-    return next((place for place in places if place.is_file()), folder / "Anno" / name)
+def find_path(folder: Path, name: str) -> Path:
+    """Return the path of a file of the download, below Anno where it is in none of the folders."""
+    paths = [folder / inner / name for inner in _FOLDERS]
+    return next((path for path in paths if path.is_file()), folder / "Anno" / name)
 
 
-def read_padded(file: Path, columns: Sequence[str], findings: Findings) -> Rows:
-    """Read a file of the form above.
-
-    Args:
-        file: The file.
-        columns: What they hold; a first column other than "path" may hold blanks.
-        findings: Takes problems.
+def read_head(file: AnnotationFile, count: bytes, names: bytes) -> int:
+    """Return the number of rows that the first two lines promise.
 
     Raises:
-        M3NetError: The file is missing or wrong.
+        AnnotationError: The first is no number, or the second does not name the columns.
     """
-    lines = read_lines(file, OPTION)
-    with file.open("rb") as stream:
-        expected = read_head(file, stream)
-    # Names of attributes hold blanks, paths none: there, one more is a wrong row.
+    count = count.removeprefix(codecs.BOM_UTF8).strip()
+    if not count.isdigit():
+        problem = f"{count[:40].decode(errors='replace')!r} is not the number of rows"
+        raise AnnotationError.at(file.path, 1, problem, "Write it into line 1, in plain text")
+    columns = names.split()
+    if len(columns) < 2 or not columns[0].endswith(b"_name"):
+        problem = "it does not name the columns"
+        remedy = "Write 'image_name' and the others into line 2"
+        raise AnnotationError.at(file.path, 2, problem, remedy)
+    return int(count)
+
+
+def check_count(file: AnnotationFile, promised: int, number: int) -> None:
+    """Report a difference between the rows that line 1 promises and those that follow."""
+    if promised != number:
+        problem = f"it promises {promised:,} rows, but {number:,} follow"
+        file.refuse_whole(problem, "Fetch the file again: it may be cut off", row=1)
+
+
+def read_padded(file: AnnotationFile, columns: Sequence[str]) -> TextRows:
+    """Read a file in the format above; cells of the first column may hold blanks, paths not."""
+    lines = file.lines()
+    count, names = (line.encode() for line in [*lines, ""][:2])
+    promised = read_head(file, count[:100], names)
+    # Names of attributes hold blanks, paths do not: there, one more is a wrong row.
     most = -1 if columns[0] == "path" else len(columns) - 1
     cells = [line.rsplit(maxsplit=most) for line in lines[2:]]
-    check_count(file, expected, len(cells), findings)
-    rows = Rows(file, cells, columns, findings, first_row=3)
+    check_count(file, promised, len(cells))
+    rows = TextRows(file, cells, columns, first_row=3)
     if columns[0] == "path":
         rows.refuse_paths()
     return rows
 
 
 def read_partition(folder: Path, findings: Findings) -> dict[str, str]:
-    """Give the split of each image path, "train", "val" or "test", by `list_eval_partition.txt`.
-
-    Raises:
-        M3NetError: The file is missing or wrong.
-    """
-    rows = read_padded(find_file(folder, "list_eval_partition.txt"), ("path", "split"), findings)
+    """Read the split of each image path, "train", "val" or "test"."""
+    file = find_file(folder, "list_eval_partition.txt", findings)
+    rows = read_padded(file, ("path", "split"))
     unknown = ~rows["split"].isin(["train", "val", "test"])
     rows.refuse(unknown, "split", "unknown", "Write train, val or test")
-    rows.refuse_other_rows()
+    rows.refuse_contradictions()
     return dict(zip(rows["path"], rows["split"], strict=True))
 
 
 def read_boxes(folder: Path, paths: Sequence[str], findings: Findings) -> NDArray[np.int32]:
-    """Give the (N, 4) boxes of some images, as `Record.box`, by `list_bbox.txt`.
-
-    Args:
-        folder: Holds the file.
-        paths: The images.
-        findings: Takes problems.
-
-    Raises:
-        M3NetError: The file is missing or wrong, or has no box for an image.
-    """
-    file = find_file(folder, "list_bbox.txt")
-    sides = ("x1", "y1", "x2", "y2")
-    rows = read_padded(file, ("path", *sides), findings)
+    """Read the (N, 4) boxes of N images, as in `Record.box`; zeros for an image without one."""
+    file = find_file(folder, "list_bbox.txt", findings)
+    sides = ["x1", "y1", "x2", "y2"]
+    rows = read_padded(file, ("path", *sides))
     for side in sides:
         bad = ~rows[side].str.fullmatch(r"\d{1,6}")
         rows.refuse(bad, side, "not a number of pixels", "Write whole numbers from 0")
-    rows.refuse_other_rows()
-    numbers = rows.table[[*sides]].astype(np.int32)
+    rows.refuse_contradictions()
+    numbers = rows.table[sides].astype(np.int32)
     empty = (numbers["x2"] <= numbers["x1"]) | (numbers["y2"] <= numbers["y1"])
-    remedy = "Write x1 below x2 and y1 below y2"
-    rows.refuse(empty, "path", "its box is empty", remedy)
+    rows.refuse(empty, "path", "its box is empty", "Write x1 below x2 and y1 below y2")
     boxes = dict(zip(rows["path"], numbers[~empty].to_numpy(), strict=True))
-    lacking = [path for path in paths if path not in boxes]
-    if lacking:
+    if lacking := [path for path in paths if path not in boxes]:
         problem = f"no box for {len(lacking):,} images, as {lacking[0]!r}"
-        findings.problem(AnnotationError.at(file, None, problem, "Fetch the file anew"))
+        file.refuse_whole(problem, "Fetch the file again")
     nowhere = np.zeros(4, dtype=np.int32)
     return np.array([boxes.get(path, nowhere) for path in paths], dtype=np.int32).reshape(-1, 4)

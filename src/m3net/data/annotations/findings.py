@@ -1,4 +1,4 @@
-"""What reading annotation files brings to light: problems, of which the first one stops, or all."""
+"""Problems and notes that come up while annotation files are read."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -7,14 +7,14 @@ from m3net.errors import M3NetError
 
 
 class Findings:
-    """Takes in problems and notes while files are read.
+    """Collects problems and notes, or stops at the first problem.
 
-    Training stops at the first problem. A check of a whole data set keeps going: the reader then
-    leaves out what is wrong and goes on with the rest.
+    Training stops at the first problem. A check of a whole data set collects all of them: readers
+    leave out what is wrong and read on.
 
     Attributes:
         problems: What must be mended.
-        notes: What is right but should be known, as images without labels.
+        notes: What is right but worth knowing, such as images without labels.
 
     Example:
         >>> findings = Findings(keep_going=True)
@@ -26,7 +26,7 @@ class Findings:
     """
 
     def __init__(self, *, keep_going: bool = False) -> None:
-        """Start with nothing found.
+        """Start empty.
 
         Args:
             keep_going: Whether to collect all problems instead of raising the first.
@@ -36,25 +36,25 @@ class Findings:
         self.notes: list[str] = []
 
     def problem(self, error: M3NetError) -> None:
-        """Take in a problem of some rows; the caller goes on without them.
+        """Collect a problem; the caller reads on without the rows that have it.
 
         Raises:
-            M3NetError: The problem itself, unless all are wanted.
+            M3NetError: The problem itself, unless all are collected.
         """
         if not self.keep_going:
             raise error
         self.problems.append(error)
 
     def note(self, sentence: str) -> None:
-        """Take in something that should be known."""
+        """Collect a note."""
         self.notes.append(sentence)
 
     @contextmanager
     def part(self) -> Iterator[None]:
-        """Read a part that may fail as a whole, as a file that is not there.
+        """Read a part that may fail as a whole, such as a missing file.
 
         Raises:
-            M3NetError: It failed, unless all problems are wanted.
+            M3NetError: It failed, and problems are not collected.
         """
         try:
             yield

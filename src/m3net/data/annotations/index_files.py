@@ -1,187 +1,159 @@
-"""The index files that the ASEN family published: who trains, who asks, who can be found.
+"""The index files that the ASEN family published: train images, queries, gallery images.
 
 Ma, Dong, Long, Zhang, He, Xue, Ji: "Fine-Grained Fashion Similarity Learning by Attribute-Specific
 Embedding Network", AAAI 2020. All numbers count from 0:
 
 * `filenames_<split>.txt`: an image path on each line; an index is a line of this file.
 * `label_train.txt`: "index attribute value [attribute value ...]".
-* `query_<split>.txt`, `candidate_<split>.txt`: "index attribute value". An image either asks or can
-  be found, for the attributes that are listed here and no others.
+* `query_<split>.txt`, `candidate_<split>.txt`: "index attribute value". An image is either a query
+  or in the gallery, for the attributes that are listed here and no others.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
+from m3net.data.annotations.annotation_file import AnnotationFile
 from m3net.data.annotations.findings import Findings
-from m3net.data.annotations.labels import Labels, check_labels, join_labels
-from m3net.data.annotations.table import rows_error
-from m3net.data.annotations.text import read_numbers, read_paths, read_triples
-from m3net.data.records import Records, Role
+from m3net.data.annotations.image_labels import ImageLabels, ImageList, labelled_only
+from m3net.data.annotations.published_counts import Counts, check_counts
+from m3net.data.records import Records, Role, SplitName, Splits
 from m3net.data.taxonomy import Taxonomy
 
 Evaluated = Literal["val", "test"]
 
-OPTION = "--data.annotations"
+JPEG = frozenset({"jpeg"})
+"""The format of all photos of these data sets; a file of another format is a placeholder."""
+_EVALUATED = ("query", "candidate")
 _SUFFIXES = {"train": "train", "val": "valid", "test": "test"}
 
 
 def index_file(folder: Path, kind: str, split: str) -> Path:
-    """Give the place of an index file, as of kind "query" and split "val"."""
+    """Return the path of an index file, such as of kind "query" and split "val"."""
     return folder / f"{kind}_{_SUFFIXES[split]}.txt"
 
 
 def index_files(folder: Path) -> list[Path]:
-    """Give the places of all index files, whether they are there or not."""
+    """Return the paths of all index files, present or not."""
     train = [index_file(folder, kind, "train") for kind in ("filenames", "label")]
-    kinds = ("filenames", "query", "candidate")
+    kinds = ("filenames", *_EVALUATED)
     return train + [index_file(folder, kind, split) for split in ("val", "test") for kind in kinds]
 
 
-def read_train(folder: Path, taxonomy: Taxonomy, findings: Findings) -> Records:
-    """Give the training images; those without a label are left out and counted in a note.
+def read_splits(
+    name: str,
+    folder: Path,
+    taxonomy: Taxonomy,
+    published: Mapping[str, Counts],
+    findings: Findings,
+) -> Splits:
+    """Read train, val and test; a split that fails as a whole is reported and stays empty.
 
     Args:
-        folder: Holds `filenames_train.txt` and `label_train.txt`.
+        name: Name of the data set, for errors.
+        folder: Holds the index files.
         taxonomy: Attributes and classes.
-        findings: Takes problems and notes.
-
-    Raises:
-        M3NetError: A file is missing or wrong.
+        published: Counts of each split; empty where the files are not the published ones.
+        findings: Collects problems and notes.
     """
-    names = index_file(folder, "filenames", "train")
-    paths = read_listed_paths(names, findings)
-    labels = read_label_pairs(index_file(folder, "label", "train"), findings)
-    labels = check_labels(labels, names.name, len(paths), taxonomy, findings)
-    roles = np.zeros((len(paths), len(taxonomy)), dtype=np.uint8)
-    records = join_labels(names, paths, labels, roles, taxonomy)
-    return labelled_only(records, names.name, findings)
+    splits = empty_splits(taxonomy).named()
+    for split in splits:
+        with findings.part():
+            if split == "train":
+                records = read_train(folder, taxonomy, findings)
+            else:
+                records = read_evaluation(folder, split, taxonomy, findings)
+            if split in published:
+                check_counts(f"{name} {split}", published[split], records, taxonomy, findings)
+            splits[split] = records
+    return Splits(**splits)
+
+
+def empty_splits(taxonomy: Taxonomy) -> Splits:
+    """Return three splits without images."""
+    shape = (0, len(taxonomy))
+    annotated, roles = np.zeros(shape, dtype=np.bool_), np.zeros(shape, dtype=np.uint8)
+    empty = Records.build([], [], [], annotated, roles, taxonomy.num_classes)
+    return Splits(empty, empty, empty)
+
+
+def read_train(folder: Path, taxonomy: Taxonomy, findings: Findings) -> Records:
+    """Read the training images; those without a label are left out and counted in a note."""
+    images = read_images(folder, "train", findings)
+    labels = read_label_pairs(AnnotationFile(index_file(folder, "label", "train"), findings))
+    labels = images.check_labels(labels, taxonomy)
+    return labelled_only(images.join(labels, taxonomy), images.file)
 
 
 def read_evaluation(
     folder: Path, split: Evaluated, taxonomy: Taxonomy, findings: Findings
 ) -> Records:
-    """Give the images of val or test; each carries the labels of its queries and candidates alone.
+    """Read the images of val or test with the labels of the query and candidate files alone."""
+    images = read_images(folder, split, findings)
+    files = [AnnotationFile(index_file(folder, kind, split), findings) for kind in _EVALUATED]
+    queries, gallery = (images.check_labels(_read_triples(file), taxonomy) for file in files)
+    problem = f": its image is a query in {queries.file.name} too"
+    both = np.isin(gallery.image, queries.image)
+    gallery = gallery.without(both, problem, "Leave it in one of the files")
+    labels = ImageLabels(images.file, *np.concatenate([_stack(queries), _stack(gallery)], axis=1))
+    images.refuse_unlabelled(labels, "neither query nor candidate")
+    roles = images.roles(queries, taxonomy, Role.QUERY)
+    roles |= images.roles(gallery, taxonomy, Role.GALLERY)
+    return images.join(labels, taxonomy, roles)
 
-    Args:
-        folder: Holds `filenames_<split>.txt`, `query_<split>.txt` and `candidate_<split>.txt`.
-        split: "val" or "test".
-        taxonomy: Attributes and classes.
-        findings: Takes problems and notes.
 
-    Raises:
-        M3NetError: A file is missing or wrong.
+def read_images(folder: Path, split: SplitName, findings: Findings) -> ImageList:
+    """Read `filenames_<split>.txt`; a path that is wrong becomes "".
+
+    The published lists of DeepFashion name some images twice, with different labels. Both lines
+    stay, as in the published numbers, and a note counts them.
     """
-    names = index_file(folder, "filenames", split)
-    paths = read_listed_paths(names, findings)
-    asked, listed = (
-        check_labels(
-            _read_label_triples(index_file(folder, kind, split), findings),
-            *(names.name, len(paths), taxonomy, findings),
-        )
-        for kind in ("query", "candidate")
-    )
-    problem = f"label '{{}}': its image is a query in {asked.file.name} too"
-    remedy = "Leave it in one of the files"
-    both = np.isin(listed.image, asked.image)
-    listed = listed.without(both, problem, remedy, findings)
-    labels = _join(asked, listed)
-    refuse_idle(names, paths, labels, "neither query nor candidate", findings)
-    roles = asked.roles(len(paths), taxonomy, Role.QUERY)
-    roles |= listed.roles(len(paths), taxonomy, Role.GALLERY)
-    return join_labels(names, paths, labels, roles, taxonomy)
+    file = AnnotationFile(index_file(folder, "filenames", split), findings)
+    images = ImageList(file, file.paths())
+    images.note_repeated()
+    return images
 
 
-def read_listed_paths(names: Path, findings: Findings) -> list[str]:
-    """Give the image paths of `filenames_<split>.txt`; a wrong one becomes "".
-
-    The published lists of DeepFashion name an image twice, with other labels each time: both lines
-    stay, as in the published numbers, and a note says how many there are.
-
-    Raises:
-        M3NetError: The file is missing, or a path is wrong and the first problem stops.
-    """
-    paths = read_paths(names, OPTION, findings)
-    note_twice(names, paths, findings)
-    return paths
-
-
-def note_twice(file: Path, paths: Sequence[str], findings: Findings) -> None:
-    """Note how many lines name an image that an earlier line names."""
-    again = len(paths) - len(set(paths))
-    if again:
-        findings.note(f"{file.name}: {again:,} of its lines name an image that stands there before")
-
-
-def refuse_idle(
-    names: Path, paths: Sequence[str], labels: Labels, problem: str, findings: Findings
-) -> None:
-    """Name the images of an evaluated split that have no label.
-
-    Args:
-        names: Lists the images.
-        paths: N paths.
-        labels: All labels of the split.
-        problem: What an image without a label is, without a full stop.
-        findings: Takes the problem.
-    """
-    idle = np.setdiff1d(np.arange(len(paths)), labels.image)
-    if len(idle):
-        problem = f"image {paths[idle[0]]!r} is {problem}"
-        remedy = "Fetch all files of the split from one source"
-        findings.problem(rows_error(names, (idle + 1).tolist(), problem, remedy))
-
-
-def labelled_only(records: Records, file: str, findings: Findings) -> Records:
-    """Leave out the images that no label can be learned from, and note how many.
-
-    Args:
-        records: Training images.
-        file: Name of the file that lists them.
-        findings: Takes the note.
-    """
-    labelled = np.diff(records.offsets) > 0
-    if not labelled.all():
-        findings.note(f"{file}: {(~labelled).sum():,} images without a label are left out")
-    return records.select(np.flatnonzero(labelled))
-
-
-def read_label_pairs(file: Path, findings: Findings) -> Labels:
-    """Give the labels of lines "index attribute value [attribute value ...]", numbers as they are.
-
-    Raises:
-        M3NetError: The file is missing, or a line is wrong and the first problem stops.
-    """
-    numbers = read_numbers(file, OPTION, findings)
-    odd = [row for row, found in numbers.items() if len(found) < 3 or len(found) % 2 == 0]
+def read_label_pairs(file: AnnotationFile) -> ImageLabels:
+    """Read the labels of lines "index attribute value [attribute value ...]", numbers unchecked."""
+    numbers = file.numbers()
+    odd = [row for row, line in numbers.items() if len(line) < 3 or len(line) % 2 == 0]
     if odd:
         problem = f"{len(numbers[odd[0]])} numbers instead of index, attribute, value, ..."
-        findings.problem(rows_error(file, odd, problem, "Write a value behind each attribute"))
-    lines: dict[int, int] = {}
-    twice = [row for row, found in numbers.items() if lines.setdefault(found[0], row) != row]
+        file.refuse(odd, problem, "Write a value behind each attribute")
+    first: dict[int, int] = {}
+    twice = [row for row, line in numbers.items() if first.setdefault(line[0], row) != row]
     if twice:
         problem = f"index {numbers[twice[0]][0]} has a line of labels already"
-        findings.problem(rows_error(file, twice, problem, "Leave one line for each image"))
-    wrong = {*odd, *twice}
-    columns = [
-        (row, found[0], attribute, value)
-        for row, found in numbers.items()
-        if row not in wrong
-        for attribute, value in zip(found[1::2], found[2::2], strict=True)
-    ]
-    return Labels(file, *np.asarray(columns, dtype=np.int64).reshape(-1, 4).T)
-
-
-def _read_label_triples(file: Path, findings: Findings) -> Labels:
-    return Labels(file, *read_triples(file, OPTION, findings).T)
-
-
-def _join(first: Labels, second: Labels) -> Labels:
-    """Put the labels of two files one after the other; rows then mean nothing."""
-    columns = ("rows", "image", "attribute", "value")
-    return Labels(
-        first.file,
-        *(np.concatenate([getattr(first, name), getattr(second, name)]) for name in columns),
+        file.refuse(twice, problem, "Leave one line for each image")
+    for row in {*odd, *twice}:
+        del numbers[row]
+    return _labels(
+        file,
+        [
+            (row, line[0], attribute, value)
+            for row, line in numbers.items()
+            for attribute, value in zip(line[1::2], line[2::2], strict=True)
+        ],
     )
+
+
+def _read_triples(file: AnnotationFile) -> ImageLabels:
+    """Read the labels of lines "index attribute value", numbers unchecked."""
+    numbers = file.numbers()
+    if wrong := [row for row, line in numbers.items() if len(line) != 3]:
+        problem = f"{len(numbers[wrong[0]])} numbers instead of index, attribute and value"
+        file.refuse(wrong, problem, "Write three numbers on each line")
+    return _labels(file, [(row, *line) for row, line in numbers.items() if len(line) == 3])
+
+
+def _labels(file: AnnotationFile, labels: Sequence[tuple[int, ...]]) -> ImageLabels:
+    """Build labels from (row, image, attribute, value)."""
+    return ImageLabels(file, *np.asarray(labels, dtype=np.int64).reshape(-1, 4).T)
+
+
+def _stack(labels: ImageLabels) -> NDArray[np.int64]:
+    return np.stack([labels.rows, labels.image, labels.attribute, labels.value])

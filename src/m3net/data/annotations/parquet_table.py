@@ -1,52 +1,51 @@
-"""The columns of a Parquet catalogue as text, in no more memory than its size allows."""
+"""The columns of a Parquet catalogue as text, within the memory that its size allows."""
 
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from m3net.boundary.bounded_parquet import MOST_COLUMNS, REMEDY, BoundedParquet
+from m3net.boundary.parquet_pages import DELTA
+from m3net.boundary.regular_file import MIB, ExcessError
 from m3net.errors import AnnotationError
-from m3net.untrusted.content import MIB, ExcessError
-from m3net.untrusted.pages import DELTA
-from m3net.untrusted.parquet import MOST_COLUMNS, REMEDY, BoundedParquet, most_values
 
 _MOST_CELLS = 2**23
 """Of a small file: a cell takes up to 60 bytes until the catalogue is read."""
 _MOST_TEXT, _MOST_RATIO = 128 * MIB, 64
-"""Bytes of text, or times the file's; in Python, a letter may take four times as many."""
+"""Bytes of text, or times the bytes of the file; in Python, a letter may take four."""
 
 Column = NDArray[np.object_]
 
 
 def read_parquet_table(file: Path) -> tuple[list[str], list[Column]]:
-    """Return the names of all columns, and their cells without outer blanks, "" for none.
+    """Return the names of all columns, and their cells without outer blanks, "" for null.
 
     Args:
         file: Parquet; every column is text or can be written as text.
 
     Raises:
-        AnnotationError: It is not Parquet, a column is not text, or a few of its bytes stand for
-            more cells or text than it could honestly hold.
+        AnnotationError: It is not Parquet, a column is not text, or it expands to far more cells
+            or text than a file of its size should hold.
     """
     try:
         with BoundedParquet(file) as opened:
             _check_types(file, opened)
-            # Arrow makes it anew each time.
+            # Arrow builds the schema at each access.
             fields = list(opened.by_dictionary.schema_arrow)
             _check_size(opened, fields)
-            columns = [_read_column(file, opened, *place) for place in enumerate(fields)]
+            columns = [_read_column(file, opened, *field) for field in enumerate(fields)]
             return [field.name for field in fields], columns
     except ExcessError as error:
         raise AnnotationError.at(file, None, str(error), REMEDY) from error
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
-        raise AnnotationError.at(file, None, f"not Parquet: {error}", "Write it anew") from error
+        raise AnnotationError.at(file, None, f"not Parquet: {error}", "Write it again") from error
 
 
 def _check_types(file: Path, opened: BoundedParquet) -> None:
-    """Refuse lists and groups of columns, of which one cell may hold anything."""
+    """Refuse nested columns: a cell of theirs may hold anything."""
     schema, columns = opened.content.schema_arrow, opened.content.schema
     for field in schema:
         kind = field.type
@@ -63,16 +62,13 @@ def _check_types(file: Path, opened: BoundedParquet) -> None:
 
 
 def _check_size(opened: BoundedParquet, fields: Sequence[pa.Field]) -> None:
-    """Look at all pages; `ExcessError` where they stand for too much."""
+    """Raise an ExcessError if the pages expand to too much."""
     metadata = opened.content.metadata
     groups = range(metadata.num_row_groups)
     leaves = range(metadata.num_columns)
     opened.check_columns(leaves)
     cells = len(leaves) * sum(metadata.row_group(group).num_rows for group in groups)
-    if cells > (most := most_values(opened.size, _MOST_CELLS)):
-        raise ExcessError(
-            f"its {opened.size:,} bytes stand for {cells:,} cells, more than {most:,}"
-        )
+    opened.check_count("cells", cells, _MOST_CELLS)
     text, most = 0, max(_MOST_TEXT, _MOST_RATIO * opened.size)
     for leaf, field in enumerate(fields):
         text += sum(_text_of(opened, group, leaf, field.type) for group in groups)
@@ -81,26 +77,26 @@ def _check_size(opened: BoundedParquet, fields: Sequence[pa.Field]) -> None:
 
 
 def _text_of(opened: BoundedParquet, group: int, leaf: int, kind: pa.DataType) -> int:
-    """Bound the bytes of text that a column becomes in a row group; equal texts count once."""
+    """Return a bound of the bytes of a column's text in a row group; equal texts count once."""
     column = opened.column(group, leaf)
     if column.delta_texts:
         raise ExcessError(f"its texts are {DELTA}")
-    own = opened.content.schema.column(leaf)
-    width = max(own.length, 0)
-    if own.physical_type == "BYTE_ARRAY" and not pa.types.is_dictionary(kind):
+    leaf_type = opened.content.schema.column(leaf)
+    width = max(leaf_type.length, 0)
+    if leaf_type.physical_type == "BYTE_ARRAY" and not pa.types.is_dictionary(kind):
         # Where Arrow cannot share them, each cell may be the longest of the dictionary.
         width = column.dictionary
     bound: int = column.expanded + width * column.num_values
     return bound
 
 
-def _read_column(file: Path, opened: BoundedParquet, place: int, field: pa.Field) -> Column:
+def _read_column(file: Path, opened: BoundedParquet, index: int, field: pa.Field) -> Column:
     """Return the cells of one column; equal ones share their text within a row group."""
     parts: list[Column] = [np.array([], dtype=object)]
     for group in range(opened.content.num_row_groups):
-        # Names do not do: Arrow takes "a" for the whole of "a.b" as well.
-        table = opened.by_dictionary.reader.read_row_group(group, column_indices=[place])
-        # Of itself, Arrow believes that text is UTF-8 and that numbers are of the dictionary.
+        # By index: for Arrow, the name "a" also selects all of "a.b".
+        table = opened.by_dictionary.reader.read_row_group(group, column_indices=[index])
+        # By default Arrow trusts that text is UTF-8 and that indices are in the dictionary.
         table.validate(full=True)
         parts += [_as_text(file, field.name, chunk) for chunk in table.column(0).chunks]
     return np.concatenate(parts)
@@ -113,24 +109,14 @@ def _as_text(file: Path, name: str, cells: pa.Array) -> Column:
         values = cells.dictionary.cast(pa.string()).to_numpy(zero_copy_only=False)
     except pa.ArrowException as error:
         raise _not_text(file, name, cells.type) from error
-    texts = np.array([*(_stripped(values)), ""], dtype=object)
-    # Its last text is that of cells without one.
-    places = cells.indices.fill_null(-1).to_numpy(zero_copy_only=False)
-    found: Column = texts[places.astype(np.int64)]
-    return found
-
-
-def _stripped(values: Sequence[str | None]) -> list[str]:
-    return ["" if value is None else value.strip() for value in values]
+    stripped = ["" if value is None else value.strip() for value in values]
+    texts = np.array([*stripped, ""], dtype=object)
+    # The last text, "", is that of null cells.
+    indices = cells.indices.fill_null(-1).to_numpy(zero_copy_only=False)
+    column: Column = texts[indices.astype(np.int64)]
+    return column
 
 
 def _not_text(file: Path, name: str, kind: pa.DataType) -> AnnotationError:
     problem = f"column {name!r} holds {kind}, not text"
     return AnnotationError.at(file, None, problem, "Delete it or save it as text")
-
-
-def as_frame(names: Sequence[str], columns: Sequence[Column]) -> pd.DataFrame:
-    """Make a table whose first row counts as line 2, as in CSV."""
-    cells = dict(zip(names, columns, strict=True))
-    rows = range(2, len(columns[0]) + 2)
-    return pd.DataFrame(cells, index=rows, dtype=object, copy=False)

@@ -12,13 +12,16 @@ from m3net.errors import AnnotationError
 
 
 def drop_rare_classes(catalogue: Catalogue, minimum: int) -> tuple[Catalogue, list[str]]:
-    """Take out the classes that too few images carry, and say in words which.
+    """Leave out the classes that too few images carry, and describe them.
 
     An image that is left without a class of an attribute is no longer annotated for it.
 
     Args:
-        catalogue: What was read.
+        catalogue: A catalogue as read.
         minimum: Number of images that a class needs to stay; 1 keeps all.
+
+    Returns:
+        The smaller catalogue, and a sentence for each attribute that lost classes.
 
     Raises:
         AnnotationError: An attribute would be left with fewer than two classes.
@@ -31,7 +34,7 @@ def drop_rare_classes(catalogue: Catalogue, minimum: int) -> tuple[Catalogue, li
         classes = tuple(name for name, size in sizes.items() if size >= minimum)
         if len(classes) < 2:
             problem = f"attribute {attribute.name!r} has fewer than two classes of {minimum} images"
-            remedy = "Lower --data.min_class_images or leave the column out of the attributes"
+            remedy = "Lower data.min_class_images or leave the column out of the attributes"
             raise AnnotationError.at(catalogue.file, None, problem, remedy)
         attributes.append(replace(attribute, classes=classes))
         rare = [f"{name} ({size})" for name, size in sizes.items() if size < minimum]
@@ -47,7 +50,7 @@ def drop_rare_classes(catalogue: Catalogue, minimum: int) -> tuple[Catalogue, li
 def _keep_classes(
     records: Records, attribute_of_class: NDArray[np.int64], kept: NDArray[np.bool_]
 ) -> Records:
-    """Give the records with some classes only, numbered anew; `kept` is (M,)."""
+    """Return the records with some classes only, renumbered; `kept` is (M,)."""
     stays = kept[records.class_ids]
     class_ids = records.class_ids[stays]
     image = np.repeat(np.arange(len(records)), np.diff(records.offsets))[stays]

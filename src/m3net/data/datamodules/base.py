@@ -2,7 +2,6 @@
 
 import logging
 from abc import ABC, abstractmethod
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -19,7 +18,7 @@ from m3net.data.datamodules.loading import BaseDataModule, TrainLoader, check_si
 from m3net.data.dataset import Reader, RetrievalDataset
 from m3net.data.division import check_splits
 from m3net.data.photos.presence import missing_error, missing_images
-from m3net.data.records import Records, Role, SplitName, Splits
+from m3net.data.records import Records, Role, Splits
 from m3net.data.samplers import BalancedSampler, ShuffleSampler, members_by_class
 from m3net.data.taxonomy import Taxonomy
 from m3net.data.transforms import Transform
@@ -162,26 +161,6 @@ class RetrievalDataModule(BaseDataModule, ABC):
         return sampler
 
 
-def read_parts(
-    read: Callable[[SplitName, Findings], Records], taxonomy: Taxonomy, findings: Findings
-) -> Splits:
-    """Read the three splits one by one; one that fails stays empty where all problems are wanted.
-
-    Args:
-        read: Gives one split.
-        taxonomy: Attributes and classes.
-        findings: Takes problems and notes.
-
-    Raises:
-        M3NetError: A split failed, and the first problem stops.
-    """
-    parts = no_splits(taxonomy).named()
-    for name in parts:
-        with findings.part():
-            parts[name] = read(name, findings)
-    return Splits(**parts)
-
-
 def present_only(root: Path, missing: Missing | None, findings: Findings, splits: Splits) -> Splits:
     """Give the images that are there.
 
@@ -198,8 +177,8 @@ def present_only(root: Path, missing: Missing | None, findings: Findings, splits
     absent = {name: missing_images(root, part) for name, part in splits.named().items()}
     lost = {name: part.select(absent[name]) for name, part in splits.named().items()}
     if missing != "drop" and any(map(len, lost.values())):
-        remedy = "Put the images there, take them out of the annotations, or set --data.root"
-        remedy += "" if missing is None else "; or leave them out by --data.missing=drop"
+        remedy = "Put the images there, take them out of the annotations, or set data.root"
+        remedy += "" if missing is None else "; or leave them out by data.missing=drop"
         raise missing_error(root, [*lost.values()], remedy)
     for name, part in lost.items():
         asked, listed = (
@@ -216,11 +195,3 @@ def present_only(root: Path, missing: Missing | None, findings: Findings, splits
             for name, part in splits.named().items()
         }
     )
-
-
-def no_splits(taxonomy: Taxonomy) -> Splits:
-    """Give three empty splits, for what could not be read where all problems are wanted."""
-    shape = (0, len(taxonomy))
-    annotated, roles = np.zeros(shape, dtype=np.bool_), np.zeros(shape, dtype=np.uint8)
-    none = Records.build([], [], [], annotated, roles, taxonomy.num_classes)
-    return Splits(none, none, none)

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Literal
 
+from m3net.base.protocol import Protocol
 from m3net.data.annotations.catalogue import CatalogueColumns, read_catalogue
 from m3net.data.annotations.findings import Findings
 from m3net.data.annotations.rare_classes import drop_rare_classes
@@ -10,7 +11,6 @@ from m3net.data.datamodules.base import Contents, RetrievalDataModule
 from m3net.data.datamodules.loading import LoadingConfig
 from m3net.data.division import divide
 from m3net.errors import ConfigError
-from m3net.protocol import Protocol
 
 LeaveOut = Literal["image", "product"]
 
@@ -55,7 +55,7 @@ class CatalogueDataModule(RetrievalDataModule):
         if leave_out == "product" and columns.item is None:
             raise ConfigError(
                 "images of a query's product cannot be left out, since no column says what they "
-                "show: name it by --data.columns.item, or set --data.leave_out=image."
+                "show: name it by data.columns.item, or set data.leave_out=image."
             )
         super().__init__(loading)
         self.file, self.columns = Path(file), columns

@@ -1,13 +1,11 @@
 """DARN by the ASEN family's index files, with the images that can still be had."""
 
-from functools import partial
 from pathlib import Path
 
 from m3net.data.annotations.darn import PUBLISHED, numbered_taxonomy, read_names
 from m3net.data.annotations.findings import Findings
-from m3net.data.annotations.index_files import index_files
-from m3net.data.datamodules.base import Contents, Missing, RetrievalDataModule, read_parts
-from m3net.data.datamodules.index import JPEG, read_index_split
+from m3net.data.annotations.index_files import JPEG, index_files, read_splits
+from m3net.data.datamodules.base import Contents, Missing, RetrievalDataModule
 from m3net.data.datamodules.loading import LoadingConfig
 
 
@@ -62,6 +60,5 @@ class DARNDataModule(RetrievalDataModule):
             with findings.part():
                 taxonomy = read_names(self.names_file)
         counts = PUBLISHED if self.published else {}
-        read = partial(read_index_split, "DARN", self.annotations, taxonomy, counts)
-        splits = read_parts(read, taxonomy, findings)
+        splits = read_splits("DARN", self.annotations, taxonomy, counts, findings)
         return Contents(taxonomy, splits, self.file_reader(self.root, formats=JPEG), self.root)

@@ -1,32 +1,29 @@
 """DeepFashion (Category and Attribute Prediction) by index files, or by its own partition."""
 
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 
+from m3net.base.protocol import Protocol
 from m3net.data.annotations import deepfashion
 from m3net.data.annotations.deepfashion import Classes
-from m3net.data.annotations.deepfashion_tables import (
-    find_file,
-    place_file,
-    read_boxes,
-    read_partition,
-)
+from m3net.data.annotations.deepfashion_tables import find_file, find_path, read_boxes
 from m3net.data.annotations.findings import Findings
-from m3net.data.annotations.index_files import OPTION, index_file, read_evaluation, read_train
-from m3net.data.annotations.published import check_counts
-from m3net.data.annotations.table import rows_error
-from m3net.data.annotations.text import read_paths
-from m3net.data.datamodules.base import Contents, RetrievalDataModule, no_splits, read_parts
-from m3net.data.datamodules.index import JPEG
+from m3net.data.annotations.index_files import (
+    JPEG,
+    empty_splits,
+    index_file,
+    read_evaluation,
+    read_train,
+)
+from m3net.data.annotations.published_counts import UNPUBLISHED, check_counts
+from m3net.data.datamodules.base import Contents, RetrievalDataModule
 from m3net.data.datamodules.loading import LoadingConfig
 from m3net.data.photos.preparation import is_prepared
-from m3net.data.records import Records, Role, SplitName, Splits
-from m3net.errors import AnnotationError, ConfigError, DatasetNotFoundError
-from m3net.protocol import Protocol
+from m3net.data.records import Records, SplitName, Splits
+from m3net.errors import ConfigError, DatasetNotFoundError
 
 TrainList = Literal["index", "rebuilt"]
 
@@ -72,7 +69,7 @@ class DeepFashionDataModule(RetrievalDataModule):
         if layout == "raw" and protocol == "single":
             raise ConfigError(
                 "the raw files of DeepFashion do not say which one class an image asks for: choose "
-                "--data.protocol=multi, or --data.layout=index with the index files."
+                "data.protocol=multi, or data.layout=index with the index files."
             )
         self.root = Path(root)
         self.annotations = self.root if annotations is None else Path(annotations)
@@ -94,7 +91,7 @@ class DeepFashionDataModule(RetrievalDataModule):
             names += ["list_attr_img.txt"]
         if self.crop_margin is not None:
             names += ["list_bbox.txt"]
-        files = [place_file(folder, name) for name in names]
+        files = [find_path(folder, name) for name in names]
         if self.layout == "index":
             kinds = ("query", "candidate") if self.protocol == "single" else ("label",)
             train = ("filenames", "label") if self.train_list == "index" else ()
@@ -113,7 +110,7 @@ class DeepFashionDataModule(RetrievalDataModule):
             M3NetError: A file is missing or wrong.
         """
         taxonomy = deepfashion.numbered_classes().taxonomy
-        splits = no_splits(taxonomy)
+        splits = empty_splits(taxonomy)
         # Without its classes, no label of an image can be understood.
         with findings.part():
             classes = self._read_classes(findings)
@@ -125,35 +122,36 @@ class DeepFashionDataModule(RetrievalDataModule):
         return Contents(taxonomy, splits, reader, self.root)
 
     def _read_classes(self, findings: Findings) -> Classes:
-        """Read the names of the classes; numbers will do where no file is in need of the names."""
+        """Read the names of the classes; number them where no other file needs the names."""
         try:
-            file = find_file(self.annotations, "list_attr_cloth.txt")
+            file = find_file(self.annotations, "list_attr_cloth.txt", findings)
         except DatasetNotFoundError:
             if self.layout == "raw" or self.protocol == "multi" or self.train_list == "rebuilt":
                 raise
             findings.note("no list_attr_cloth.txt: the classes of DeepFashion are named by numbers")
             return deepfashion.numbered_classes()
-        classes = deepfashion.read_classes(file, findings)
-        found, published = classes.taxonomy.sizes, tuple(deepfashion.SIZES.values())
-        if self.published and found != published:
-            problem = f"{found} attributes of the types, but the published file has {published}"
-            remedy = "Fetch it anew, or set --data.published=false if it is a file of your own"
-            findings.problem(AnnotationError.at(file, None, problem, remedy))
+        classes = deepfashion.read_classes(file.path, findings)
+        sizes, published = classes.taxonomy.sizes, tuple(deepfashion.SIZES.values())
+        if self.published and sizes != published:
+            problem = f"{sizes} attributes of the types, but the published file has {published}"
+            file.refuse_whole(problem, f"Fetch it again, {UNPUBLISHED}")
         return classes
 
     def _read_splits(self, classes: Classes, findings: Findings) -> Splits:
-        if self.layout == "index":
-            read = partial(self._read_index_split, classes)
-        else:
-            images = deepfashion.read_all(self.annotations, classes, findings)
-            read = partial(_raw_split, images, self._read_partition(images, findings))
-        return read_parts(read, classes.taxonomy, findings)
+        if self.layout == "raw":
+            return deepfashion.read_raw_splits(self.annotations, classes, findings)
+        splits = empty_splits(classes.taxonomy).named()
+        for split in splits:
+            with findings.part():
+                splits[split] = self._read_split(split, classes, findings)
+        return Splits(**splits)
 
-    def _read_index_split(self, classes: Classes, split: SplitName, findings: Findings) -> Records:
+    def _read_split(self, split: SplitName, classes: Classes, findings: Findings) -> Records:
+        """Read one split from the index files."""
         taxonomy, folder = classes.taxonomy, self.annotations
         if split == "train":
             if self.train_list == "rebuilt":
-                return self._rebuild_train(classes, findings)
+                return deepfashion.rebuild_train(folder, classes, findings)
             return read_train(folder, taxonomy, findings)
         if self.protocol == "single":
             records, counts = read_evaluation(folder, split, taxonomy, findings), deepfashion.SINGLE
@@ -164,47 +162,15 @@ class DeepFashionDataModule(RetrievalDataModule):
             check_counts(f"DeepFashion {split}", counts[split], records, taxonomy, findings)
         return records
 
-    def _rebuild_train(self, classes: Classes, findings: Findings) -> Records:
-        """Give all labelled images that the index files evaluate in no split."""
-        images = deepfashion.read_all(self.annotations, classes, findings)
-        files = [index_file(self.annotations, "filenames", split) for split in ("val", "test")]
-        evaluated = {path for file in files for path in read_paths(file, OPTION, findings)}
-        free = [place for place, path in enumerate(images.paths.tolist()) if path not in evaluated]
-        findings.note(f"the training list is rebuilt from list_attr_img.txt: {len(free):,} images")
-        return images.select(np.asarray(free, dtype=np.int64))
-
-    def _read_partition(self, images: Records, findings: Findings) -> list[str]:
-        """Give the split of each image."""
-        partition = read_partition(self.annotations, findings)
-        split_of = [partition.get(path, "") for path in images.paths.tolist()]
-        if lacking := [place for place, split in enumerate(split_of) if not split]:
-            problem = f"no split for image {images[lacking[0]].path!r} in list_eval_partition.txt"
-            remedy = "Fetch both files from one source"
-            rows = images.rows[lacking].tolist()
-            findings.problem(rows_error(Path(images.files[0]), rows, problem, remedy))
-        return split_of
-
     def _with_boxes(self, splits: Splits, findings: Findings) -> Splits:
         """Give each image its box."""
         if is_prepared(self.root):
             raise ConfigError(
                 f"{self.root} holds small copies, but boxes are in pixels of the originals. Set "
-                "--data.root to the folder of the originals, or --data.crop_margin to null."
+                "data.root to the folder of the originals, or data.crop_margin to null."
             )
         parts = [splits.train, splits.val, splits.test]
         paths = [path for part in parts for path in part.paths.tolist()]
         boxes = read_boxes(self.annotations, paths, findings)
         shares = np.split(boxes, np.cumsum([len(part) for part in parts])[:-1])
         return Splits(*(replace(part, boxes=own) for part, own in zip(parts, shares, strict=True)))
-
-
-def _raw_split(
-    images: Records, split_of: list[str], split: SplitName, findings: Findings
-) -> Records:
-    """Give one split of the download's own partition; every label asks and can be found."""
-    del findings
-    part = images.select(np.flatnonzero(np.array(split_of) == split))
-    if split == "train":
-        return part
-    roles = part.annotated * np.uint8(Role.QUERY | Role.GALLERY)
-    return replace(part, roles=roles)

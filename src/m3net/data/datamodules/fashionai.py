@@ -1,7 +1,6 @@
 """FashionAI, as the ASEN family divided it or as the competition gave it out."""
 
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -16,9 +15,8 @@ from m3net.data.annotations.fashionai import (
     read_raw,
 )
 from m3net.data.annotations.findings import Findings
-from m3net.data.annotations.index_files import index_files
-from m3net.data.datamodules.base import Contents, RetrievalDataModule, no_splits, read_parts
-from m3net.data.datamodules.index import JPEG, read_index_split
+from m3net.data.annotations.index_files import JPEG, empty_splits, index_files, read_splits
+from m3net.data.datamodules.base import Contents, RetrievalDataModule
 from m3net.data.datamodules.loading import LoadingConfig
 from m3net.data.records import Records, Splits
 from m3net.data.stratification import ask_strata, split_strata
@@ -68,7 +66,7 @@ class FashionAIDataModule(RetrievalDataModule):
         if layout == "index" and (maybe != "keep" or test_folders):
             raise ConfigError(
                 "the index files of FashionAI know no second class and no test folders: "
-                "--data.maybe=drop and --data.test_folders need --data.layout=raw."
+                "data.maybe=drop and data.test_folders need data.layout=raw."
             )
         self.root = Path(root)
         self.annotations = self.root if annotations is None else Path(annotations)
@@ -92,11 +90,10 @@ class FashionAIDataModule(RetrievalDataModule):
         Raises:
             M3NetError: A file is missing or wrong.
         """
-        splits = no_splits(TAXONOMY)
+        splits = empty_splits(TAXONOMY)
         if self.layout == "index":
             counts = PUBLISHED if self.published else {}
-            read = partial(read_index_split, "FashionAI", self.annotations, TAXONOMY, counts)
-            splits = read_parts(read, TAXONOMY, findings)
+            splits = read_splits("FashionAI", self.annotations, TAXONOMY, counts, findings)
         else:
             with findings.part():
                 splits = self._divide(findings)
@@ -108,7 +105,7 @@ class FashionAIDataModule(RetrievalDataModule):
         if lacking := [name for name in self.test_folders if name not in folders]:
             there = ", ".join(map(repr, folders))
             raise ConfigError(
-                f"--data.test_folders names {lacking[0]!r}, which is not among the folders with an "
+                f"data.test_folders names {lacking[0]!r}, which is not among the folders with an "
                 f"Annotations/label.csv: {there}."
             )
         train = [name for name in folders if name not in self.test_folders]

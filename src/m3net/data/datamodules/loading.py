@@ -10,6 +10,7 @@ import torch
 from lightning.pytorch.overrides.distributed import UnrepeatedDistributedSampler
 from torch.utils.data import DataLoader, DistributedSampler, Sampler
 
+from m3net.base.protocol import Protocol
 from m3net.data.batch import Batch
 from m3net.data.class_counts import ClassCounts
 from m3net.data.dataset import Reader, RetrievalDataset
@@ -20,7 +21,6 @@ from m3net.data.records import Records
 from m3net.data.samplers import Sampling
 from m3net.data.transforms import Augmentation, Resize, Transform
 from m3net.errors import ConfigError
-from m3net.protocol import Protocol
 
 _MOST = {
     "image_size": 4096,

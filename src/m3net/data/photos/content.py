@@ -162,7 +162,7 @@ def _size_problem(data: NDArray[np.uint8], form: str | None, max_pixels: int) ->
         return "not an image, or a damaged one"
     width, height = size
     if width * height > max_pixels:
-        return f"{width} x {height} are more than {max_pixels} pixels (--data.loading.max_pixels)"
+        return f"{width} x {height} are more than {max_pixels} pixels (data.loading.max_pixels)"
     return None
 
 

@@ -44,7 +44,7 @@ class CopySettings:
             ConfigError: A number is out of range.
         """
         if self.side < 1 or not 1 <= self.quality <= 100:
-            raise ConfigError("--side must be 1 or more and --quality from 1 to 100.")
+            raise ConfigError("side must be 1 or more and quality from 1 to 100.")
 
 
 def small_copy(

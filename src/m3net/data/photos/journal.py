@@ -6,10 +6,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from m3net.base.lock import hold
+from m3net.boundary.links import open_to_append
+from m3net.boundary.regular_file import ExcessError
 from m3net.errors import ConfigError
-from m3net.lock import hold
-from m3net.untrusted.content import ExcessError
-from m3net.untrusted.places import open_to_append
 
 _MOST_BYTES = 2**30
 """Of ten million images; in memory it takes some ten times as much."""

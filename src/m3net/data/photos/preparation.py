@@ -7,14 +7,14 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
 
+from m3net.boundary.links import check_no_link, write_new
+from m3net.boundary.regular_file import ExcessError, read_bytes
 from m3net.data.photos.content import FORMAT_OF_SUFFIX, format_of
 from m3net.data.photos.copies import CopyAction, CopySettings, small_copy
 from m3net.data.photos.journal import Journal, stamp_of
 from m3net.data.photos.processes import map_in_order
 from m3net.data.photos.reader import decode_image, images_below, read_content
 from m3net.errors import ConfigError, DatasetNotFoundError, ImageReadError
-from m3net.untrusted.content import ExcessError, read_bytes
-from m3net.untrusted.places import check_no_link, write_new
 
 _SETTINGS = "prepared.json"
 _JOURNAL = "prepared.journal"

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from m3net.data.annotations.table import rows_error
+from m3net.data.annotations.annotation_file import rows_error
 from m3net.data.records import Records
 from m3net.errors import AnnotationError, DatasetNotFoundError
 
@@ -29,7 +29,7 @@ def missing_images(root: Path, records: Records) -> NDArray[np.int64]:
         DatasetNotFoundError: There is no such folder, or one inside cannot be listed.
     """
     if not root.is_dir():
-        raise DatasetNotFoundError.at("image root", root, "--data.root")
+        raise DatasetNotFoundError.at("image root", root, "data.root")
     listed: dict[str, set[str]] = {}
     missing = []
     for place, path in enumerate(records.paths.tolist()):
@@ -71,7 +71,7 @@ def _files(folder: str) -> set[str]:
         if error.errno in _NO_FOLDER:
             return set()
         what = f"image folder that can be listed ({error.strerror})"
-        raise DatasetNotFoundError.at(what, folder, "--data.root") from error
+        raise DatasetNotFoundError.at(what, folder, "data.root") from error
 
 
 def _is_file(entry: os.DirEntry[str]) -> bool:

@@ -9,8 +9,8 @@ import cv2
 import torch
 from torch.utils.data import DataLoader, Dataset
 
+from m3net.base.signals import held_signals, outlive_signals
 from m3net.errors import ConfigError
-from m3net.stopping import held_signals, outlive_signals
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -66,7 +66,7 @@ def map_in_order(
                 raise
             raise ConfigError(
                 f"a process that reads images died ({str(error).strip().rstrip('.')}): give fewer "
-                "--workers where the system ends processes for want of memory; --workers=0 shows "
+                "workers where the system ends processes for want of memory; workers=0 shows "
                 "what it meets."
             ) from error
         if found is None:

@@ -14,10 +14,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from m3net.boundary.regular_file import open_at_once
 from m3net.data.photos.content import FORMAT_OF_SUFFIX, MAX_PIXELS, find_problem
 from m3net.data.records import Record
 from m3net.errors import AnnotationError, ConfigError, DatasetNotFoundError, ImageReadError
-from m3net.untrusted.content import open_at_once
 
 IMAGE_SUFFIXES = frozenset(FORMAT_OF_SUFFIX)
 MAX_SIDE_RATIO = 50
@@ -168,12 +168,12 @@ def list_images(source: Path) -> list[str]:
         ConfigError: A folder holds no image.
     """
     if not source.exists():
-        raise DatasetNotFoundError.at("images", source, "--data.images")
+        raise DatasetNotFoundError.at("images", source, "data.images")
     if source.is_dir():
         files = images_below(source)
         if not files:
             known = ", ".join(sorted(IMAGE_SUFFIXES))
-            raise ConfigError(f"{source} holds no image ({known}). Set --data.images to another.")
+            raise ConfigError(f"{source} holds no image ({known}). Set data.images to another.")
         return [str(file) for file in files]
     if source.suffix.lower() in IMAGE_SUFFIXES:
         return [str(source)]

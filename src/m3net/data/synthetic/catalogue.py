@@ -9,12 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from m3net.base.files import writing
 from m3net.data.records import Record, Records
 from m3net.data.synthetic.attributes import TAXONOMY
 from m3net.data.synthetic.drawing import draw
 from m3net.data.synthetic.sampling import sample_garment
 from m3net.errors import ConfigError
-from m3net.files import writing
 
 
 def synthetic_records(num_images: int, seed: int) -> Records:

@@ -6,13 +6,13 @@ from math import ceil
 import torch
 from torch import Tensor
 
+from m3net.base.protocol import Protocol
 from m3net.metrics.distributed.exchange import Exchange
 from m3net.metrics.distributed.process_group import ProcessGroup
 from m3net.metrics.metrics_config import MetricsConfig
 from m3net.metrics.query_results import Criteria, QueryResults, QuerySums
 from m3net.metrics.ranking import rank
 from m3net.metrics.ranking.streaming import rank_streamed
-from m3net.protocol import Protocol
 
 _BLOCK_BYTES = 2**24  # of a gallery that is held whole: what is held twice meanwhile
 

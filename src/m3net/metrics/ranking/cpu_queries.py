@@ -5,8 +5,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from m3net.base.protocol import Protocol
 from m3net.metrics.ranking.cpu_product import Bools, Doubles, Floats, Integers
-from m3net.protocol import Protocol
 
 
 class Queries(NamedTuple):

@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 from math import ceil
 
+from m3net.base.protocol import Protocol
 from m3net.metrics.embedded_images import Images
 from m3net.metrics.query_results import CUTOFFS, Criteria, QueryResults
 from m3net.metrics.ranking.cpu import rank_on_cpu
 from m3net.metrics.ranking.gpu import GpuRanking, Scores, is_available
 from m3net.metrics.ranking.reference import rank_by_definition
-from m3net.protocol import Protocol
 
 MEMORY_LIMIT = 2**27
 _SORTED_SCORES, _COUNTED_SCORES = 2**24, 2**26

@@ -6,7 +6,7 @@ from functools import cache
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from m3net.escaping import printable_lines
+from m3net.base.escaping import printable_lines
 from m3net.reports.page import curves, pictures
 from m3net.reports.page.values import Page
 

@@ -1,0 +1,117 @@
+"""Thrift's compact protocol, as far as the headers of Parquet need it, read without leniency.
+
+Arrow's own reader takes fields twice, in any order and of other types than were agreed on. Whoever
+looks at a header before Arrow does must see what Arrow will see: here, all of that is refused.
+"""
+
+from collections.abc import Iterator
+
+from m3net.boundary.regular_file import ExcessError
+
+TRUE, FALSE, BYTE, I16, I32, I64, DOUBLE, BINARY, LIST, STRUCT = 1, 2, 3, 4, 5, 6, 7, 8, 9, 12
+_MOST_DEPTH = 8
+"""Of structs; the headers of Parquet have four."""
+
+
+class TruncatedError(Exception):
+    """The bytes end before the value does."""
+
+
+class Compact:
+    """A place in some bytes, which moves on as values are read."""
+
+    def __init__(self, data: bytes, place: int = 0) -> None:
+        """Start at a place."""
+        self.data, self.place = data, place
+
+    def byte(self) -> int:
+        """Read one byte."""
+        if self.place >= len(self.data):
+            raise TruncatedError
+        self.place += 1
+        return self.data[self.place - 1]
+
+    def varint(self, bits: int = 64) -> int:
+        """Read an integer without a sign.
+
+        Raises:
+            ExcessError: It has more bits; Arrow would cut them off.
+        """
+        value = shift = 0
+        while True:
+            byte = self.byte()
+            value |= (byte & 0x7F) << shift
+            if byte < 0x80:
+                break
+            shift += 7
+            if shift >= bits:
+                break
+        if byte >= 0x80 or value >> bits:
+            raise ExcessError(f"a number in it has more than {bits} bits")
+        return value
+
+    def count(self, kind: int) -> int:
+        """Read a field that counts something, of 32 bits.
+
+        Raises:
+            ExcessError: It is of another kind, or below 0.
+        """
+        if kind != I32:
+            raise ExcessError("a field in it is of the wrong kind")
+        value = self.varint(32)
+        # Zigzag: odd numbers stand for those below 0.
+        if value & 1:
+            raise ExcessError("a count in it is below 0")
+        return value >> 1
+
+    def fields(self) -> Iterator[tuple[int, int]]:
+        """Yield number and kind of each field of a struct; the caller reads or skips its value.
+
+        Raises:
+            ExcessError: A number does not rise.
+        """
+        number = 0
+        while head := self.byte():
+            step, kind = head >> 4, head & 0x0F
+            if step:
+                number += step
+            else:
+                zigzag = self.varint(16)
+                if zigzag & 1 or zigzag >> 1 <= number:
+                    raise ExcessError("the fields of a struct in it are in disorder")
+                number = zigzag >> 1
+            yield number, kind
+
+    def list_length(self, kind: int, items: int) -> int:
+        """Read the head of a list.
+
+        Raises:
+            ExcessError: It is none, or one of other items.
+        """
+        head = self.byte()
+        if kind != LIST or head & 0x0F != items:
+            raise ExcessError("a field in it is of the wrong kind")
+        return self.varint(31) if head >> 4 == 15 else head >> 4
+
+    def skip(self, kind: int, depth: int = 0) -> None:
+        """Pass over a value; the headers of Parquet hold no collections where this is needed.
+
+        Raises:
+            ExcessError: It is a collection or unknown, or nested too deeply.
+        """
+        if kind == STRUCT and depth < _MOST_DEPTH:
+            for _, inner in self.fields():
+                self.skip(inner, depth + 1)
+        elif kind in (I16, I32, I64):
+            self.varint()
+        elif kind == BINARY:
+            self._advance(self.varint(31))
+        elif kind in (BYTE, DOUBLE):
+            self._advance(1 if kind == BYTE else 8)
+        elif kind not in (TRUE, FALSE):
+            raise ExcessError("a header in it holds a field that Parquet does not know")
+
+    def _advance(self, length: int) -> None:
+        self.place += length
+        if self.place > len(self.data):
+            raise TruncatedError

@@ -1,0 +1,43 @@
+"""Image paths as annotation files write them."""
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from m3net.errors import AnnotationError
+
+OUTSIDE = r"^[/\\]|^[A-Za-z]:|(?:^|[/\\])\.\.(?:[/\\]|$)|\0"
+"""An absolute path on any system, one that climbs, or a name that no file can have."""
+LEAVES = re.compile(OUTSIDE)
+RELATIVE = "Write paths relative to the image root"
+_MOST_WIDTH, _MOST_WASTE = 2**24, 64
+"""Letters of an array of texts: in all, or times the letters of the texts themselves."""
+
+
+def check_widths(file: Path, what: str, texts: Sequence[str]) -> None:
+    """Refuse a text that is far longer than the others.
+
+    NumPy keeps texts with room for the longest in each, so that one could fill the memory.
+
+    Args:
+        file: Lists the texts.
+        what: What a text is, such as "image path".
+        texts: All texts.
+
+    Raises:
+        AnnotationError: One is far longer than most.
+
+    Example:
+        >>> check_widths(Path("a.csv"), "image path", ["a.jpg"] * 100_000)
+    """
+    lengths = [*map(len, texts)]
+    longest = max(lengths, default=0)
+    if longest * len(lengths) > max(_MOST_WIDTH, _MOST_WASTE * sum(lengths)):
+        text = shortened(texts[lengths.index(longest)])
+        problem = f"{what} {text!r} has {longest:,} letters, far more than the others"
+        raise AnnotationError.at(file, None, problem, "Shorten it")
+
+
+def shortened(text: str) -> str:
+    """Return a text for an error, cut after 200 letters."""
+    return text if len(text) <= 200 else f"{text[:200]}..."

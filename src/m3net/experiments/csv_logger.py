@@ -1,0 +1,167 @@
+"""Training curves in metrics.csv, which a training that goes on continues."""
+
+import csv
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from itertools import chain
+from pathlib import Path
+from typing import Any, TextIO
+
+from lightning.pytorch.loggers.logger import Logger
+from lightning.pytorch.utilities import rank_zero_only
+from torch import Tensor
+from typing_extensions import override
+
+from m3net.base.files import bring_to_disk, detach, replacing, writing
+from m3net.boundary.parsing import parsing
+from m3net.boundary.regular_file import MIB, ExcessError
+from m3net.experiments.run import Run
+
+
+class RunCSVLogger(Logger):
+    """Writes a row for each call, under columns in alphabetical order; the first process alone.
+
+    Lightning's own logger deletes the file that it finds, and loses it all where it is stopped
+    while a column is added.
+    """
+
+    def __init__(self, save_dir: str = ".", flush_every_n_rows: int = 100) -> None:
+        """Say where the file lies.
+
+        Args:
+            save_dir: The run folder. Filled in.
+            flush_every_n_rows: Rows that are written at a time.
+        """
+        super().__init__()
+        self._folder, self._flush_every = save_dir, flush_every_n_rows
+        self._rows: list[dict[str, Any]] = []
+
+    @property
+    def save_dir(self) -> str:
+        """The run folder."""
+        return self._folder
+
+    @property
+    def name(self) -> str:
+        """None: the run folder has it."""
+        return ""
+
+    @property
+    def version(self) -> str:
+        """None: the run folder has it."""
+        return ""
+
+    @property
+    def file(self) -> Path:
+        """Where the rows are written."""
+        return Run(Path(self._folder)).curves
+
+    @rank_zero_only
+    def log_hyperparams(self, *_: object, **__: object) -> None:
+        """Log nothing: config.yaml has all settings."""
+
+    @rank_zero_only
+    def log_metrics(self, metrics: Mapping[str, Any], step: int | None = None) -> None:
+        """Take a row.
+
+        Args:
+            metrics: Numbers by name.
+            step: Of the optimizer, counted from 0.
+        """
+        plain = {
+            name: value.item() if isinstance(value, Tensor) else value
+            for name, value in metrics.items()
+        }
+        self._rows.append(plain | {"step": step})
+        if len(self._rows) >= self._flush_every:
+            self.save()
+
+    @rank_zero_only
+    def save(self) -> None:
+        """Write what was taken, to the disk.
+
+        Raises:
+            OutputError: The file cannot be written.
+        """
+        if not self._rows:
+            return
+        with open_rows(self.file) as (columns, old):
+            new = set().union(*self._rows) - set(columns)
+            if new:
+                write_rows(self.file, sorted({*columns, *new}), chain(old, self._rows))
+        if not new:
+            detach(self.file)
+            with writing(self.file):
+                _append(self.file, columns, self._rows)
+        self._rows = []
+
+    @override
+    @rank_zero_only
+    def finalize(self, status: str) -> None:
+        """Write what is left."""
+        self.save()
+
+
+@contextmanager
+def open_rows(file: Path) -> Iterator[tuple[list[str], Iterator[dict[str, Any]]]]:
+    """Return columns, and rows one by one; a last line that was cut off by a kill is left out.
+
+    Args:
+        file: One that is missing has neither.
+
+    Raises:
+        ValueError: A row is longer than any that was written.
+        csv.Error: It is not CSV.
+    """
+    if not file.is_file():
+        yield [], iter(())
+        return
+    with file.open(encoding="utf-8", newline="") as stream:
+        reader = csv.DictReader(_whole_lines(stream))
+        yield list(reader.fieldnames or []), reader
+
+
+def _whole_lines(stream: TextIO) -> Iterator[str]:
+    while line := stream.readline(MIB):
+        if line.endswith("\n"):
+            yield line
+        elif len(line) == MIB:
+            raise ExcessError(f"a row has {MIB:,} letters or more")
+
+
+def write_rows(file: Path, columns: list[str], rows: Iterable[dict[str, Any]]) -> None:
+    """Write a file as a whole.
+
+    Raises:
+        OutputError: It cannot be written.
+    """
+    with replacing(file) as part, part.open("w", newline="", encoding="utf-8") as stream:
+        writer = csv.DictWriter(stream, columns)
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def _append(file: Path, columns: list[str], rows: list[dict[str, Any]]) -> None:
+    """Write rows to the end of a file, or none where there is no room for all."""
+    size = file.stat().st_size
+    try:
+        with file.open("a", newline="", encoding="utf-8") as stream:
+            csv.DictWriter(stream, columns).writerows(rows)
+        bring_to_disk(file)
+    except OSError:
+        os.truncate(file, size)
+        raise
+
+
+def forget_rows(file: Path, steps: int) -> None:
+    """Drop the rows of steps that will be taken again.
+
+    Args:
+        file: metrics.csv of a run that goes on.
+        steps: How many of its steps are kept.
+    """
+    remedy = "delete it, and the curves begin where the training goes on"
+    with parsing(file, remedy), open_rows(file) as (columns, rows):
+        if columns:
+            write_rows(file, columns, (row for row in rows if int(row["step"]) < steps))

@@ -1,0 +1,81 @@
+"""What m3net knows of Lightning's private state, in one place.
+
+Lightning has no public way to resume between two steps as if nothing had happened, nor to let
+another watch the processes that it starts. A contract test says which release changed what.
+"""
+
+import threading
+import time
+from subprocess import Popen
+from typing import Any, Protocol
+
+_EPOCHS, _BATCHES = "epoch_progress", "epoch_loop.batch_progress"
+_VALIDATION, _STATE = "epoch_loop.val_loop.batch_progress", "epoch_loop.state_dict"
+_STEPPED = "_batches_that_stepped"
+_OBSERVER = "child-process-observer"
+"""Lightning's thread that kills all processes, without a word, when one of them dies."""
+_PAUSE = 0.1
+
+
+class Launcher(Protocol):
+    """Lightning's launcher of processes."""
+
+    procs: list[Popen[bytes]]
+
+
+def is_at_epoch_end(fit_loop: dict[str, Any]) -> bool:
+    """Return whether a checkpoint was made after the last step of an epoch.
+
+    Args:
+        fit_loop: The state of Lightning's loops, `checkpoint["loops"]["fit_loop"]`.
+    """
+    epochs = fit_loop[_EPOCHS]["current"]
+    return bool(epochs["processed"] > epochs["completed"])
+
+
+def give_back_batch(fit_loop: dict[str, Any]) -> int | None:
+    """Uncount the batch that was read and waits for its step, so that it is read again.
+
+    Args:
+        fit_loop: The state of Lightning's loops; changed.
+
+    Returns:
+        The batches of the epoch that are done; None if no batch waits.
+    """
+    batches = fit_loop[_BATCHES]
+    if batches["current"]["ready"] <= batches["current"]["started"]:
+        return None
+    for count in (batches["current"], batches["total"]):
+        count["ready"] -= 1
+    batches["is_last_batch"] = False
+    return int(batches["current"]["ready"])
+
+
+def begin_next_epoch(fit_loop: dict[str, Any], *, limits_steps: bool) -> None:
+    """Advance the state at the end of an epoch, which is not counted yet, to the next epoch.
+
+    Args:
+        fit_loop: The state of Lightning's loops; changed.
+        limits_steps: Whether `max_steps` ends the training. Lightning then takes each resumed
+            training for one within an epoch: it would end the epoch again, or, with no batch
+            taken, count a step before the first one.
+    """
+    for count in fit_loop[_EPOCHS].values():
+        count["completed"] = count["processed"]
+    if limits_steps:
+        batches, validation = fit_loop[_BATCHES], fit_loop[_VALIDATION]
+        for count in (batches["current"], validation["current"], validation["total"]):
+            count.update(dict.fromkeys(count, 0))
+        batches["is_last_batch"] = validation["is_last_batch"] = False
+        fit_loop[_STATE][_STEPPED] -= 1
+
+
+def take_over_processes(launcher: Launcher) -> list[Popen[bytes]]:
+    """Wait until a launcher has started its processes, and stop Lightning from watching them."""
+    while not any(thread.name == _OBSERVER for thread in threading.enumerate()):
+        time.sleep(_PAUSE)
+    watched = launcher.procs
+    processes = launcher.procs = [*watched]
+    # Lightning's thread ends when its list is empty.
+    watched.clear()
+    return processes

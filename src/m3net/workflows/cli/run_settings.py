@@ -1,0 +1,290 @@
+"""What a run folder's config.yaml may hand to the command line.
+
+The command line imports classes and opens files by their names. Settings that the user typed may
+name any. Those of a run folder, which somebody else may have made, name classes of m3net alone,
+with arguments of the right types, and what else the user trusts by its name.
+"""
+
+import inspect
+from collections.abc import Collection, Iterator, Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import lightning as L
+from lightning.pytorch.callbacks import ModelCheckpoint
+from pydantic import BaseModel, Field, create_model
+
+from m3net.boundary.typed import MismatchError, arguments_of, named_class, read_as, to_named
+from m3net.data.datamodules import (
+    CatalogueDataModule,
+    DARNDataModule,
+    DeepFashionDataModule,
+    FashionAIDataModule,
+    ImagesDataModule,
+    SyntheticDataModule,
+)
+from m3net.errors import CheckpointError, M3NetError
+from m3net.experiments.checkpoints import loading_of
+from m3net.experiments.csv_logger import RunCSVLogger
+from m3net.experiments.run import Run
+from m3net.experiments.wandb_logger import RunWandbLogger
+from m3net.losses import Term
+from m3net.models import M3NetConfig, NetworkConfig
+from m3net.models.representations import Ranking
+from m3net.training.callbacks.finite_steps import NonFinite
+from m3net.training.callbacks.weight_average import WeightAverage
+from m3net.training.task import M3NetTask
+
+_DATA = (
+    CatalogueDataModule,
+    DARNDataModule,
+    DeepFashionDataModule,
+    FashionAIDataModule,
+    SyntheticDataModule,
+)
+_OWN: dict[str, dict[str, type]] = {
+    "data": {f"m3net.data.datamodules.{kind.__name__}": kind for kind in _DATA},
+    "trainer.logger": {
+        "m3net.experiments.csv_logger.RunCSVLogger": RunCSVLogger,
+        "m3net.experiments.wandb_logger.RunWandbLogger": RunWandbLogger,
+    },
+    "trainer.callbacks": {"m3net.training.callbacks.weight_average.WeightAverage": WeightAverage},
+}
+"""By the setting that may name them, the classes of m3net as config.yaml spells them."""
+_FILLED_IN = r"\{[A-Za-z0-9_/]+(:\.?[0-9]?[0-9]?[df]?)?\}"
+_FILE_NAME = rf"^([A-Za-z0-9_=-]|{_FILLED_IN})([A-Za-z0-9_.=-]|{_FILLED_IN})*$"
+"""Of a checkpoint: `{epoch}` and the like are filled in, and nothing leads to another folder."""
+
+_Word = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.:,+-]*$", max_length=100)]
+_Duration = Annotated[str, Field(pattern=r"^([0-9]+ days?, )?[0-9:.]+$", max_length=40)]
+_Number = Annotated[int, Field(ge=-(2**53), le=2**53)]
+_Scalar = bool | _Number | float | _Word | None
+_Count = Annotated[int, Field(ge=-1, le=1024)]
+
+
+class _Named(BaseModel):
+    """A class and its arguments; without the first, the command line would guess it."""
+
+    class_path: str
+    init_args: dict[str, Any] | None = None
+    dict_kwargs: dict[str, Any] = {}
+
+
+_Classes = _Named | Annotated[list[_Named], Field(max_length=100)] | None
+_TRAINER: dict[str, Any] = {
+    "devices": _Count | _Word | Annotated[list[_Count], Field(max_length=1024)],
+    "num_nodes": _Count,
+    "logger": bool | _Classes,
+    "callbacks": _Classes,
+    "plugins": _Classes,
+    "profiler": Literal["simple", "advanced", "pytorch", "xla"] | None,
+    "max_time": _Duration | dict[_Word, _Number] | None,
+    "default_root_dir": str | None,
+    # A registry is a place elsewhere to which checkpoints are sent.
+    "model_registry": None,
+}
+
+
+def _model(name: str, kind: type, special: Mapping[str, Any]) -> type[BaseModel]:
+    """Return a model of a library's arguments: plain values, but for the special ones."""
+    names = [own for own in inspect.signature(kind).parameters if own not in ("self", "kwargs")]
+    fields: dict[str, Any] = {own: (special.get(own, _Scalar), None) for own in names}
+    return create_model(name, **fields)
+
+
+_Trainer = _model("trainer", L.Trainer, _TRAINER)
+_Checkpoint = _model(
+    "checkpoint",
+    ModelCheckpoint,
+    {
+        "dirpath": str | None,
+        "filename": Annotated[str, Field(pattern=_FILE_NAME, max_length=200)] | None,
+        "train_time_interval": _Duration | None,
+        "monitor": Annotated[str, Field(max_length=1000)] | None,
+    },
+)
+_Model = create_model(
+    "model",
+    __base__=arguments_of(
+        M3NetTask, skip=frozenset({"class_counts", "protocol", "network", "loss"})
+    ),
+    # Named classes, which `_check_class` checks.
+    network=(_Named, _Named(**to_named(M3NetConfig()))),
+    loss=(dict[_Word, _Named], {}),
+)
+
+
+class _Settings(BaseModel):
+    """All settings of a training but for `PLACES`; those that it lacks are the defaults."""
+
+    seed_everything: bool | _Number = 0
+    trainer: _Trainer = Field(default_factory=_Trainer)  # type: ignore[valid-type]
+    model: _Model = Field(default_factory=_Model)  # type: ignore[valid-type]
+    data: _Named
+    checkpoint: _Checkpoint = Field(default_factory=_Checkpoint)  # type: ignore[valid-type]
+    details: bool = False
+    report: bool | Literal["auto"] = "auto"
+    rankings: list[Ranking] = []
+    last_every_n_steps: Annotated[int, Field(ge=1)] | None = None
+    nonfinite: NonFinite = "stop"
+
+
+class _Checkpointed(BaseModel):
+    """What a checkpoint says of the task."""
+
+    model: _Model  # type: ignore[valid-type]
+
+
+class _Evaluation(BaseModel):
+    """What an evaluation takes of them."""
+
+    data: _Named
+    precision: _Word | Literal[16, 32, 64] | None
+
+
+def classes_to_trust(run: Path) -> list[str]:
+    """Return the classes that `resumable_settings` would have to be told to trust.
+
+    Args:
+        run: The run folder of a training that this process has just ended.
+    """
+    if not Run(run).config.is_file():
+        return []
+    named = _named_classes(Run(run).settings())
+    return [str(own["class_path"]) for place, own in named if not _own_class(place, own)]
+
+
+def resumable_settings(run: Path, trusted: Collection[str]) -> dict[str, Any]:
+    """Return the settings of a run, to train by.
+
+    Args:
+        run: The run folder.
+        trusted: Classes beside m3net's own that the settings may name.
+
+    Raises:
+        CheckpointError: It is no run folder, or its settings name or hold what is not allowed.
+    """
+    settings = Run(run).settings()
+    _check(settings, _Settings, _not_settings(Run(run)), trusted)
+    return settings
+
+
+def evaluation_defaults(
+    command: str,
+    checkpoint: dict[str, Any],
+    run: Path | None,
+    trusted: Collection[str] = (),
+    source: str = "the checkpoint",
+) -> dict[str, Any]:
+    """Return what an evaluation takes from the training where nothing else is said.
+
+    Args:
+        command: "validate", "test" or "predict".
+        checkpoint: Contents of a checkpoint.
+        run: The run folder it lies in, which knows the data; None if it lies outside of any.
+        trusted: Classes beside m3net's own that the run's settings may name.
+        source: Names the checkpoint in errors.
+
+    Returns:
+        Settings of "model", and of "data" and the precision where they are known.
+
+    Raises:
+        CheckpointError: The run's config.yaml is damaged, or names what is not allowed.
+    """
+    # Classes and protocol are the data's to say.
+    given = checkpoint["hyper_parameters"].items()
+    model = {key: value for key, value in given if key not in ("labels", "protocol")}
+    problem = f"{source} does not hold the settings of a task"
+    _check({"model": model}, _Checkpointed, problem, trusted)
+    # Weights come from the checkpoint, so that pretrained ones are never downloaded.
+    network = dict(model["network"])
+    network["init_args"] = network["init_args"] | {"pretrained": False, "weights_file": None}
+    defaults: dict[str, Any] = {"model": model | {"network": network}}
+    if run is not None:
+        defaults |= _run_defaults(Run(run), trusted)
+    if command == "predict":
+        path = f"{ImagesDataModule.__module__}.{ImagesDataModule.__name__}"
+        loading = {"loading": loading_of(checkpoint)}
+        defaults["data"] = {"class_path": path, "init_args": loading}
+    return defaults
+
+
+def _run_defaults(run: Run, trusted: Collection[str]) -> dict[str, Any]:
+    """Return the data of a run, and the precision: another one gives other scores."""
+    remedy = "restore it, or name the checkpoint file outside of the run folder, and its data"
+    settings = run.read_config(remedy)
+    trainer = settings.get("trainer")
+    precision = trainer.get("precision") if isinstance(trainer, dict) else "not there"
+    taken = {"data": settings.get("data"), "precision": precision}
+    _check(taken, _Evaluation, _not_settings(run), trusted)
+    return {"data": taken["data"], "trainer": {"precision": precision}}
+
+
+def _not_settings(run: Run) -> str:
+    return f"{run.config} is not the {run.config.name} of a run"
+
+
+def _check(
+    settings: dict[str, Any], kind: type[BaseModel], problem: str, trusted: Collection[str]
+) -> None:
+    """Refuse settings that are not of a kind, or name classes that nobody trusts."""
+    try:
+        for place, named in _named_classes(settings):
+            _check_class(place, named, trusted)
+        read_as(kind, settings)
+    except MismatchError as error:
+        version = " by this version of m3net" if error.unknown else ""
+        raise CheckpointError(
+            f"{problem}{version}: {error}. Restore it, or start without the run "
+            "folder and name all settings yourself."
+        ) from error
+    except M3NetError as error:
+        raise CheckpointError(f"{problem}: {error}") from error
+
+
+def _named_classes(value: object, place: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
+    """Find whatever the command line would take for a class with its arguments."""
+    if isinstance(value, list):
+        for own in value:
+            yield from _named_classes(own, place)
+    elif isinstance(value, dict):
+        if "class_path" in value:
+            yield place, value
+        for key, own in value.items():
+            yield from _named_classes(own, f"{place}.{key}".removeprefix("."))
+
+
+def _check_class(place: str, named: dict[str, Any], trusted: Collection[str]) -> None:
+    path, own = named["class_path"], _own_class(place, named)
+    if own is not None:
+        if others := named.keys() - {"class_path", "init_args"}:
+            raise MismatchError(f"{place}.{min(others)}: there is no such setting", unknown=True)
+        try:
+            read_as(arguments_of(own), named.get("init_args") or {})
+        except MismatchError as error:
+            raise MismatchError(f"{place}.init_args.{error}", error.unknown) from error
+    elif path not in trusted:
+        known = _OWN.get(place, {}).get(path) if isinstance(path, str) else None
+        why = "is none of m3net's own classes for that: to build it may run any code"
+        if known is not None:
+            why = "with these arguments sends what is logged to whom the run folder names"
+        raise CheckpointError(
+            f"it names {str(path)[:200]!r} as {place}, which {why}. If you trust whoever made this "
+            f"run, add --trust={str(path)[:200]}."
+        )
+
+
+def _own_class(place: str, named: dict[str, Any]) -> type | None:
+    """Return the class of m3net that is named, if it is one for that place."""
+    path = named["class_path"]
+    if not isinstance(path, str):
+        return None
+    if place == "model.network":
+        return named_class(NetworkConfig, path)  # type: ignore[type-abstract]
+    if place.startswith("model.loss."):
+        return named_class(Term, path)  # type: ignore[type-abstract]
+    own = _OWN.get(place, {}).get(path)
+    given = named.get("init_args")
+    # It would send curves, pictures and weights to whom the run folder says.
+    sends = isinstance(given, dict) and (given.get("entity") or given.get("log_model"))
+    return None if own is RunWandbLogger and sends else own

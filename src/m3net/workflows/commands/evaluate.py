@@ -1,0 +1,157 @@
+"""`m3net evaluate`: scores vectors that came from anywhere as `m3net test` scores its own."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import torch
+from jsonargparse import auto_cli
+
+from m3net.base.messages import set_up_speech
+from m3net.base.packaged_configs import expand_config_names
+from m3net.base.protocol import Protocol
+from m3net.base.terminal import Terminal
+from m3net.data.datamodules import RetrievalDataModule
+from m3net.data.dataset import RetrievalDataset
+from m3net.data.embeddings.attribute_vectors import AttributeVectors
+from m3net.data.embeddings.embedding_files import read_embeddings
+from m3net.data.records import Records, Role
+from m3net.data.taxonomy import Taxonomy
+from m3net.data.transforms import Transform
+from m3net.errors import own_cause
+from m3net.experiments.run import Run
+from m3net.metrics.metrics_config import MetricsConfig
+from m3net.metrics.retrieval_metrics import RetrievalMetrics
+from m3net.reports.details import write_classes, write_queries
+from m3net.reports.farewell import render_farewell
+from m3net.reports.tables import render_scores, write_scores
+from m3net.training.callbacks.gallery_pictures import GalleryMaker
+
+_CHUNK = 1024
+_FOLDERS = {"val": "validate", "test": "test"}
+
+
+def evaluate(
+    embeddings: Path,
+    data: RetrievalDataModule,
+    split: Literal["test", "val"] = "test",
+    runs: Path = Path("runs"),
+    experiment: str = "evaluate",
+    metrics: MetricsConfig = MetricsConfig(),
+    photos: bool = True,
+    details: bool = False,
+) -> None:
+    """Score vectors of any model as `m3net test` scores its own.
+
+    Queries, galleries, metrics and tables are those of the data; an inner product is a score. All
+    images that take part must have a vector. docs/evaluate.md describes the files.
+
+    Args:
+        embeddings: A Parquet file or a folder of its parts, as m3net predict writes it (columns
+            image, attribute, vector); or a safetensors file with one tensor per attribute.
+        data: What is evaluated; the same as for m3net fit, and so are its config files.
+        split: Which part of the data, test or val.
+        runs: Folder of all experiments.
+        experiment: Name of the experiment; runs are numbered in it.
+        metrics: Which metrics are computed, and how.
+        photos: Whether the photos are at hand; false reads annotation files alone, so that no
+            image is looked for and no gallery is drawn.
+        details: Whether to write scores of each class and query, classes.csv and queries.csv.
+
+    Raises:
+        M3NetError: The data or the vectors cannot be used.
+    """
+    contents = data.load(photos=photos)
+    taxonomy, records = contents.taxonomy, contents.splits.named()[split]
+    vectors = read_embeddings(embeddings, images_taking_part(records, taxonomy), contents.root)
+    evaluated = score(vectors, records, taxonomy, data.protocol, metrics)
+    scores = evaluated.table()
+    run = Run.create(runs, experiment).folder
+    folder = run / _FOLDERS[split]
+    folder.mkdir()
+    write_scores(scores, data.protocol, folder)
+    if details:
+        about = (taxonomy, data.protocol)
+        targets = torch.from_numpy(records.targets(range(len(records))))
+        write_classes(evaluated.class_table(targets), *about, folder / "classes.csv")
+        write_queries(evaluated.results(), records, *about, folder / "queries.csv")
+    if photos and metrics.top_k:
+        transform = Transform(data.loading.image_size, data.loading.resize)
+        dataset = RetrievalDataset(records, contents.reader, transform)
+        GalleryMaker(dataset, taxonomy, queries=5).draw_all(evaluated.results(), folder)
+    console = Terminal(soft_wrap=True)
+    console.print(render_scores(scores, folder.name, data.protocol, metrics, len(records)))
+    if unused := sum(own.num_unused for own in vectors.values()):
+        console.print(f"Vectors of images that take no part, which change nothing: {unused:,}.")
+    console.print(render_farewell(run, "evaluate"))
+
+
+def images_taking_part(records: Records, taxonomy: Taxonomy) -> dict[str, list[str]]:
+    """Give for each attribute the paths of its queries and gallery; none where nothing asks.
+
+    Args:
+        records: The images of a split.
+        taxonomy: Its attributes.
+    """
+    roles = dict(zip(taxonomy.names, records.roles.T, strict=True))
+    return {
+        name: records.paths[own != Role.NONE].tolist() if (own & Role.QUERY).any() else []
+        for name, own in roles.items()
+    }
+
+
+def score(
+    vectors: Mapping[str, AttributeVectors],
+    records: Records,
+    taxonomy: Taxonomy,
+    protocol: Protocol,
+    config: MetricsConfig,
+) -> RetrievalMetrics:
+    """Give the metrics of a whole split.
+
+    Args:
+        vectors: For each attribute those of all images that take part.
+        records: The images of the split.
+        taxonomy: Attributes and classes.
+        protocol: What a query is.
+        config: Which metrics, and how.
+
+    Raises:
+        M3NetError: Queries or gallery images of the split were not evaluated.
+    """
+    metrics = RetrievalMetrics(taxonomy.names, taxonomy.sizes, protocol=protocol, config=config)
+    for index in np.split(np.arange(len(records)), range(_CHUNK, len(records), _CHUNK)):
+        paths = records.paths[index].tolist()
+        metrics.update(
+            [torch.from_numpy(vectors[name].batch(paths)) for name in taxonomy.names],
+            targets=torch.from_numpy(records.targets(index)),
+            roles=torch.from_numpy(records.roles[index]),
+            index=torch.from_numpy(index),
+            product=torch.from_numpy(records.groups(index)),
+        )
+    num_labels = records.labels_per_attribute(taxonomy.attribute_of_class)
+    metrics.check_complete(torch.from_numpy(records.roles), torch.from_numpy(num_labels))
+    return metrics
+
+
+def run(words: Sequence[str]) -> int:
+    """Run the command and give its exit code, 0.
+
+    Args:
+        words: What stands after `m3net evaluate`.
+
+    Raises:
+        M3NetError: The data or the vectors cannot be used.
+    """
+    set_up_speech()
+    try:
+        auto_cli(
+            evaluate,
+            args=expand_config_names(words),
+            prog="m3net evaluate",
+            as_positional=False,
+        )
+    except ValueError as error:
+        raise (own_cause(error) or error) from None
+    return 0

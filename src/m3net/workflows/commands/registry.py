@@ -1,0 +1,126 @@
+"""All commands: help, dispatch and errors are made from the tables here."""
+
+import importlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from m3net.base.environment import check_installation, fast_imports
+from m3net.errors import ConfigError
+
+
+@dataclass(frozen=True)
+class Command:
+    """One command and the module that runs it."""
+
+    module: str
+    """Below `m3net.workflows`; its `run` takes the command's arguments, returns the exit code."""
+    sentence: str
+    """What it does, in the imperative."""
+    arguments: str = ""
+    """Its positional arguments."""
+    light: bool = False
+    """Whether it needs no torch, or checks the installation itself."""
+    keeps_name: bool = False
+    """Whether `run` takes the command's name, too."""
+
+
+_TEST = "evaluate a run folder or a checkpoint: --ckpt_path"
+COMMANDS = {
+    "train": Command("cli", "train, then test the best checkpoint", keeps_name=True),
+    "fit": Command("cli", "train", keeps_name=True),
+    "validate": Command("cli", _TEST, keeps_name=True),
+    "test": Command("cli", _TEST, keeps_name=True),
+    "predict": Command(
+        "cli",
+        "write vectors and class probabilities of photos without labels",
+        keeps_name=True,
+    ),
+    "evaluate": Command(
+        "commands.evaluate", "score vectors of any other model by the same protocol"
+    ),
+    "compare": Command(
+        "commands.compare",
+        "train and test several systems with several seeds, and write their table",
+    ),
+    "sweep": Command(
+        "commands.sweep",
+        "search hyper-parameters, here or by Weights & Biases",
+        "FILE",
+    ),
+    "report": Command(
+        "commands.report",
+        "write one page about a run, and set others beside it",
+        "RUN [OTHER ...]",
+    ),
+    "synthesize": Command(
+        "commands.synthesize",
+        "write a drawn catalogue to try these on",
+        "FOLDER",
+        light=True,
+    ),
+    "configs": Command(
+        "commands.configs",
+        "list, show or copy the config files of m3net",
+        light=True,
+    ),
+    "data": Command("commands.data", "check, count and prepare data sets", light=True),
+}
+DATA_COMMANDS = {
+    "verify": Command(
+        "commands.verify",
+        "check annotation files, published counts and every image of a data set",
+        "DATASET",
+    ),
+    "stats": Command(
+        "commands.stats",
+        "count classes, images and labels; chance and the best possible scores",
+        "DATASET",
+    ),
+    # It reads and writes images alone; the others know data sets as trainings do.
+    "prepare": Command(
+        "commands.prepare",
+        "make small copies of large photos, once",
+        "SOURCE TARGET",
+        light=True,
+    ),
+}
+
+
+def help_lines(commands: Mapping[str, Command]) -> str:
+    """Return one line for each command; those of one sentence share theirs."""
+    names: dict[str, list[str]] = {}
+    for name, command in commands.items():
+        names.setdefault(command.sentence, []).append(f"{name} {command.arguments}".rstrip())
+    width = max(len(", ".join(group)) for group in names.values())
+    lines = [f"  {', '.join(group):{width}}  {what}" for what, group in names.items()]
+    return "\n".join(lines)
+
+
+def find_command(program: str, commands: Mapping[str, Command], argv: Sequence[str]) -> Command:
+    """Return the command that the arguments of a program start with.
+
+    Raises:
+        ConfigError: They start with no command.
+    """
+    if argv and argv[0] in commands:
+        return commands[argv[0]]
+    problem = f"{program} knows no command {argv[0]!r}" if argv else f"{program} needs a command"
+    raise ConfigError(f"{problem}: there are {', '.join(commands)}; see {program} --help.")
+
+
+def run_command(command: Command, argv: Sequence[str]) -> int:
+    """Import what a command needs, which takes seconds where that is torch, and run it.
+
+    Args:
+        command: One of the tables.
+        argv: Its name and arguments.
+
+    Raises:
+        M3NetError: Something the user gave cannot be used.
+    """
+    with fast_imports():
+        if not command.light:
+            check_installation()
+        module = importlib.import_module(f"m3net.workflows.{command.module}")
+    code: int = module.run(argv if command.keeps_name else argv[1:])
+    return code
