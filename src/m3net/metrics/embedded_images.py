@@ -15,13 +15,10 @@ class Images:
 
     embeddings: Tensor
     """(n, D) float; an inner product of two of them is a score, higher is closer."""
-
     targets: Tensor
     """(n, K) bool, True where an image has a class."""
-
     index: Tensor
     """(n,) int64, the image's index in its split; unique."""
-
     product: Tensor | None = None
     """(n,) int64, the product that an image shows. Images of one product do not appear in each
     other's rankings. None if every image shows a product of its own."""
@@ -83,15 +80,7 @@ def squared_lengths(embeddings: Tensor) -> Tensor:
 
 
 def check_finite(index: Tensor, finite: Tensor) -> None:
-    """Check that embeddings can be ranked.
-
-    Args:
-        index: (n,) int64, the images.
-        finite: (n,) bool, whether their `squared_lengths` are finite.
-
-    Raises:
-        M3NetError: An embedding is not finite; names the images.
-    """
+    """Raise an M3NetError that names the images, (n,) int64, whose lengths are not finite."""
     bad = index[~finite].tolist()
     if bad:
         more = f" and {len(bad) - 10} more" if len(bad) > 10 else ""

@@ -20,19 +20,15 @@ class MetricsConfig:
     cutoffs: tuple[int, ...] = CUTOFFS
     """Numbers of ranks k for MAP@k, recall@k, hit rate@k and precision@k. Tables on the terminal
     show the last one."""
-
     without_relevant: WithoutRelevant = "zero"
     """What a query without relevant images does: it scores 0 (zero), or is left out of every mean
     (skip). Such queries are counted and reported either way."""
-
     top_k: int = 10
     """How many of the best gallery images to keep for each query and to show in pictures; 0 draws
     no galleries."""
-
     memory_limit: int = MEMORY_LIMIT
     """Bytes for the scores and orders of all threads, on the CPU. For a large gallery a few threads
     may fill it: raise it to use more."""
-
     gallery_limit: int | None = None
     """Bytes of gallery embeddings that a process may hold besides its own images. A larger gallery
     is streamed in blocks, once for each block of queries that fits memory_limit. None always holds

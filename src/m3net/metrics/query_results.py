@@ -16,10 +16,7 @@ WithoutRelevant = Literal["zero", "skip"]
 
 
 def metric_names(cutoffs: Sequence[int]) -> tuple[str, ...]:
-    """Return the names of all metrics; `functional` defines them.
-
-    Args:
-        cutoffs: Numbers of ranks k, for MAP@k, recall@k and so on.
+    """Return the names of all metrics, with cutoffs k; `functional` defines them.
 
     Example:
         >>> metric_names([10])  # doctest: +NORMALIZE_WHITESPACE
@@ -36,10 +33,8 @@ class Criteria:
 
     protocol: Protocol = "single"
     """Whether a query is an image, or an image and one of its classes."""
-
     cutoffs: Sequence[int] = CUTOFFS
     """Numbers of ranks k, for MAP@k, recall@k and so on."""
-
     top_k: int = 0
     """How many of the best gallery images to keep for each query."""
 
@@ -65,24 +60,18 @@ class QueryResults:
 
     query_index: Tensor
     """(Q,) int64, the image index of each query."""
-
     query_class: Tensor
     """(Q,) int64 in 0 .. K-1, the class of the query under the protocol "multi"; -1 under
     "single"."""
-
     num_relevant: Tensor
     """(Q,) int64, R: relevant gallery images, without those of the query's product."""
-
     terms: dict[str, Tensor]
     """For each of `metric_names` (Q,) float64 in [0, 1], the values whose mean is the metric:
     "map_all" holds average precisions."""
-
     top_index: Tensor
     """(Q, top_k) int64, indices of the best gallery images, best first; padded with -1."""
-
     top_score: Tensor
     """(Q, top_k) float32, their scores; padded with -inf."""
-
     top_relevant: Tensor
     """(Q, top_k) bool, whether they are relevant; padded with False."""
 
@@ -96,11 +85,7 @@ class QueryResults:
         return int((self.num_relevant == 0).sum())
 
     def means(self, without_relevant: WithoutRelevant = "zero") -> dict[str, Tensor]:
-        """Return each metric as a float64 scalar; NaN where no query counts.
-
-        Args:
-            without_relevant: Whether a query without relevant images scores 0 or is left out.
-        """
+        """Return each metric as a float64 scalar; NaN where no query counts."""
         counts = self.num_relevant > 0 if without_relevant == "skip" else slice(None)
         return {name: values[counts].mean() for name, values in self.terms.items()}
 
@@ -139,7 +124,6 @@ class QuerySums:
 
     terms: dict[str, float]
     """For each of `metric_names` the sum over queries."""
-
     num_queries: int
     num_without_relevant: int
     """Number of the queries without relevant images."""
@@ -161,9 +145,6 @@ class QuerySums:
 
     def means(self, without_relevant: WithoutRelevant = "zero") -> dict[str, float]:
         """Return each metric; NaN where no query counts.
-
-        Args:
-            without_relevant: Whether a query without relevant images scores 0 or is left out.
 
         Example:
             >>> QuerySums({"map_all": 1.5}, num_queries=3, num_without_relevant=1).means("skip")

@@ -19,13 +19,10 @@ class Inputs:
 
     embeddings: Tensor
     """(n, D) float32."""
-
     labels: Tensor
     """(n,) int64, or (n, K) bool."""
-
     ids: Tensor | None
     """(n,) int64."""
-
     products: Tensor | None
     """(n,) int64."""
 
@@ -45,15 +42,7 @@ class Inputs:
         products: Array | None,
         device: torch.device,
     ) -> "Inputs":
-        """Check the arguments of one side, and move them to a device.
-
-        Args:
-            side: "query" or "gallery", the prefix of the arguments' names.
-            embeddings: (n, D) float.
-            labels: (n,) integers or (n, K) bool.
-            ids: (n,) integers.
-            products: (n,) integers.
-            device: Where to rank.
+        """Check the arguments of one side, "query" or "gallery", and move them to a device.
 
         Raises:
             ValueError: An argument has another shape or dtype.
@@ -122,12 +111,7 @@ def _read(
 ) -> Tensor:
     """Return an argument as float32, int64 or bool.
 
-    Args:
-        name: Its name.
-        values: Its value.
-        forms: Allowed kinds and numbers of dimensions, each with a description.
-        size: The expected number of rows; None allows any.
-        device: Where to put it.
+    `forms` describes the allowed kinds and numbers of dimensions; `size` is the number of rows.
     """
     array = values if isinstance(values, Tensor) else np.asarray(values)
     kind = _kind(array)

@@ -21,16 +21,12 @@ class AttributeScores:
 
     attribute: str
     """Name of the attribute, `OVERALL_BY_QUERIES` or `OVERALL_BY_ATTRIBUTES`."""
-
     values: dict[str, float]
     """The mean of each of `metric_names`, in [0, 1]; NaN where no query counts."""
-
     num_queries: int
     """Number of queries: images under "single", labels under "multi"."""
-
     num_gallery: int
     """Number of gallery images."""
-
     num_queries_without_relevant: int
     """Number of the queries without relevant images."""
 
@@ -76,13 +72,7 @@ def score_table(
     num_gallery: Mapping[str, int],
     without_relevant: WithoutRelevant = "zero",
 ) -> list[AttributeScores]:
-    """Return one row per attribute, then overall by queries, then overall by attributes.
-
-    Args:
-        sums: For each attribute the sums over its queries.
-        num_gallery: For each attribute the number of its gallery images.
-        without_relevant: Whether a query without relevant images scores 0 or is left out.
-    """
+    """Return one row per attribute, then overall by queries, then overall by attributes."""
     rows = [
         AttributeScores.over_queries(name, [attribute_sums], num_gallery[name], without_relevant)
         for name, attribute_sums in sums.items()
@@ -120,17 +110,13 @@ class ClassScores:
 
     attribute: str
     """Name of the attribute."""
-
     class_id: int
     """The class, 0 .. K-1 within its attribute."""
-
     values: dict[str, float]
     """The mean of each of `metric_names`, in [0, 1]; NaN where no query counts."""
-
     num_queries: int
     """Number of queries: under "single" images that have the class, perhaps among others; under
     "multi" labels."""
-
     num_queries_without_relevant: int
     """Number of the queries without relevant images."""
 
@@ -147,7 +133,7 @@ def class_scores(
         attribute: Name of the attribute.
         results: Results of its Q queries.
         query_classes: (Q, K) bool, whether a query asks for a class.
-        without_relevant: Whether a query without relevant images scores 0 or is left out.
+        without_relevant: Whether a query without relevant images scores 0 or is skipped.
 
     Example:
         >>> import torch

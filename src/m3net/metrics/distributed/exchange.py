@@ -20,19 +20,14 @@ class Shard:
 
     embeddings: Tensor | None
     """(n, D) float32; None if the process has seen no image and does not know D."""
-
     targets: Tensor
     """(n, K) bool."""
-
     roles: Tensor
     """(n,) uint8."""
-
     index: Tensor
     """(n,) int64, the image's index in its split. An image may occur again, here or elsewhere."""
-
     product: Tensor
     """(n,) int64."""
-
     device: torch.device
     """Where images travel and are ranked; the shard may be on another device."""
 
@@ -105,9 +100,6 @@ class Exchange:
 
         Args:
             rows: (Q,) int64, ascending rows of images among all N.
-
-        Returns:
-            Q / P images, rounded up or down.
         """
         shares = rows.tensor_split(self.processes.size)
         share = shares[self.processes.rank]
@@ -122,12 +114,7 @@ class Exchange:
         return self._images(share, embeddings)
 
     def collect(self, rows: Tensor, block_size: int) -> Images:
-        """Return some images, whole in each process.
-
-        Args:
-            rows: (G,) int64, rows of images among all N.
-            block_size: How many images to send at once.
-        """
+        """Return some images, whole in each process; sends this many at once."""
         if self.processes.size == 1:
             return self._images(rows, self._held(rows))
         embeddings = torch.empty(len(rows), self.length, device=self.device)
@@ -138,13 +125,10 @@ class Exchange:
     def blocks(self, rows: Tensor, block_size: int) -> Iterator[tuple[Tensor, Tensor]]:
         """Send the embeddings of some images to all processes, block by block.
 
-        Args:
-            rows: (G,) int64, rows of images among all N.
-            block_size: The most images in a block.
+        All processes must consume all blocks.
 
         Yields:
-            (b,) int64, indices into `rows`, and (b, D) float32, the embeddings of these images. All
-            processes must consume all blocks.
+            (b,) int64, indices into `rows`, and (b, D) float32, the embeddings of these images.
         """
         owner = self._owner[rows]
         for source in range(self.processes.size):
@@ -183,9 +167,7 @@ class Exchange:
 def _first_occurrences(ids: Tensor, labels: Tensor) -> Tensor:
     """Return the first row of each image, in the order of the indices.
 
-    Args:
-        ids: (n, 2) int64, index and product.
-        labels: (n, ...), which like products must not differ between rows of one image.
+    A row of `ids` holds index and product. Rows of one image must not differ in product or label.
     """
     index, order = ids[:, 0].sort(stable=True)
     is_repeated = index[1:] == index[:-1]

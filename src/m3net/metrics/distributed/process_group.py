@@ -18,10 +18,8 @@ class ProcessGroup:
 
     rank: int = 0
     """The rank of this process in the group."""
-
     size: int = 1
     """P, the number of processes."""
-
     group: Any = None
     """The group of `torch.distributed`; None for its default group."""
 
@@ -33,11 +31,7 @@ class ProcessGroup:
         return cls(dist.get_rank(group), dist.get_world_size(group), group)
 
     def all_gather(self, rows: Tensor) -> list[Tensor]:
-        """Return the rows of each process, by rank.
-
-        Args:
-            rows: (n, ...); only n may differ between processes.
-        """
+        """Return the (n, ...) rows of each process, by rank; only n may differ."""
         if self.size == 1:
             return [rows]
         num_rows = torch.tensor([len(rows)], device=rows.device)

@@ -63,10 +63,7 @@ def rank_share(
 def add_up(sums: QuerySums, processes: ProcessGroup, device: torch.device) -> QuerySums:
     """Return the sums over the queries of all processes, bit-identical in each.
 
-    Args:
-        sums: The sums of this process.
-        processes: All processes, which must call this together.
-        device: Where to communicate.
+    All processes must call this together, with a device of their backend.
     """
     totals = torch.tensor([list(sums.terms.values())], dtype=torch.float64, device=device)
     counts = torch.tensor([[sums.num_queries, sums.num_without_relevant]], device=device)

@@ -42,15 +42,10 @@ def rank_on_cpu(
     block_size: int | None,
     memory_limit: int,
 ) -> QueryResults:
-    """Rank the gallery for blocks of query images, in threads.
+    """Rank the gallery for blocks of query images, in threads; see `rank`.
 
-    Args:
-        queries: Query images with float32 embeddings.
-        gallery: G >= 1 images with float32 embeddings, sorted by index.
-        longest: The length of the gallery's longest embedding.
-        criteria: How to evaluate the queries.
-        block_size: How many images a thread scores at once; None chooses by the memory limit.
-        memory_limit: Bytes for the scores and orders of all threads.
+    Embeddings are float32, `longest` is the length of the gallery's longest one. The gallery is
+    sorted by index and not empty.
     """
     threads, fitting = _threads_and_block(len(queries), len(gallery), memory_limit)
     blocks = queries.split(max(ceil(len(queries) / (block_size or fitting)), 1))

@@ -28,12 +28,9 @@ class Queries(NamedTuple):
 
     @classmethod
     def of(cls, targets: Bools, protocol: Protocol, per_sort: int) -> Iterator["Queries"]:
-        """Yield the queries of b images, at most b at a time.
+        """Yield the queries of b images with (b, K) targets, at most b queries at a time.
 
-        Args:
-            targets: (b, K) bool, True where an image has a class.
-            protocol: What a query is.
-            per_sort: The most queries that share an ordering.
+        At most `per_sort` queries share an ordering.
 
         Example:
             >>> targets = np.array([[True, False], [True, True], [False, False]])

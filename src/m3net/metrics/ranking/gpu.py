@@ -100,11 +100,9 @@ class GpuRanking:
         return self._results()
 
     def _evaluate(self, scores: Tensor, first: int) -> None:
-        """Evaluate the queries of some images.
+        """Evaluate the queries of images first .. first + q - 1.
 
-        Args:
-            scores: (q, G or more) float32, contiguous; overwritten.
-            first: The row of the first of the q images.
+        Their scores are (q, G or more) float32, contiguous, and are overwritten.
         """
         from m3net.metrics.ranking.gpu_kernels import evaluate_rows
 
@@ -174,12 +172,7 @@ class GpuRanking:
         return self._replace_skewed(results, rows)
 
     def _listed(self, columns: Tensor, query_class: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the indices of listed images, and whether they are relevant: (Q, top_k) each.
-
-        Args:
-            columns: (Q, top_k) int64, gallery rows; padded with -1.
-            query_class: (Q,) int64.
-        """
+        """Return the indices of listed images, and whether they are relevant: (Q, top_k) each."""
         is_listed = columns >= 0
         if self.criteria.top_k == 0:
             return columns, is_listed

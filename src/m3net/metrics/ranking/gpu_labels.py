@@ -51,11 +51,8 @@ class Labels(NamedTuple):
 def prepare(queries: Images, gallery: Images) -> tuple[Images, Images, Labels, int]:
     """Check images on a device, and prepare them for ranking.
 
-    Reading a number from a device waits for all its pending work, so all are read at once.
-
-    Args:
-        queries: Query images, at least one.
-        gallery: Gallery images, at least one.
+    Reading a number from a device waits for all its pending work, so all are read at once. Neither
+    side may be empty.
 
     Returns:
         Both with float32 embeddings, the gallery sorted by index; their labels, and `Labels.most`.
@@ -79,11 +76,7 @@ def prepare(queries: Images, gallery: Images) -> tuple[Images, Images, Labels, i
 
 
 def group_bounds(queries: Images, gallery: Images) -> tuple[Tensor, list[Tensor]]:
-    """Find the gallery images that show the product of each query.
-
-    Args:
-        queries: Q images.
-        gallery: G images, sorted by index.
+    """Find the gallery images that show the product of each query; the gallery is sorted by index.
 
     Returns:
         (G,) int64, gallery rows sorted by group; and the start and end of each query's group in
@@ -98,13 +91,5 @@ def group_bounds(queries: Images, gallery: Images) -> tuple[Tensor, list[Tensor]
 
 
 def _bounds(parts: Tensor, num_parts: int) -> Tensor:
-    """Return where each part begins, and where the last one ends.
-
-    Args:
-        parts: (n,) int64, ascending, the part of each element.
-        num_parts: The number of parts.
-
-    Returns:
-        (num_parts + 1,) int64.
-    """
+    """Return where each part begins and the last one ends, given each element's ascending part."""
     return torch.searchsorted(parts, torch.arange(num_parts + 1, device=parts.device))

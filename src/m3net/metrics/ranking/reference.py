@@ -10,24 +10,15 @@ from torch import Tensor
 from torch.nn.functional import pad
 
 from m3net.metrics.embedded_images import Images
-from m3net.metrics.functional import (
-    average_precision,
-    hit_rate,
-    precision,
-    r_precision,
-    recall,
-)
+from m3net.metrics.functional import average_precision, hit_rate, precision, r_precision, recall
 from m3net.metrics.query_results import Criteria, QueryResults
 
 
 def rank_by_definition(queries: Images, gallery: Images, criteria: Criteria) -> QueryResults:
     """Rank the gallery for a block of images, and evaluate their queries.
 
-    Args:
-        queries: q images with float32 embeddings.
-        gallery: G images, sorted by index, with embeddings of float32 precision; in float64 they
-            need not be converted for each block.
-        criteria: How to evaluate the queries.
+    Embeddings have float32 precision; in float64 the gallery need not be converted for each block.
+    The gallery is sorted by index.
     """
     scores = exact_scores(queries.embeddings, gallery.embeddings)
     return evaluate_scores(scores, queries, gallery, criteria)
@@ -38,10 +29,6 @@ def exact_scores(queries: Tensor, gallery: Tensor) -> Tensor:
 
     The last bits of a product depend on the shape of the block. In float64 these bits are far below
     float32 precision, so that after rounding, scores are the same in every block.
-
-    Args:
-        queries: Embeddings of float32 precision; float64 saves a conversion.
-        gallery: The same.
     """
     return (queries.double() @ gallery.double().T).float()
 
@@ -49,13 +36,9 @@ def exact_scores(queries: Tensor, gallery: Tensor) -> Tensor:
 def evaluate_scores(
     scores: Tensor, queries: Images, gallery: Images, criteria: Criteria
 ) -> QueryResults:
-    """Sort the gallery by its scores, and evaluate the queries of a block of images.
+    """Sort the gallery by its (q, G) float32 scores, and evaluate the queries of q images.
 
-    Args:
-        scores: (q, G) float32.
-        queries: q images; their embeddings are not read.
-        gallery: G images, sorted by index; their embeddings are not read.
-        criteria: How to evaluate the queries.
+    The gallery is sorted by index. No embeddings are read.
     """
     scores = scores.masked_fill(queries.group[:, None] == gallery.group, -torch.inf)
     scores, order = scores.sort(dim=1, descending=True, stable=True)
