@@ -41,7 +41,7 @@ def left_to_reference(
 
 
 def moved(images: Images) -> Images:
-    """Bring images to where the kernel runs."""
+    """Move images to the device of the kernel."""
     return Images(
         images.embeddings.to(WHERE),
         images.targets.to(WHERE),
@@ -51,7 +51,7 @@ def moved(images: Images) -> Images:
 
 
 def far_away() -> Images:
-    """Two clusters of scores, of which a bin of equal width takes all of one."""
+    """Draw images in two clusters of scores, one of which falls into one bin."""
     images = draw(3, 90, 2)
     images.embeddings[1:] = images.embeddings[1:] * 1e-6 + 1
     images.embeddings[40] = -1
@@ -75,7 +75,7 @@ def drawn_cases() -> Iterator[tuple[str, int]]:
 
 
 def others() -> tuple[Images, Images]:
-    """Images that ask a gallery that they are not in: for all classes, for none, for an empty one.
+    """Return queries outside their gallery: of all classes, of none, of one without members.
 
     They have more labels than their gallery has images, and the last two are in it.
     """

@@ -84,7 +84,7 @@ BROKEN: dict[Callable[[int], object], str] = {
 
 
 def many() -> tuple[list[Tensor], Tensor, Tensor, Tensor]:
-    """Draw 51 images; from the 41st on none is a query of collar or takes part for length."""
+    """Draw 51 images; from the 41st on, none is a query for collar or has a role for length."""
     generator = torch.Generator().manual_seed(0)
     embeddings = [torch.randn(51, length, generator=generator) for length in (4, 8, 4)]
     targets = torch.rand(51, sum(SIZES), generator=generator) < 0.4
@@ -95,7 +95,7 @@ def many() -> tuple[list[Tensor], Tensor, Tensor, Tensor]:
 
 
 def table(rows: list[int]) -> tuple[list[AttributeScores], dict[str, QueryResults]]:
-    """Give what metrics say that have seen these images."""
+    """Return the table and results of metrics that have seen these images."""
     embeddings, targets, roles, index = many()
     metrics = RetrievalMetrics(NAMES, SIZES, protocol="multi")
     metrics.update([own[rows] for own in embeddings], targets[rows], roles[rows], index[rows])
@@ -103,7 +103,7 @@ def table(rows: list[int]) -> tuple[list[AttributeScores], dict[str, QueryResult
 
 
 def work(rank: int) -> dict[str, Any]:
-    """Let things go wrong in one process, and see what all say; then see that all goes on."""
+    """Cause errors in one process, collect what all raise, and check that all recover."""
     said = []
     for broken in BROKEN:
         with pytest.raises((M3NetError, ValueError)) as caught:
@@ -132,7 +132,7 @@ def work(rank: int) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def found(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
-    """What each process found."""
+    """The outcome in each process."""
     return in_processes(work, SIZE, tmp_path_factory.mktemp("processes"))
 
 

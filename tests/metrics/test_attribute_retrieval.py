@@ -1,4 +1,4 @@
-"""What the metrics add to the ranking: batches, roles, repeated images, the life of a metric."""
+"""What the metrics add to the ranking: batches, roles, repeated images, reset and copies."""
 
 import pickle
 from copy import deepcopy
@@ -36,7 +36,7 @@ def draw(size: int = 60, seed: int = 0) -> Batch:
 
 
 def evaluated(images: Batch, batches: list[list[int]]) -> AttributeRetrieval:
-    """Give a metric that has seen the images in these batches of rows."""
+    """Return a metric updated with the images in these batches of rows."""
     metric = AttributeRetrieval(3, config=MetricsConfig(top_k=5), block_size=7)
     for rows in batches:
         embeddings, targets, roles, index = (column[rows] for column in images)
@@ -45,7 +45,7 @@ def evaluated(images: Batch, batches: list[list[int]]) -> AttributeRetrieval:
 
 
 def assert_same(ours: AttributeRetrieval, theirs: AttributeRetrieval) -> None:
-    """Compare scores and rankings of two metrics to the bit."""
+    """Check that two metrics have bit-identical scores and rankings."""
     assert {k: v.item() for k, v in ours.compute().items()} == {
         k: v.item() for k, v in theirs.compute().items()
     }
@@ -180,7 +180,7 @@ def test_states_are_detached_float32() -> None:
 
 
 def two_attributes() -> tuple[list[Tensor], Tensor, Tensor, Tensor]:
-    """Give five images on a line, best first for image 0, of attributes with 2 and 3 classes."""
+    """Return five images on a line, best first for image 0, of attributes with 2 and 3 classes."""
     line = torch.tensor([[1.0], [0.9], [0.8], [0.7], [0.6]])
     sleeve = torch.eye(2, dtype=torch.bool)[[0, 1, 0, 1, 1]]
     collar = torch.eye(3, dtype=torch.bool)[[2, 2, 1, 0, 2]]

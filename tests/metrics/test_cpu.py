@@ -18,7 +18,7 @@ from m3net.metrics.functional import average_precision, hit_rate, precision, r_p
 from m3net.metrics.query_results import Criteria
 from m3net.metrics.ranking import cpu
 from m3net.metrics.ranking.cpu import SORTED_SCORES, CpuRanking, _threads_and_block
-from m3net.metrics.ranking.cpu_loops import LONGEST, LOST, Ranking, _is_uncertain, _reach
+from m3net.metrics.ranking.cpu_loops import LONGEST, LOST, _is_uncertain, _reach
 from m3net.metrics.ranking.cpu_product import Product, lengths
 from m3net.metrics.ranking.reference import rank_by_definition
 
@@ -34,7 +34,7 @@ def draw(
     different: int | None = None,
     products: int | None = None,
 ) -> Images:
-    """Draw images with no class, one or several.
+    """Draw images with zero, one or several classes.
 
     Where `step` is given, embeddings are multiples of it, which makes scores equal; where
     `different` is, no more embeddings than that occur; where `products` is, no more products.
@@ -118,7 +118,7 @@ def test_a_gallery_of_more_than_a_part_agrees_with_the_plain_ranking(protocol: P
 
 
 def nearly_equal(spread: float) -> tuple[Images, Images]:
-    """Give a query and 60 gallery images whose scores differ by about this share."""
+    """Return a query and 60 gallery images whose scores differ by about this share."""
     generator = torch.Generator().manual_seed(3)
     base = torch.randn(1024, generator=generator)
     noise = torch.randn(60, 1024, generator=generator)
@@ -152,10 +152,10 @@ def test_keys_of_an_uncertain_order_are_never_out_of_reach(spread: float) -> Non
     theirs = gallery.embeddings.numpy()
     product = Product.of(query.embeddings.numpy(), theirs, float(lengths(theirs).max()))
     order = np.sort(product.negated[0].astype(np.int32))
-    ranking = Ranking(product, 0, order, order, np.int32(1), len(order))
+    reach = _reach(product, 0, order, len(order))
     steps = np.diff(order.astype(np.int64))
-    is_uncertain = np.array([_is_uncertain(ranking, rank) for rank in range(len(steps))])
-    assert (steps[is_uncertain] <= _reach(ranking)).all()
+    is_uncertain = np.array([_is_uncertain(product, 0, order, rank) for rank in range(len(steps))])
+    assert (steps[is_uncertain] <= reach).all()
     assert (steps[is_uncertain] > LOST).any(), "the product's own error must be among them"
 
 
@@ -233,7 +233,7 @@ def test_products_are_more_precise_than_they_are_taken_to_be(noise: float, lengt
 
 
 def test_terms_are_those_of_ranked_relevance() -> None:
-    """Places of a gallery on a line, so that the ranked relevance is known beforehand."""
+    """A gallery on a line, so that its ranked relevance is known beforehand."""
     generator = torch.Generator().manual_seed(7)
     relevant = torch.rand(300, 50, generator=generator) < torch.rand(50, generator=generator) ** 3
     relevant[:, :3] = torch.tensor([False, True, False])

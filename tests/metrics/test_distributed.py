@@ -1,4 +1,4 @@
-"""Any number of processes with any parts of the images give what one ranking of all gives."""
+"""Any number of processes, with any parts of the images, agree with one ranking of all."""
 
 from dataclasses import dataclass, fields
 from functools import cache
@@ -29,7 +29,7 @@ Found = tuple[dict[str, Tensor], QueryResults]
 
 
 class Case(NamedTuple):
-    """What is asked of some images.
+    """One evaluation of some images.
 
     Attributes:
         seed: Of the images, and of who holds which.
@@ -63,7 +63,7 @@ CASES = [
 
 @dataclass(frozen=True)
 class Drawn:
-    """Images and the processes that meet them.
+    """Images and the processes that see them.
 
     Attributes:
         images: All that are met by any process, with the embedding that counts.
@@ -78,7 +78,7 @@ class Drawn:
 
 @cache
 def draw(seed: int, size: int) -> Drawn:
-    """Draw images, some of them met more than once, each time with another embedding.
+    """Draw images, some of which occur repeatedly, each time with another embedding.
 
     Some processes meet no image, no query or none of the gallery.
     """
@@ -115,7 +115,7 @@ def draw(seed: int, size: int) -> Drawn:
 
 
 def evaluated(case: Case, batches: list[Batch], **settings: Any) -> AttributeRetrieval:  # noqa: ANN401 - of torchmetrics
-    """Give a metric that has seen some batches."""
+    """Return a metric updated with some batches."""
     metric = AttributeRetrieval(
         CLASSES, protocol=case.protocol, config=case.config, block_size=4, **settings
     )
@@ -129,7 +129,7 @@ def found_by(metric: AttributeRetrieval) -> Found:
 
 
 def work(process: int) -> list[Found]:
-    """Evaluate all cases as one of some processes."""
+    """Evaluate all cases in one of the processes."""
     size = dist.get_world_size()
     return [found_by(evaluated(case, draw(case.seed, size).batches[process])) for case in CASES]
 
@@ -138,12 +138,12 @@ def work(process: int) -> list[Found]:
 def found(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> list[list[Found]]:
-    """What each process found, case by case."""
+    """The results of each process, case by case."""
     return in_processes(work, request.param, tmp_path_factory.mktemp("processes"))
 
 
 def expected(case: Case, drawn: Drawn) -> Found:
-    """Rank the images that count, which no process did."""
+    """Rank the images that count in a single process."""
     asks, listed = ((drawn.roles & role) != 0 for role in (QUERY, GALLERY))
     by_index = drawn.images.index.argsort()
     queries = drawn.images.select(by_index[asks[by_index]])
@@ -159,7 +159,7 @@ def expected(case: Case, drawn: Drawn) -> Found:
 
 
 def assert_same(ours: Found, theirs: Found, atol: float) -> None:
-    """Hold means and terms to a tolerance, and all else to the bit."""
+    """Compare means and terms within a tolerance, and all else bit by bit."""
     assert ours[0].keys() == theirs[0].keys()
     for name, score in ours[0].items():
         torch.testing.assert_close(

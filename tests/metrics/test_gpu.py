@@ -1,4 +1,4 @@
-"""The ranking of CUDA devices, on the CPU by Triton's interpreter; and what `rank` refuses."""
+"""The ranking on CUDA devices, on the CPU in Triton's interpreter; and what `rank` refuses."""
 
 import os
 import subprocess
@@ -52,7 +52,7 @@ def test_embeddings_that_cannot_be_scored_are_named_in_order(value: float) -> No
 
 
 class Blocks(GpuRanking):
-    """Notes the shapes of the blocks, which the kernel would evaluate."""
+    """Records the shapes of the blocks instead of running the kernel."""
 
     def rank(self, block_size: int) -> QueryResults:
         self.shapes: list[tuple[int, ...]] = []
@@ -66,7 +66,7 @@ class Blocks(GpuRanking):
 def test_no_block_has_more_scores_than_the_kernel_can_tell_apart(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Of 8.6 GB of scores it would else write beside them, since places become negative."""
+    """With 8.6 GB of scores, offsets overflow and the kernel writes out of bounds."""
     monkeypatch.setattr(gpu, "_MAX_SCORES", 3 * 64)
     queries, gallery = draw(1, 7, 3), draw(2, 40, 3)
     criteria = Criteria("single", (1,))

@@ -23,14 +23,14 @@ few = settings(max_examples=40, deadline=None)
 
 
 class Shop(NamedTuple):
-    """Who asks, and what can be found; some images may do both, or show one product."""
+    """Queries and gallery; some images may be in both, or show one product."""
 
     queries: Images
     gallery: Images
     protocol: Protocol
 
     def rank(self) -> dict[tuple[int, int], dict[str, Any]]:
-        """Give all that became of each query, by image and class."""
+        """Return all results of each query, by image and class."""
         found = rank(*self[:2], protocol=self.protocol, cutoffs=CUTOFFS, top_k=TOP)
         names = zip(found.query_index.tolist(), found.query_class.tolist(), strict=True)
         columns = {"num_relevant": found.num_relevant, **found.terms, **_lists(found)}
@@ -40,7 +40,7 @@ class Shop(NamedTuple):
         }
 
     def moved(self, queries: Tensor, gallery: Tensor) -> "Shop":
-        """Give the same with other embeddings."""
+        """Return a copy with other embeddings."""
         return Shop(
             replace(self.queries, embeddings=queries),
             replace(self.gallery, embeddings=gallery),
@@ -48,7 +48,7 @@ class Shop(NamedTuple):
         )
 
     def is_tied(self) -> bool:
-        """Say whether a query has equal scores."""
+        """Return whether a query has equal scores."""
         scores = self.queries.embeddings.double() @ self.gallery.embeddings.double().T
         return any(len(set(row)) < len(row) for row in scores.tolist())
 
@@ -163,7 +163,7 @@ def test_any_case_agrees_with_a_loop_in_float64(shop: Shop) -> None:
 
 
 def naive(relevance: list[bool]) -> dict[str, float]:
-    """Give all terms of a ranking."""
+    """Return all terms of a ranking."""
     count, ranks = sum(relevance), [rank for rank, own in enumerate(relevance, start=1) if own]
     precisions = [sum(relevance[:rank]) / rank for rank in ranks]
     terms = {
@@ -184,7 +184,7 @@ def naive(relevance: list[bool]) -> dict[str, float]:
 
 
 def judged(relevance: list[bool], scores: list[float]) -> dict[str, float]:
-    """Rank a gallery of which the relevance and the scores are known; give the terms."""
+    """Return the terms of a gallery with known relevance and scores."""
     query = Images(torch.ones(1, 1), torch.ones(1, 1, dtype=torch.bool), torch.tensor([-1]))
     targets = torch.tensor(relevance, dtype=torch.bool)[:, None]
     gallery = Images(torch.tensor(scores)[:, None], targets, torch.arange(len(scores)))

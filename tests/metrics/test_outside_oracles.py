@@ -39,7 +39,7 @@ RAISE = 2.0**23
 
 
 class Query(NamedTuple):
-    """What a library is told of a query: its gallery, without the query's own image.
+    """A library's input for one query: its gallery, without the query's own image.
 
     Attributes:
         scores: (n,) float64.
@@ -68,7 +68,7 @@ def draw(queries: int, gallery: int, *, several: bool, most: int = 1_400) -> tup
 
 
 def asked(queries: Images, gallery: Images, protocol: Protocol) -> Iterator[Query]:
-    """Give the queries in the order of the results."""
+    """Return the queries in the order of the results."""
     for row in range(len(queries)):
         others = gallery.select(gallery.index != queries.index[row])
         scores = others.embeddings.double().numpy() @ queries.embeddings[row].double().numpy()
@@ -78,7 +78,7 @@ def asked(queries: Images, gallery: Images, protocol: Protocol) -> Iterator[Quer
 
 
 class Case(NamedTuple):
-    """Queries, and what became of them; `found` lists the whole gallery for each."""
+    """Queries and their results; `found` lists the whole gallery for each."""
 
     asked: list[Query]
     found: QueryResults
@@ -94,7 +94,7 @@ class Case(NamedTuple):
     scope="module", params=[(size, own) for size in SIZES for own in PROTOCOLS], ids=str
 )
 def case(request: pytest.FixtureRequest) -> Case:
-    """Queries to which no two images have the same score."""
+    """Queries without equal scores."""
     made = Case.drawn(*request.param)
     assert all(len(np.unique(query.scores)) == len(query.scores) for query in made.asked)
     num_relevant = [int(query.relevant.sum()) for query in made.asked]
@@ -104,14 +104,14 @@ def case(request: pytest.FixtureRequest) -> Case:
 
 
 def listed(found: QueryResults) -> Iterator[tuple[list[bool], list[float]]]:
-    """Give the ranked list of each query: what is relevant, and the scores."""
+    """Return the ranked relevance and scores of each query."""
     columns = (found.top_index >= 0, found.top_relevant, found.top_score)
     for kept, relevant, scores in zip(*columns, strict=True):
         yield relevant[kept].tolist(), scores[kept].tolist()
 
 
 def precisions(relevant: list[bool], k: int | None = None) -> float:
-    """Give the sum of the precision at each hit within the first k ranks."""
+    """Return the sum of the precision at each hit within the first k ranks."""
     ranks = [place for place, hit in enumerate(relevant[:k], start=1) if hit]
     return sum(count / place for count, place in enumerate(ranks, start=1))
 
@@ -143,7 +143,7 @@ def test_scikit_learn_takes_images_of_one_score_for_one_rank(protocol: Protocol)
 
 
 def test_torchmetrics(case: Case) -> None:
-    """It computes in float32, and takes an image with a score of at most 0 for not relevant."""
+    """It computes in float32, and treats images with scores <= 0 as not relevant."""
     judges: dict[str, Callable[..., Tensor]] = {
         "map_all": retrieval_average_precision,
         "r_precision": retrieval_r_precision,
@@ -177,7 +177,7 @@ def test_torchmetrics_takes_scores_that_are_not_positive_for_irrelevant(case: Ca
 
 
 def _ranx(case: Case, names: list[str]) -> dict[str, NDArray[np.float64]]:
-    """Give what ranx says of each query; it sorts queries by name."""
+    """Return ranx's value for each query; it sorts queries by name."""
 
     def named(rows: list[list[float]]) -> dict[str, dict[str, float]]:
         return {
@@ -261,5 +261,5 @@ def test_pytorch_metric_learning(size: tuple[int, int], k: int | str | None, sha
 
 
 def _no_clusters(*_: object) -> None:
-    """Stand where faiss would be needed, though nothing is clustered."""
+    """Stand in for faiss, which is required although nothing is clustered."""
     raise NotImplementedError

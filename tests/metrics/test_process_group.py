@@ -1,4 +1,4 @@
-"""What processes send each other, against what was sent."""
+"""The collectives, against what was sent."""
 
 from pathlib import Path
 
@@ -14,12 +14,12 @@ DTYPES = (torch.float32, torch.float64, torch.int64, torch.uint8, torch.bool)
 
 
 def rows_of(rank: int, size: int, dtype: torch.dtype) -> Tensor:
-    """As many rows as the rank says, so that process 0 has none."""
+    """Return as many rows as the rank, so that process 0 has none."""
     return (torch.arange(rank * size).reshape(rank, size) + rank).to(dtype)
 
 
 def work(rank: int) -> list[list[Tensor]]:
-    """Gather, broadcast and send all to all, and gather in a group of some."""
+    """Run all collectives, and gather in a subgroup."""
     processes = ProcessGroup.of()
     size = processes.size
     assert processes.rank == rank

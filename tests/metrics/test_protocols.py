@@ -25,7 +25,7 @@ BLOCK_SIZES = (1, 2, 7, 1000)
 
 
 def naive(queries: Images, gallery: Images, top_k: int) -> list[dict[str, object]]:
-    """Ask for each image and class that it carries, and rank the whole gallery each time."""
+    """Rank the whole gallery for each image and each of its classes."""
     return [
         ask(image, label, queries, gallery, top_k)
         for image in range(len(queries))
@@ -35,7 +35,7 @@ def naive(queries: Images, gallery: Images, top_k: int) -> list[dict[str, object
 
 
 def ask(image: int, label: int, queries: Images, gallery: Images, top_k: int) -> dict[str, object]:
-    """Give what becomes of one image and class, from the definitions, in Python numbers."""
+    """Return the results of one image and class, from the definitions, in Python numbers."""
     embedding, own = queries.embeddings[image].tolist(), int(queries.index[image])
     ranked = sorted(
         (-sum(a * b for a, b in zip(embedding, other.tolist(), strict=True)), index, right)
@@ -70,7 +70,7 @@ def ask(image: int, label: int, queries: Images, gallery: Images, top_k: int) ->
 
 
 def draw(seed: int, size: int, classes: int) -> Images:
-    """Draw images that carry no class, one or many; small whole numbers make many scores equal."""
+    """Draw images with zero, one or many classes; small whole numbers make many scores equal."""
     generator = torch.Generator().manual_seed(seed)
     share = torch.rand(size, 1, generator=generator) ** 2
     share[::5] = 0
@@ -133,7 +133,7 @@ def test_where_each_image_carries_one_class_the_protocols_agree() -> None:
 
 
 def four_photos() -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Give photos on a line with details zip, belt, bow; each asks and can be found.
+    """Return photos on a line with details zip, belt, bow; each is query and gallery image.
 
     Image 0 has zip and belt, 1 has belt, 2 has zip and bow, 3 has none.
     """

@@ -13,7 +13,7 @@ Keys = np.ndarray[tuple[int, ...], np.dtype[np.int32]]
 
 
 def by_numpy(keys: Keys) -> Keys:
-    """Sort by the bits that count, without changing the order of equal ones."""
+    """Sort stably by the bits that count."""
     order = np.argsort(keys >> UNSORTED, axis=1, kind="stable")
     return np.take_along_axis(keys, order, axis=1)
 

@@ -1,4 +1,4 @@
-"""Chance against all orders of a small gallery, and against drawn orders of a larger one."""
+"""The random baseline against all orders of a small gallery, and random ones of a larger one."""
 
 from fractions import Fraction
 from itertools import combinations
@@ -10,7 +10,7 @@ from m3net.metrics.random_baseline import chance_average_precision, recall_ceili
 
 
 def average_precision(ranks: tuple[int, ...]) -> Fraction:
-    """Give the average precision of relevant images at these ranks, counted from 1."""
+    """Return the average precision of relevant images at these ranks, counted from 1."""
     hits = [Fraction(number, rank) for number, rank in enumerate(sorted(ranks), start=1)]
     return sum(hits, Fraction()) / len(hits)
 

@@ -1,4 +1,4 @@
-"""The ranking, against plain loops over Python numbers and against its invariances."""
+"""The ranking, against loops over Python numbers."""
 
 from dataclasses import fields, replace
 from math import inf, isnan
@@ -17,7 +17,7 @@ BLOCK_SIZES = (1, 2, 7, 1000)
 def naive(
     query: int, queries: Images, gallery: Images, cutoffs: tuple[int, ...]
 ) -> dict[str, float]:
-    """Give the metrics of one query from their definitions, with a loop over the ranks."""
+    """Return the metrics of one query from their definitions, with a loop over the ranks."""
     embedding = queries.embeddings[query].tolist()
     carried = set(queries.targets[query].nonzero().flatten().tolist())
     candidates = []
@@ -47,14 +47,14 @@ def naive(
 
 
 def is_left_out(query: int, row: int, queries: Images, gallery: Images) -> bool:
-    """Say whether a gallery image is the query or, where products are known, shows its product."""
+    """Return whether a gallery image is the query, or shows its product if products are known."""
     if queries.product is None or gallery.product is None:
         return bool(queries.index[query] == gallery.index[row])
     return bool(queries.product[query] == gallery.product[row])
 
 
 def count_hits(relevance: list[bool], k: int) -> tuple[int, float]:
-    """Give the number of hits within the first k ranks, and the sum of the precisions at them."""
+    """Return the number of hits within the first k ranks, and the sum of the precisions at them."""
     hits, total = 0, 0.0
     for position, relevant in enumerate(relevance[:k], start=1):
         if relevant:
@@ -66,7 +66,7 @@ def count_hits(relevance: list[bool], k: int) -> tuple[int, float]:
 def assert_naive(
     queries: Images, gallery: Images, results: QueryResults, cutoffs: tuple[int, ...] = (100,)
 ) -> None:
-    """Compare every metric of every query with the plain loop."""
+    """Compare every metric of every query with the loop."""
     for query in range(len(queries)):
         expected = naive(query, queries, gallery, cutoffs)
         found = {name: terms[query].item() for name, terms in results.terms.items()}
@@ -76,7 +76,7 @@ def assert_naive(
 def random_images(
     seed: int, size: int, length: int, classes: int, *, several: bool, tied: bool
 ) -> Images:
-    """Draw images; whole-number embeddings, where tied, make many scores equal and all exact."""
+    """Draw images; if tied, integer embeddings make many scores equal and all exact."""
     generator = torch.Generator().manual_seed(seed)
     if tied:
         embeddings = torch.randint(-1, 2, (size, length), generator=generator).float()
@@ -91,7 +91,7 @@ def random_images(
 
 
 def line(scores: list[float], labels: list[int], first: int = 1) -> tuple[Images, Images]:
-    """Give a query 0 of class 0, and a gallery to which it gives these scores."""
+    """Return a query 0 of class 0, and a gallery with these scores."""
     classes = torch.eye(3, dtype=torch.bool)
     index = torch.arange(first, first + len(scores))
     query = Images(torch.tensor([[1.0]]), classes[[0]], torch.tensor([0]))
@@ -111,7 +111,7 @@ def permuted(images: Images, seed: int = 0) -> Images:
 
 
 def assert_equal(ours: QueryResults, theirs: QueryResults) -> None:
-    """Compare all fields: the rankings to the bit, the sums up to their order."""
+    """Compare all fields: rankings bit by bit, sums up to their order."""
     for field in fields(QueryResults):
         torch.testing.assert_close(
             getattr(ours, field.name), getattr(theirs, field.name), rtol=0, atol=1e-14

@@ -11,7 +11,7 @@ from m3net.metrics import Images, MetricsConfig, rank
 
 
 def images(values: list[float], first: int = 0, length: int = 1, classes: int = 1) -> Images:
-    """Give images whose embeddings repeat one value and that carry all classes."""
+    """Return images whose embeddings repeat one value, and that have all classes."""
     size = len(values)
     return Images(
         torch.tensor(values)[:, None].repeat(1, length),

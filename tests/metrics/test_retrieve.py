@@ -1,4 +1,4 @@
-"""Retrieval in one call, against loops over what was given and against what it must refuse."""
+"""Retrieval in one call, against loops over its arguments, and what it refuses."""
 
 from collections.abc import Callable
 from typing import Any
@@ -30,7 +30,7 @@ def drawn(seed: int = 0, *, several: bool = False) -> Arrays:
 def loop(
     arrays: Arrays, may_rank: Callable[[int, int], bool], *, multi: bool = False
 ) -> list[tuple[int, int, float]]:
-    """Give image, class asked for (else -1) and average precision of each query."""
+    """Return image, class (else -1) and average precision of each query."""
     found = []
     asked_labels, labels = arrays["query_labels"], arrays["gallery_labels"]
     for query, (vector, asked) in enumerate(zip(arrays["queries"], asked_labels, strict=True)):
@@ -51,7 +51,7 @@ def loop(
 
 
 def rows_of(results: QueryResults) -> list[tuple[int, int, float]]:
-    """Give the same of results."""
+    """Return the same from results."""
     columns = (results.query_index, results.query_class, results.terms["map_all"])
     return list(zip(*(column.tolist() for column in columns), strict=True))
 

@@ -1,4 +1,4 @@
-"""Which classes come back, against loops over queries and their lists."""
+"""Retrieved classes, against loops over queries and their lists."""
 
 import math
 
@@ -10,7 +10,7 @@ from m3net.metrics import GALLERY, QUERY, MetricsConfig, RetrievalMetrics
 
 
 def made(protocol: Protocol, top_k: int) -> tuple[RetrievalMetrics, torch.Tensor, torch.Tensor]:
-    """Forty images with one to three of five classes; the last class is asked for by none."""
+    """Forty images with one to three of five classes; no query has the last class."""
     generator = torch.Generator().manual_seed(0)
     targets = torch.rand(40, 5, generator=generator) < 0.35
     targets[torch.arange(40), torch.randint(0, 4, (40,), generator=generator)] = True

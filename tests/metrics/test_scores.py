@@ -20,7 +20,7 @@ from m3net.metrics import (
 
 
 def results(*rankings: str) -> QuerySums:
-    """Give the sums over queries that rank galleries as "01": not relevant, relevant."""
+    """Return the sums over queries that rank galleries as "01": not relevant, relevant."""
     return QuerySums.total([QuerySums.of(one_query(text)) for text in rankings])
 
 
@@ -33,7 +33,7 @@ def one_query(text: str) -> QueryResults:
 
 
 def no_queries() -> QuerySums:
-    """Give the sums over no queries."""
+    """Return the sums over no queries."""
     empty = Images(torch.ones(0, 1), torch.ones(0, 1, dtype=torch.bool), torch.arange(0))
     return QuerySums.of(rank(empty, empty))
 

@@ -1,4 +1,4 @@
-"""A gallery that passes in blocks, against one that is held whole; and what is held at once."""
+"""A gallery streamed in blocks, against one held whole; and the size of the blocks."""
 
 from collections.abc import Iterator
 from dataclasses import fields, replace

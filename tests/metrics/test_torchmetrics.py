@@ -1,4 +1,4 @@
-"""The metric of an attribute in the hands of torchmetrics: copies, batches, collections, plots."""
+"""The metric of an attribute as a torchmetrics Metric: copies, batches, collections, plots."""
 
 import pickle
 from collections.abc import Iterator
@@ -44,7 +44,7 @@ def numbers(scores: dict[str, Tensor]) -> dict[str, float]:
 
 @pytest.fixture(autouse=True)
 def no_window() -> Iterator[None]:
-    """Draw into memory, and leave no figure open."""
+    """Draw into memory, and close all figures."""
     plt.switch_backend("agg")
     yield
     plt.close("all")
@@ -95,7 +95,7 @@ def test_states_are_saved_where_that_is_asked_for() -> None:
 
 
 def collection() -> MetricCollection:
-    """Judge the same images by two protocols, and by other choices."""
+    """Evaluate the same images by two protocols, and with other settings."""
     config = MetricsConfig(cutoffs=(1,), without_relevant="skip")
     return MetricCollection(
         {
@@ -173,7 +173,7 @@ def test_products_are_handed_on_by_a_collection() -> None:
 
 
 def curves_in(axes: object) -> dict[str, list[float]]:
-    """Give the heights of each curve by its label."""
+    """Return the heights of each curve by its label."""
     assert isinstance(axes, Axes)
     return {str(line.get_label()): np.ravel(line.get_ydata()).tolist() for line in axes.get_lines()}
 

@@ -57,7 +57,7 @@ FAULTS = [
     ),
     *_in(
         "query_results.py",
-        "rank scores",
+        "rank scores cpu",
         ("one relevant image is none", "(self.num_relevant == 0)", "(self.num_relevant <= 1)"),
         ("two metrics change names", '("map_{}", "map_{}_by_min",', '("map_{}_by_min", "map_{}",'),
     ),

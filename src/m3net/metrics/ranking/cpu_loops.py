@@ -54,26 +54,6 @@ def compiled(fastmath: bool | set[str] = False) -> Callable[[Loop], Loop]:
     return compile_loop
 
 
-class Ranking(NamedTuple):
-    """One query's ranking of a gallery of G.
-
-    Attributes:
-        product: The scores.
-        image: The row of the query's image.
-        keys: (G,) int32, in the order of the gallery.
-        order: (G,) int32, the same, best first.
-        relevant: The bit of relevant keys.
-        size: How many gallery images are ranked; the excluded ones come last.
-    """
-
-    product: Product
-    image: int
-    keys: Keys
-    order: Keys
-    relevant: np.int32
-    size: int
-
-
 class _Run(NamedTuple):
     """Gallery images at consecutive ranks, at most `LONGEST`."""
 
@@ -134,18 +114,16 @@ def evaluate(
         np.empty(LONGEST, dtype=np.bool_),
     )
     for query in range(len(queries.image)):
-        ordering = queries.ordering[query]
-        ranking = Ranking(
-            product,
-            queries.image[query],
-            keys[ordering],
-            ordered[ordering],
-            np.int32(1) << np.int32(queries.bit[query]),
-            num_ranked[query],
+        image, relevant = queries.image[query], np.int32(1) << np.int32(queries.bit[query])
+        order, row = ordered[queries.ordering[query]], keys[queries.ordering[query]]
+        count = _find_hits(order, relevant, hits)
+        size = num_ranked[query]
+        listed = _resolve_list(
+            product, image, row, order, relevant, size, hits, run, tallies, query
         )
-        count = _find_hits(ranking.order, ranking.relevant, hits)
-        listed = _resolve_list(ranking, hits, run, tallies, query)
-        if listed < 0 or not _resolve_hits(ranking, listed, hits[:count], run):
+        if listed < 0 or not _resolve_hits(
+            product, image, row, order, relevant, listed, size, hits[:count], run
+        ):
             return False
         _sum_up(hits[:count], cutoffs, tallies, query)
     return True
@@ -162,13 +140,24 @@ def _find_hits(order: Keys, relevant: np.int32, hits: Integers) -> int:
 
 
 @compiled()
-def _resolve_list(ranking: Ranking, hits: Integers, run: _Run, tallies: Tallies, query: int) -> int:
+def _resolve_list(
+    product: Product,
+    image: int,
+    keys: Keys,
+    order: Keys,
+    relevant: np.int32,
+    size: int,
+    hits: Integers,
+    run: _Run,
+    tallies: Tallies,
+    query: int,
+) -> int:
     """Write the list of the best; return the first unresolved rank after it, or -1 on failure."""
     top_k = tallies.top_column.shape[1]
     start = hit = 0
-    while start < min(top_k, ranking.size):
-        end = _end_of_run(ranking, start)
-        if not _resolve(ranking, start, end, run):
+    while start < min(top_k, size):
+        end = _end_of_run(product, image, order, start, size)
+        if not _resolve(product, image, keys, order, relevant, start, end, run):
             return -1
         for rank in range(start, end + 1):
             if run.relevant[rank - start]:
@@ -183,14 +172,23 @@ def _resolve_list(ranking: Ranking, hits: Integers, run: _Run, tallies: Tallies,
 
 
 @compiled()
-def _resolve_hits(ranking: Ranking, first: int, hits: Integers, run: _Run) -> bool:
+def _resolve_hits(
+    product: Product,
+    image: int,
+    keys: Keys,
+    order: Keys,
+    relevant: np.int32,
+    first: int,
+    size: int,
+    hits: Integers,
+    run: _Run,
+) -> bool:
     """Correct the ranks of hits in uncertain runs that hold other images too; False on failure.
 
     Ranks before `first` are resolved already.
     """
-    order, relevant = ranking.order, ranking.relevant
     hit = np.searchsorted(hits, first)
-    reach = _reach(ranking)
+    reach = _reach(product, image, order, size)
     while hit < len(hits):
         rank = hits[hit]
         key = np.int64(order[rank])
@@ -198,20 +196,18 @@ def _resolve_hits(ranking: Ranking, first: int, hits: Integers, run: _Run) -> bo
             rank > first and key - order[rank - 1] <= reach and not order[rank - 1] & relevant
         )
         before_other = (
-            rank + 1 < ranking.size
-            and order[rank + 1] - key <= reach
-            and not order[rank + 1] & relevant
+            rank + 1 < size and order[rank + 1] - key <= reach and not order[rank + 1] & relevant
         )
-        if not (after_other and _is_uncertain(ranking, rank - 1)) and not (
-            before_other and _is_uncertain(ranking, rank)
+        if not (after_other and _is_uncertain(product, image, order, rank - 1)) and not (
+            before_other and _is_uncertain(product, image, order, rank)
         ):
             hit += 1
             continue
         start = rank
-        while start > first and _is_uncertain(ranking, start - 1):
+        while start > first and _is_uncertain(product, image, order, start - 1):
             start -= 1
-        end = _end_of_run(ranking, rank)
-        if not _resolve(ranking, start, end, run):
+        end = _end_of_run(product, image, order, rank, size)
+        if not _resolve(product, image, keys, order, relevant, start, end, run):
             return False
         while hit > 0 and hits[hit - 1] >= start:
             hit -= 1
@@ -223,47 +219,53 @@ def _resolve_hits(ranking: Ranking, first: int, hits: Integers, run: _Run) -> bo
 
 
 @compiled()
-def _end_of_run(ranking: Ranking, rank: int) -> int:
+def _end_of_run(product: Product, image: int, order: Keys, rank: int, size: int) -> int:
     """Return the last rank of the uncertain run of a rank."""
-    while rank + 1 < ranking.size and _is_uncertain(ranking, rank):
+    while rank + 1 < size and _is_uncertain(product, image, order, rank):
         rank += 1
     return rank
 
 
 @compiled()
-def _reach(ranking: Ranking) -> int:
+def _reach(product: Product, image: int, order: Keys, size: int) -> int:
     """Return the greatest difference of two keys whose order may be uncertain.
 
     A bound for the whole row, it saves most calls of `_is_uncertain`, which is exact.
     """
-    product, order = ranking.product, ranking.order
-    farthest = max(abs(float(order[0])), abs(float(order[max(ranking.size, 1) - 1])))
-    error = product.cancelled[ranking.image] ** 2 + (product.per_score * farthest) ** 2
+    farthest = max(abs(float(order[0])), abs(float(order[max(size, 1) - 1])))
+    error = product.cancelled[image] ** 2 + (product.per_score * farthest) ** 2
     return int(LOST + np.sqrt(2 * error)) + 1
 
 
 @compiled()
-def _is_uncertain(ranking: Ranking, rank: int) -> bool:
+def _is_uncertain(product: Product, image: int, order: Keys, rank: int) -> bool:
     """Return whether the images at a rank and the next may be in the wrong order.
 
     The errors of the two scores have random signs, so they add up as a root.
     """
-    product, order = ranking.product, ranking.order
     near = float(order[rank])
     gap = float(order[rank + 1]) - near - LOST
-    error = product.cancelled[ranking.image] ** 2 + (product.per_score * near) ** 2
+    error = product.cancelled[image] ** 2 + (product.per_score * near) ** 2
     return gap <= 0 or gap**2 <= 2 * error
 
 
 @compiled()
-def _resolve(ranking: Ranking, start: int, end: int, run: _Run) -> bool:
+def _resolve(
+    product: Product,
+    image: int,
+    keys: Keys,
+    order: Keys,
+    relevant: np.int32,
+    start: int,
+    end: int,
+    run: _Run,
+) -> bool:
     """Sort the images of a run by their exact scores, ties by column; return False on failure."""
-    product, image = ranking.product, ranking.image
-    if end - start >= LONGEST or not _find_columns(ranking, start, end, run.column):
+    if end - start >= LONGEST or not _find_columns(order, keys, start, end, run.column):
         return False
     for rank in range(start, end + 1):
         column = run.column[rank - start]
-        is_relevant = (ranking.order[rank] & ranking.relevant) != 0
+        is_relevant = (order[rank] & relevant) != 0
         score = np.float32(_inner_product(product.queries[image], product.gallery[column]))
         score += np.float32(0)  # turns -0 into 0
         scaled = score * product.scale[image]
@@ -283,13 +285,12 @@ def _resolve(ranking: Ranking, start: int, end: int, run: _Run) -> bool:
 
 
 @compiled()
-def _find_columns(ranking: Ranking, start: int, end: int, columns: Integers) -> bool:
+def _find_columns(order: Keys, keys: Keys, start: int, end: int, columns: Integers) -> bool:
     """Write the columns of the gallery images at ranks start .. end; return False on failure.
 
     The scores of the ranks before and after differ from theirs. Equal scores have ascending
     columns.
     """
-    keys, order = ranking.keys, ranking.order
     width = _width(len(keys))
     for rank in range(start, end + 1):
         key = order[rank]

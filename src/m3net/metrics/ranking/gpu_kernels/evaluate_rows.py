@@ -112,13 +112,13 @@ def evaluate_rows(
         if TOP > 0:
             tl.store(candidates + CANDIDATES, 0)
             tl.debug_barrier()
-            found = find_candidates(
+            size = find_candidates(
                 row_scores, pitch, best, scale, counts, candidates, TOP, CANDIDATES, BINS, TILE
             )
-            is_skewed = tl.maximum(is_skewed, (found > CANDIDATES).to(tl.int32))
-            found = tl.minimum(found, CANDIDATES)
+            is_skewed = tl.maximum(is_skewed, (size > CANDIDATES).to(tl.int32))
+            size = tl.minimum(size, CANDIDATES)
             columns, best_scores = top_column + row * TOP, top_score + row * TOP
-            list_best(row_scores, candidates, found, columns, best_scores, TOP, NODES)
+            list_best(row_scores, candidates, size, columns, best_scores, TOP, NODES)
 
         # The linked lists are no longer needed: reuse their memory.
         ranks = following

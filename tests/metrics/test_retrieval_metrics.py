@@ -1,4 +1,4 @@
-"""A sample of the images of an evaluation: which, and with which embeddings."""
+"""The sample of an evaluation: which images, with which embeddings."""
 
 import torch
 
