@@ -45,7 +45,7 @@ class _BatchSampler(DistributedSampler[Any]):
         """
         images = range(num_images)
         super().__init__(images, num_replicas=world_size, rank=rank, seed=seed)  # type: ignore[arg-type]  # it uses the length alone
-        self.batch_size, self.skip = batch_size, 0
+        self.num_images, self.batch_size, self.skip = num_images, batch_size, 0
         self.num_batches = num_images // (batch_size * world_size)
 
     @override
@@ -62,21 +62,6 @@ class _BatchSampler(DistributedSampler[Any]):
 
 class ShuffleSampler(_BatchSampler):
     """Yields one rank's share of all images in random order, each once an epoch."""
-
-    def __init__(
-        self, num_images: int, batch_size: int, seed: int, rank: int, world_size: int
-    ) -> None:
-        """Set what is drawn.
-
-        Args:
-            num_images: Number of training images.
-            batch_size: Images in the batch of one rank.
-            seed: Seed of all draws, together with the epoch.
-            rank: This process.
-            world_size: Number of processes.
-        """
-        super().__init__(num_images, batch_size, seed, rank, world_size)
-        self.num_images = num_images
 
     @override
     def __iter__(self) -> Iterator[int]:

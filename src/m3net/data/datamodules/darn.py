@@ -23,7 +23,7 @@ class DARNDataModule(RetrievalDataModule):
         published: bool = True,
         loading: LoadingConfig = LoadingConfig(),
     ) -> None:
-        """Say where the data set lies.
+        """Save the settings.
 
         Args:
             root: Folder of the images, which holds pic.

@@ -43,7 +43,7 @@ class DeepFashionDataModule(RetrievalDataModule):
         published: bool = True,
         loading: LoadingConfig = LoadingConfig(),
     ) -> None:
-        """Say where the data set lies and how it is read and evaluated.
+        """Save the settings.
 
         Args:
             root: Folder of the images, which holds img.
@@ -160,7 +160,7 @@ class DeepFashionDataModule(RetrievalDataModule):
         return records
 
     def _with_boxes(self, splits: Splits, findings: Findings) -> Splits:
-        """Give each image its box."""
+        """Add the box of each image."""
         if is_prepared(self.root):
             raise ConfigError(
                 f"{self.root} holds small copies, but boxes are in pixels of the originals. Set "

@@ -40,7 +40,7 @@ class FashionAIDataModule(RetrievalDataModule):
         split_seed: int = 0,
         loading: LoadingConfig = LoadingConfig(),
     ) -> None:
-        """Say where the data set lies and which of its layouts is read.
+        """Save the settings.
 
         Args:
             root: Folder of the images, which holds fashionAI_attributes_train1 and the others.
