@@ -160,7 +160,7 @@ class DeepFashionDataModule(RetrievalDataModule):
         return records
 
     def _with_boxes(self, splits: Splits, findings: Findings) -> Splits:
-        """Give each image its box."""
+        """Return the records with the box of each image."""
         if is_prepared(self.root):
             raise ConfigError(
                 f"{self.root} holds small copies, but boxes are in pixels of the originals. Set "
