@@ -3,6 +3,7 @@
 import ast
 import subprocess
 import sys
+from collections import Counter
 from graphlib import TopologicalSorter
 from importlib.util import find_spec
 from pathlib import Path
@@ -132,6 +133,31 @@ def test_all_speak_by_the_one_console() -> None:
     for module in FILES.keys() - {"m3net.base.terminal"}:
         assert "rich.console.Console" not in named_imports(module), module
         assert "rich.markup" not in imported(module), module
+
+
+def test_no_two_modules_share_a_name() -> None:
+    """But for what belongs to one data set: its reader and its data module."""
+    data_sets = {"catalogue", "darn", "deepfashion", "fashionai"}
+    stems = Counter(file.stem for file in FILES.values() if file.stem != "__init__")
+    assert {stem for stem, count in stems.items() if count > 1} == data_sets
+
+
+def texts(module: str) -> list[str]:
+    """All strings of a module that are no docstrings."""
+    tree = ast.parse(FILES[module].read_text(encoding="utf-8"))
+    bare = [node.value for node in ast.walk(tree) if isinstance(node, ast.Expr)]
+    strings = [node for node in ast.walk(tree) if isinstance(node, ast.Constant)]
+    return [str(node.value) for node in strings if node not in bare and type(node.value) is str]
+
+
+def test_the_run_folder_alone_names_its_files() -> None:
+    files = "config.yaml metrics.csv metrics.json finished.json nonfinite.csv wandb-id.txt"
+    checkpoints = "best.ckpt last.ckpt previous.ckpt"
+    results = "scores.csv scores.json classes.csv queries.csv report.html gallery.png attention.png"
+    names = f"{files} {checkpoints} {results}".split()
+    for module in FILES.keys() - {"m3net.experiments.run"}:
+        spelt = [name for name in names for text in texts(module) if text.endswith(name)]
+        assert not spelt, f"{module} spells {spelt}"
 
 
 def test_nothing_is_called_utils() -> None:

@@ -167,7 +167,7 @@ class WeightsError(M3NetError):
 
 
 def own_cause(error: BaseException) -> M3NetError | None:
-    """Give the error of ours that another library met and raised as its own, if it was one.
+    """Return the M3NetError in an exception's cause chain, or None.
 
     jsonargparse does so with whatever stops it from building an argument.
     """

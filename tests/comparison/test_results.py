@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from m3net.errors import CheckpointError
-from m3net.workflows.studies.comparison.results import COSTS, read_results
+from m3net.workflows.studies.comparison.comparison_results import COSTS, read_results
 
 SCORES = "attribute,protocol,num_queries,map\nNA,single,3,0.5\ncollar,single,2,\n"
 

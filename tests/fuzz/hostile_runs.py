@@ -19,12 +19,12 @@ from m3net.reports.page.run_files import read_tested_run
 from m3net.training.resume import Finished, check_unfinished, find_start, finish
 from m3net.workflows.cli import resolve
 from m3net.workflows.cli.run_settings import evaluation_defaults, resumable_settings
-from m3net.workflows.studies.comparison.results import COSTS, read_results
+from m3net.workflows.studies.comparison.comparison_results import COSTS, read_results
 from m3net.workflows.studies.jobs.job import Job
 from m3net.workflows.studies.jobs.record import read_record, write_record
 from m3net.workflows.studies.sweep.file import Sweep
 from m3net.workflows.studies.sweep.parameters import read_parameter
-from m3net.workflows.studies.sweep.results import best_score, read_proposals
+from m3net.workflows.studies.sweep.trial_results import best_score, read_proposals
 from tests.checkpoint_files import contents
 from tests.fuzz.hostile import (
     LIMITS,

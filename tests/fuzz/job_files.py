@@ -4,13 +4,13 @@ import json
 from pathlib import Path
 
 from m3net.workflows.commands.sweep import _check_same
-from m3net.workflows.studies.comparison.results import COSTS, read_results
+from m3net.workflows.studies.comparison.comparison_results import COSTS, read_results
 from m3net.workflows.studies.jobs.job import Job
 from m3net.workflows.studies.jobs.record import write_record
 from m3net.workflows.studies.jobs.runner import Runner
 from m3net.workflows.studies.sweep.file import METRIC, Sweep
 from m3net.workflows.studies.sweep.parameters import read_parameter
-from m3net.workflows.studies.sweep.results import best_score, read_proposals
+from m3net.workflows.studies.sweep.trial_results import best_score, read_proposals
 from tests.fuzz.target import Target, one_file
 
 PARAMETERS = {"lr": {"min": 0.1, "max": 0.5}, "backbone": {"values": ["resnet18", None]}}

@@ -4,7 +4,7 @@ import csv
 from pathlib import Path
 
 from m3net.workflows.studies.sweep.ranking import write_ranking
-from m3net.workflows.studies.sweep.session import Trial
+from m3net.workflows.studies.sweep.sweep_session import Trial
 
 
 def test_no_value_is_a_formula_and_numbers_stay(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from m3net.errors import CheckpointError
 from m3net.workflows.studies.sweep.file import METRIC, Sweep
 from m3net.workflows.studies.sweep.parameters import read_parameter
 from m3net.workflows.studies.sweep.proposals import Method, propose
-from m3net.workflows.studies.sweep.results import best_score, read_proposals
+from m3net.workflows.studies.sweep.trial_results import best_score, read_proposals
 
 PARAMETERS = {
     "backbone": {"values": ["resnet18", None, [8, 32]]},

@@ -15,7 +15,7 @@ from m3net.errors import OutputError
 
 @contextmanager
 def replacing(file: Path) -> Iterator[Path]:
-    """Give the place of a new file, which takes the name of `file` when the block ends well.
+    """Yield a temporary file that replaces `file` when the block ends without an error.
 
     Args:
         file: What is written, in an existing folder.
@@ -79,7 +79,7 @@ def write_text(file: Path, text: str) -> None:
 
 
 def detach(file: Path) -> None:
-    """Give a file that is a link, or has other names, a copy of its own before it is added to.
+    """Replace a link, or a file with other names, by a copy of its own before appending.
 
     Raises:
         OutputError: It cannot be written.

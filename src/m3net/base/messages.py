@@ -39,7 +39,7 @@ class _OneLine(logging.Formatter):
     """Gives a report as one line, in which names do nothing to a terminal."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """Give a report.
+        """Return a report as one line.
 
         Args:
             record: What is reported.

@@ -61,7 +61,7 @@ def ending_with_starter() -> Iterator[None]:
 
 
 def how_to_go_on(run: str) -> str:
-    """Give the sentence that says how a training goes on.
+    """Return the sentence that says how to resume a training.
 
     Args:
         run: The run folder.

@@ -14,7 +14,7 @@ _LIBRARIES = ("torch", "torchvision", "lightning", "timm", "albumentations", "nu
 
 
 def origin(device: torch.device) -> dict[str, Any]:
-    """Give versions, the device's name and the commit of the code.
+    """Return versions, the device's name and the commit of the code.
 
     Args:
         device: What a training ran on.
@@ -33,7 +33,7 @@ def origin(device: torch.device) -> dict[str, Any]:
 
 
 def commit_of(package: Path) -> str | None:
-    """Give the commit that a package under src/ was checked out from, "+" where it was changed.
+    """Return the commit that a package was checked out from, with "+" if files differ.
 
     Args:
         package: Its folder. A repository that merely surrounds it, as the user's own, is not meant.

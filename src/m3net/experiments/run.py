@@ -58,9 +58,19 @@ class EvaluationFolder:
         return self.folder / "report.html"
 
     @property
+    def gallery(self) -> Path:
+        """Picture of one query per attribute."""
+        return self.folder / "gallery.png"
+
+    @property
     def galleries(self) -> Path:
         """Folder of pictures of queries and what was retrieved."""
         return self.folder / "galleries"
+
+    @property
+    def attention(self) -> Path:
+        """Picture of where the network looks."""
+        return self.folder / "attention.png"
 
 
 @dataclass(frozen=True)
@@ -159,6 +169,16 @@ class Run:
         """The run's id at Weights & Biases."""
         return self.folder / "wandb-id.txt"
 
+    @property
+    def rankings(self) -> Path:
+        """Folder of evaluations by other rankings."""
+        return self.folder / "rankings"
+
+    @property
+    def predictions(self) -> Path:
+        """Folder of vectors and probabilities of photos without labels."""
+        return self.folder / "predict"
+
     def checkpoint(self, name: str) -> Path:
         """Return the file of a checkpoint: "best", "last" or "previous"."""
         return self.checkpoints / f"{name}.ckpt"
@@ -170,7 +190,7 @@ class Run:
             name: "validate" or "test".
             ranking: None for the ranking of the settings.
         """
-        parent = self.folder if ranking is None else self.folder / "rankings" / ranking
+        parent = self.folder if ranking is None else self.rankings / ranking
         return EvaluationFolder(parent / name)
 
     def find_checkpoint(self, names: Sequence[str] = ("best", "last")) -> Path:

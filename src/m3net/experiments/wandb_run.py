@@ -20,7 +20,7 @@ _log = logging.getLogger(__name__)
 
 
 def init_choices(folder: Path) -> dict[str, Any]:
-    """Give arguments of `wandb.init`; None where wandb's environment variables say otherwise.
+    """Return arguments of `wandb.init`; None for those that environment variables set.
 
     Args:
         folder: The run folder.

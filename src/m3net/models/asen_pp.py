@@ -139,7 +139,7 @@ def cut(images: Tensor, image: Tensor, boxes: Tensor, size: int) -> Tensor:
 
 
 def attended_boxes(attention: Tensor, threshold: float) -> Tensor:
-    """Give the smallest box around what exceeds a share of each map's range.
+    """Return the smallest box around what exceeds a share of each map's range.
 
     Args:
         attention: (B, A, h, w).

@@ -28,7 +28,7 @@ class Keys(nn.Module):
 
 
 def attend(queries: Tensor, keys: Tensor) -> Tensor:
-    """Give each query's attention over the positions.
+    """Return each query's attention over the positions.
 
     Args:
         queries: (K, D) in (-1, 1).
@@ -86,7 +86,7 @@ class AttributeAttention(nn.Module):
         )
 
     def queries(self) -> Tensor:
-        """Give (A, D) attribute queries before the tanh; class queries start from them."""
+        """Return (A, D) attribute queries before the tanh; class queries start from them."""
         queries: Tensor = self.query(self.embedding.weight)
         return queries
 

@@ -158,7 +158,7 @@ def _resize(features: Tensor, like: Tensor) -> Tensor:
 
 
 def _find_stage(name: str, stride: int) -> tuple[int, int]:
-    """Give index and channels of the deepest stage that has the stride."""
+    """Return index and channels of the deepest stage that has the stride."""
     if not timm.is_model(name):
         near = difflib.get_close_matches(name.lower(), timm.list_models(), n=5)
         hint = f" Near: {', '.join(near)}." if near else ""

@@ -26,7 +26,7 @@ Ranking = Literal["attribute", "class", "posterior", "duet"]
 
 
 def possible_rankings(config: NetworkConfig) -> tuple[Ranking, ...]:
-    """Give the rankings that a network has representations for.
+    """Return the rankings that a network has representations for.
 
     Example:
         >>> from m3net.models import AsenConfig
@@ -93,7 +93,7 @@ def posteriors(
 def represent(
     outputs: Outputs, probabilities: Tensor, sizes: Sequence[int], ranking: Ranking
 ) -> list[Tensor]:
-    """Give one ranking vector per image and attribute.
+    """Return one ranking vector per image and attribute.
 
     Args:
         outputs: Of the network, for B images.
@@ -117,7 +117,7 @@ def represent(
 
 
 def _class_vectors(outputs: Outputs, probabilities: Tensor, sizes: Sequence[int]) -> list[Tensor]:
-    """Give for each attribute the class vectors, gated and side by side: (B, M_a * D)."""
+    """Return for each attribute the class vectors, gated and side by side: (B, M_a * D)."""
     if outputs.phi is None:
         raise ConfigError("this network has no class vectors; see model.ranking.")
     gated = probabilities.unsqueeze(-1) * F.normalize(outputs.phi, dim=-1)
@@ -125,7 +125,7 @@ def _class_vectors(outputs: Outputs, probabilities: Tensor, sizes: Sequence[int]
 
 
 def _attribute_vectors(outputs: Outputs) -> Tensor:
-    """Give (B, A, C) attribute vectors of length 1."""
+    """Return (B, A, C) attribute vectors of length 1."""
     if outputs.attributes is None:
         raise ConfigError("this network has no attribute vectors; see model.ranking.")
     return F.normalize(outputs.attributes, dim=-1)

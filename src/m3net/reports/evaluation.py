@@ -154,6 +154,6 @@ def write_evaluation(
     if pictures and evaluation.has_lists:
         drawn += draw_galleries(evaluation.results, evaluation.album, folder)
     if pictures and evaluation.attention:
-        drawn.append(folder / "attention.png")
+        drawn.append(EvaluationFolder(folder).attention)
         draw_attention(evaluation.attention, drawn[-1])
     return drawn

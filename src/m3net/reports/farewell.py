@@ -11,25 +11,30 @@ from rich.text import Text
 
 from m3net.base.signals import Stopped
 from m3net.errors import printable
+from m3net.experiments.run import Run
 
-_WRITTEN = {
-    "config.yaml": "all settings",
-    "metrics.csv": "training curves",
-    "metrics.json": "best and last scores",
-    "checkpoints/best.ckpt": "best weights",
-    "validate/scores.csv": "validation table",
-    "validate/classes.csv": "validation scores by class",
-    "validate/queries.csv": "validation scores by query",
-    "test/scores.csv": "test table",
-    "test/classes.csv": "test scores by class",
-    "test/queries.csv": "test scores by query",
-    "test/gallery.png": "one query per attribute",
-    "test/galleries": "best to worst queries",
-    "test/attention.png": "where the network looks",
-    "test/report.html": "all on one page",
-    "rankings": "tables of other rankings",
-    "predict": "vectors and probabilities",
-}
+
+def _written(run: Run) -> dict[str, Path]:
+    """Return what a run folder may hold, by what it is."""
+    validated, tested = run.evaluation("validate"), run.evaluation("test")
+    return {
+        "all settings": run.config,
+        "training curves": run.curves,
+        "best and last scores": run.summary,
+        "best weights": run.checkpoint("best"),
+        "validation table": validated.scores,
+        "validation scores by class": validated.classes,
+        "validation scores by query": validated.queries,
+        "test table": tested.scores,
+        "test scores by class": tested.classes,
+        "test scores by query": tested.queries,
+        "one query per attribute": tested.gallery,
+        "best to worst queries": tested.galleries,
+        "where the network looks": tested.attention,
+        "all on one page": tested.page,
+        "tables of other rankings": run.rankings,
+        "vectors and probabilities": run.predictions,
+    }
 
 
 def render_farewell(folder: Path, command: str) -> Text:
@@ -41,11 +46,8 @@ def render_farewell(folder: Path, command: str) -> Text:
         folder: The run folder.
         command: The command that ends, as "train".
     """
-    lines = {
-        meaning: str(folder / name)
-        for name, meaning in _WRITTEN.items()
-        if (folder / name).exists()
-    }
+    files = _written(Run(folder)).items()
+    lines = {meaning: str(file) for meaning, file in files if file.exists()}
     place = shlex.quote(str(folder))
     predict = f"m3net predict --ckpt_path {place} --data.images FOLDER_OF_PHOTOS"
     if command not in ("predict", "evaluate"):

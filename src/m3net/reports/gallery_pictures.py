@@ -52,7 +52,7 @@ def draw_galleries(
         draw_gallery(answers, album, files[-1])
         median.append(answer_of(attribute, own, order[len(order) // 2], album))
     if median:
-        files.append(folder / "gallery.png")
+        files.append(EvaluationFolder(folder).gallery)
         draw_gallery(median, album, files[-1])
     return files
 

@@ -1,6 +1,6 @@
 """Scores of several systems, looked up by system, ranking, split, attribute and metric.
 
-They come in long form, a row for each number (`m3net.workflows.studies.comparison.results`).
+They come in long form, one row per number.
 """
 
 import math

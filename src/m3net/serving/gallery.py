@@ -38,7 +38,7 @@ class Gallery:
         self._views, self._look = views, look
 
     def __len__(self) -> int:
-        """Give the number of photos N."""
+        """Return the number of photos N."""
         return len(self._views.probabilities)
 
     @property

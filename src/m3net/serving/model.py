@@ -86,7 +86,7 @@ class Model:
     def embed(
         self, images: Photos, attribute: str | None = None
     ) -> dict[str, NDArray[np.float32]] | NDArray[np.float32]:
-        """Give vectors whose inner products are the scores.
+        """Return vectors whose inner products are the scores.
 
         Args:
             images: N photos; one is N = 1.
@@ -103,7 +103,7 @@ class Model:
         return self._look(images, [attribute]).embeddings[attribute]
 
     def classify(self, images: Photos) -> pd.DataFrame:
-        """Give class probabilities.
+        """Return class probabilities.
 
         Args:
             images: N photos; one is N = 1.
@@ -145,7 +145,7 @@ class Model:
         return Gallery(self._look(images, attributes), self._look)
 
     def _look(self, images: Photos, attributes: Sequence[str] | None = None) -> Views:
-        """Give probabilities, and vectors for some attributes; None for all."""
+        """Return probabilities, and vectors for some attributes; None for all."""
         known = self.taxonomy.names
         for name in attributes or ():
             check_attribute(name, known)

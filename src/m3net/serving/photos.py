@@ -40,7 +40,7 @@ def read_photos(photos: Photos) -> Iterator[tuple[Name, NDArray[np.uint8]]]:
 
 
 def _all_of(photos: Photos) -> Iterable[Photo]:
-    """Give the photos one after the other, also where there is one."""
+    """Return the photos as an iterable, also if there is just one."""
     if isinstance(photos, (str, os.PathLike)) and os.path.isdir(photos):
         found = images_below(Path(photos))
         if not found:

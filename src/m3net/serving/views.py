@@ -32,7 +32,7 @@ class Views:
         return names
 
     def best_classes(self, attribute: str) -> NDArray[np.object_]:
-        """Give (N,) the names of an attribute's most probable classes; of equal ones the first."""
+        """Return (N,) names of the most probable classes of an attribute; ties go to the first."""
         own = self.probabilities.loc[:, [attribute]]
         names = np.array(own.columns.get_level_values(1), dtype=object)
         best: NDArray[np.object_] = names[own.to_numpy().argmax(axis=1)]

@@ -55,7 +55,7 @@ class OptimizerConfig:
 
 
 def build_optimizer(module: nn.Module, config: OptimizerConfig) -> Optimizer:
-    """Give the optimizer of a module's parameters.
+    """Return the optimizer of a module's parameters.
 
     Muon: Jordan et al., "Muon: An optimizer for hidden layers in neural networks", 2024. Its steps
     are scaled to the size of AdamW's (Liu et al., arXiv:2502.16982), so that both take the same
@@ -84,7 +84,7 @@ def build_optimizer(module: nn.Module, config: OptimizerConfig) -> Optimizer:
 def build_schedule(
     optimizer: Optimizer, config: OptimizerConfig, num_steps: int, steps_per_epoch: int
 ) -> LambdaLR:
-    """Give the schedule over a training of `num_steps` steps; it is to be stepped at each.
+    """Return the schedule over a training of `num_steps` steps; step it after each.
 
     Example:
         >>> config = OptimizerConfig(lr=1.0, warmup=0.5)
@@ -103,7 +103,7 @@ def build_schedule(
 def learning_rate_factor(
     step: int, config: OptimizerConfig, num_steps: int, steps_per_epoch: int
 ) -> float:
-    """Give the share of the peak rate at a step, counted from 0."""
+    """Return the share of the peak rate at a step, counted from 0."""
     rise = round(config.warmup * num_steps)
     if step < rise:
         return (step + 1) / rise

@@ -32,7 +32,7 @@ class M3NetTrainer(L.Trainer):
         self.test(model, datamodule=datamodule, ckpt_path=best, verbose=False)
 
     def _best_checkpoint(self) -> str:
-        """Give what Lightning calls so, which speaks of it where several callbacks keep files."""
+        """Return the best checkpoint; Lightning's "best" warns if several callbacks keep files."""
         keeper = self.checkpoint_callback
         path = keeper.best_model_path if isinstance(keeper, ModelCheckpoint) else ""
         return path or "best"
@@ -54,7 +54,7 @@ def take_over_checkpoints(trainer: L.Trainer) -> None:
 
 
 def best_precision() -> str:
-    """Give "bf16-mixed" where the hardware multiplies bfloat16 faster than float32.
+    """Return "bf16-mixed" if the hardware multiplies bfloat16 faster than float32.
 
     On CPUs the flag avx512_bf16 alone does not tell: it doubles the speed on AMD's processors and
     lowers it on Intel's, which are fast with amx_bf16.

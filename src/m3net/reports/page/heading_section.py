@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from m3net.experiments.run import Run
 from m3net.models.retriever import Retriever
 from m3net.reports.evaluation import Evaluation
 from m3net.reports.page.run_files import RunFiles
@@ -53,7 +54,7 @@ def collect_heading(
     if run.config is None:
         notes.append("The run folder has no config.yaml: the checkpoint was trained elsewhere.")
     else:
-        again = shlex.join(["m3net", "train", "--config", str(run.folder / "config.yaml")])
+        again = shlex.join(["m3net", "train", "--config", str(Run(run.folder).config)])
         commands.insert(0, ("trains and tests again", again))
     if run.summary is None:
         notes.append("The run folder has no metrics.json: machine, commit and time are not known.")

@@ -118,13 +118,14 @@ def read_tested_run(folder: Path) -> RunFiles:
     Raises:
         CheckpointError: It is none, or has not been tested.
     """
-    run = read_run(folder)
-    for name, found in (("config.yaml", run.config), ("test/scores.csv", run.scores)):
+    run, contents = Run(folder), read_run(folder)
+    needed = {run.config: contents.config, run.evaluation("test").scores: contents.scores}
+    for file, found in needed.items():
         if found is None:
             raise CheckpointError(
-                f"{folder} holds no {name}, so that the report cannot compare with it: name the "
-                "folder of a run that 'm3net train' or 'm3net test' has tested."
+                f"{folder} holds no {file.relative_to(folder)}, so that the report cannot compare "
+                "with it: name the folder of a run that 'm3net train' or 'm3net test' has tested."
             )
-    with parsing(folder / "config.yaml", _REMEDY):
-        read_as(_Tested, run.config, others="ignore")
-    return run
+    with parsing(run.config, _REMEDY):
+        read_as(_Tested, contents.config, others="ignore")
+    return contents

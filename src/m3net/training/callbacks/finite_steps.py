@@ -81,7 +81,7 @@ class FiniteSteps(L.Callback):
         self._buffers: list[Tensor] | None = None
 
     def state_dict(self) -> dict[str, Any]:
-        """Give what a training that goes on has to know."""
+        """Return what a resumed training has to know."""
         return {"skipped": self.skipped}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:

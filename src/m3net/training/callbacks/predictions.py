@@ -16,6 +16,7 @@ from typing_extensions import override
 from m3net.base.files import make_folder, writing
 from m3net.data.dataset import RetrievalDataset
 from m3net.data.taxonomy import Taxonomy
+from m3net.experiments.run import Run
 from m3net.training.task import M3NetTask, Prediction
 
 _SCHEMA = pa.schema(
@@ -44,7 +45,7 @@ class PredictionWriter(BasePredictionWriter):
             folder: The run folder; parts go to its subfolder "predict".
         """
         super().__init__(write_interval="batch")
-        self.folder = folder / "predict"
+        self.folder = Run(folder).predictions
         self._writer: pq.ParquetWriter | None = None
 
     def on_predict_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:

@@ -55,7 +55,7 @@ class WeightAverage(WeightAveraging):
 
     @override
     def on_fit_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Give the averages to the network, and forget them.
+        """Load the averages into the network, and drop them.
 
         Lightning keeps them, puts them into the place of whatever is validated later, and loads
         the weights of the last step where a test asks for a checkpoint.

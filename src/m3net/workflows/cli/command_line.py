@@ -91,7 +91,7 @@ class M3NetCLI(LightningCLI):
         )
 
     def subcommands(self) -> dict[str, set[str]]:  # type: ignore[override]
-        """Give the one that is typed: to prepare each takes as long as to read all settings."""
+        """Register only the typed subcommand; building each parser takes seconds."""
         commands = LightningCLI.subcommands()
         commands = {"train": commands["fit"]} | commands
         typed = self.folder.words[0] if self.folder.words else ""
@@ -114,7 +114,7 @@ class M3NetCLI(LightningCLI):
         )
 
     def _class_counts(self, data: BaseDataModule) -> ClassCounts:
-        """Give the network its classes: the data's, or those it was trained with."""
+        """Return the classes of the network: the data's, or those it was trained with."""
         own = data.class_counts()
         checkpoint = self.folder.checkpoint
         if checkpoint is None:
@@ -132,7 +132,7 @@ class M3NetCLI(LightningCLI):
         self.config = parser.parse_args(expand_config_names(self.folder.words))
 
     def _parse_ckpt_path(self) -> None:
-        """Leave out Lightning's step, by which a checkpoint's settings beat what was typed."""
+        """Skip a step of Lightning by which a checkpoint's settings beat what was typed."""
 
     def before_instantiate_classes(self) -> None:
         """Choose the run folder and put everything that is written into it."""
@@ -160,7 +160,7 @@ class M3NetCLI(LightningCLI):
         return config
 
     def settings(self) -> dict[str, Any]:
-        """Give all settings of the command as its config.yaml has them."""
+        """Return all settings of the command as config.yaml holds them."""
         text = self._parser(self.subcommand).dump(self._own_config, skip_unset=False)
         settings: dict[str, Any] = yaml.safe_load(text)
         return settings

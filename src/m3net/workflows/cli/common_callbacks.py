@@ -22,7 +22,7 @@ from m3net.training.callbacks.wandb_report import WandbReport
 def common_callbacks(
     run: Path, config: Namespace, report: EvaluationReport, given: list[L.Callback]
 ) -> list[L.Callback]:
-    """Give the callbacks of each command.
+    """Return the callbacks of all commands.
 
     Args:
         run: The run folder.

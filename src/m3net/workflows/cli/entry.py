@@ -70,7 +70,7 @@ def run(
 
 
 def _again(command: str, run: Path | None) -> list[str]:
-    """Return the words that go on with a training; none where it has no run folder yet."""
+    """Return the command that resumes a training; empty if it has no run folder yet."""
     if run is None:
         return []
     trust = [f"--trust={own}" for own in classes_to_trust(run)]
@@ -97,7 +97,7 @@ def _say_farewell(cli: M3NetCLI) -> None:
 
 
 def resolve(words: Sequence[str]) -> dict[str, Any]:
-    """Give all settings that the words of a training amount to; nothing is built or read.
+    """Return all settings that the arguments of a training resolve to; nothing is built.
 
     Args:
         words: What stands after `m3net` on the command line.

@@ -18,8 +18,8 @@ from m3net.reports.system_bars import draw_bars
 from m3net.reports.system_scores import Outline, SystemScores, add_finest
 from m3net.reports.system_sheets import comparison_bars, comparison_sheets
 from m3net.workflows.cli import resolve
-from m3net.workflows.studies.comparison.results import read_results
-from m3net.workflows.studies.comparison.session import Done, Session
+from m3net.workflows.studies.comparison.comparison_results import read_results
+from m3net.workflows.studies.comparison.comparison_session import Done, Session
 from m3net.workflows.studies.comparison.settings import Comparison
 
 ABOUT = (

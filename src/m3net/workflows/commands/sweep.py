@@ -22,7 +22,7 @@ from m3net.reports.sheets import Sheet
 from m3net.workflows.cli import resolve
 from m3net.workflows.studies.sweep.file import Sweep, read_sweep
 from m3net.workflows.studies.sweep.ranking import ranked, ranking_sheet, write_ranking
-from m3net.workflows.studies.sweep.session import Session, Trial
+from m3net.workflows.studies.sweep.sweep_session import Session, Trial
 
 ABOUT = (
     "Search hyper-parameters by a sweep file of Weights & Biases. Without --local, say how its "

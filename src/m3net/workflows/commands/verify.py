@@ -116,7 +116,7 @@ def _verify(
 
 
 def _read_images(contents: Contents, workers: int, journal: Path) -> dict[str, list[str]]:
-    """Give for each split a sentence for each image that cannot be read."""
+    """Return one sentence per unreadable image of each split."""
     if not isinstance(contents.reader, FileReader):
         return {}
     found: dict[str, list[str]] = {}

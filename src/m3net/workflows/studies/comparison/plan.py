@@ -31,7 +31,7 @@ class Planner:
     _bases: dict[tuple[str, ...], Settings] = field(default_factory=dict, repr=False)
 
     def training(self, name: str, seed: int, images: int) -> Job:
-        """Give the training of a system with a seed.
+        """Return the training of a system with a seed.
 
         Args:
             name: Of the system.
@@ -52,7 +52,7 @@ class Planner:
         return self._job(run_name(name, seed), words, files_of_training(rankings, own))
 
     def timing(self, name: str) -> Job:
-        """Give the short training that tells a system's speed; it keeps no weights.
+        """Return the short training that measures a system's speed; it keeps no weights.
 
         Args:
             name: Of the system.
@@ -66,12 +66,12 @@ class Planner:
         return self._job(f"{name}-timing", words, (str(Run(Path()).summary),))
 
     def rankings(self, name: str) -> Sequence[str]:
-        """Give the rankings of a system beside its configured one."""
+        """Return the rankings of a system beside its configured one."""
         own = self.comparison.systems[name].rankings
         return self.comparison.rankings if own is None else own
 
     def _resolve_base(self, base: tuple[str, ...]) -> Settings:
-        """Give the settings that the seeds of a system have in common; once, for it takes long."""
+        """Return the settings that all seeds of a system share; cached, since it is slow."""
         if base not in self._bases:
             self._bases[base] = self.resolve(("train", *base))
         return self._bases[base]
@@ -111,7 +111,7 @@ def run_name(system: str, seed: int) -> str:
 
 
 def images_per_step(settings: Settings) -> int:
-    """Give how many images a step of the optimizer sees, over all processes.
+    """Return the number of images per optimizer step, over all processes.
 
     Args:
         settings: Of a training.
@@ -124,7 +124,7 @@ def images_per_step(settings: Settings) -> int:
 
 
 def num_steps(images: int, per_step: int) -> int:
-    """Give the steps that see at least so many images.
+    """Return the number of steps that see at least `images` images.
 
     Example:
         >>> num_steps(128, 64), num_steps(129, 64)
@@ -134,7 +134,7 @@ def num_steps(images: int, per_step: int) -> int:
 
 
 def images_in(minutes: float, images_per_second: float) -> int:
-    """Give how many images a training sees in so many minutes, at least one.
+    """Return the number of images that a training sees in some minutes, at least one.
 
     Example:
         >>> images_in(0.5, 10.25)

@@ -33,7 +33,7 @@ class Job:
 def plan_job(
     name: str, words: Sequence[str], files: Sequence[str], folder: Path, resolve: Resolve
 ) -> Job:
-    """Give a job that writes into runs/NAME of a folder.
+    """Build a job that writes into runs/NAME of a folder.
 
     Args:
         name: Of the job.

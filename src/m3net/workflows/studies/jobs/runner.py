@@ -60,7 +60,7 @@ class Runner:
     folder: Path
 
     def find(self, job: Job) -> Path | None:
-        """Give the run folder of a job that is done, None where it is not.
+        """Return the run folder of a finished job; None for an unfinished one.
 
         Raises:
             M3NetError: It was done with other settings, or its record is damaged.
@@ -167,6 +167,6 @@ class Runner:
 
 
 def _plain(settings: dict[str, Any]) -> dict[str, Any]:
-    """Give settings as JSON gives them back."""
+    """Return settings as JSON returns them."""
     plain: dict[str, Any] = json.loads(json.dumps(settings))
     return plain

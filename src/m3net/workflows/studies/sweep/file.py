@@ -43,7 +43,7 @@ class Sweep:
     given: dict[str, Any]
 
     def words(self, values: Values) -> tuple[str, ...]:
-        """Give what stands behind `m3net fit` in a trial, as W&B's agent writes it.
+        """Return the arguments of `m3net fit` in a trial, as W&B's agent writes them.
 
         Args:
             values: Of the hyper-parameters.
@@ -53,7 +53,7 @@ class Sweep:
         return *self.command[:place], *flags, *self.command[place + 1 :]
 
     def count(self, asked: int | None) -> int:
-        """Give how many trials there are.
+        """Return the number of trials.
 
         Args:
             asked: The most that is wanted; None for as many as the file says.

@@ -77,7 +77,7 @@ def read_parameter(given: object) -> Parameter:
 
 
 def _usual_kind(given: dict[str, Any]) -> str:
-    """Give the distribution that W&B takes where none is named."""
+    """Return the distribution that W&B uses if none is named."""
     if "value" in given:
         return "constant"
     if "values" in given:

@@ -29,7 +29,7 @@ class Tried:
 
 
 def propose(method: Method, space: Space, seed: int, number: int, tried: Sequence[Tried]) -> Values:
-    """Give the values of one trial.
+    """Return the values of one trial.
 
     Each trial has a generator of its own, so that a sweep that was interrupted proposes the same.
 

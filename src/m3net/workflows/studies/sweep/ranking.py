@@ -8,11 +8,11 @@ from pathlib import Path
 from m3net.base.escaping import csv_cell
 from m3net.reports.sheets import Sheet
 from m3net.workflows.studies.sweep.file import METRIC
-from m3net.workflows.studies.sweep.session import Trial
+from m3net.workflows.studies.sweep.sweep_session import Trial
 
 
 def ranked(trials: Sequence[Trial]) -> list[Trial]:
-    """Give trials, best first, of equals the first one; those that failed stand last.
+    """Return trials, best first, ties by number; failed ones come last.
 
     Example:
         >>> trials = [Trial(0, {}), Trial(1, {}, score=0.5), Trial(2, {}, score=0.6)]
@@ -46,7 +46,7 @@ def write_ranking(trials: Sequence[Trial], title: str, names: Sequence[str], fol
 
 
 def ranking_sheet(trials: Sequence[Trial], title: str, names: Sequence[str], folder: Path) -> Sheet:
-    """Give the table.
+    """Return the table.
 
     Args:
         trials: In order.
@@ -70,7 +70,7 @@ def ranking_sheet(trials: Sequence[Trial], title: str, names: Sequence[str], fol
 
 
 def short_names(names: Sequence[str]) -> list[str]:
-    """Give the last parts of names, as many as tell them apart.
+    """Return the last parts of names, as many as it takes to tell them apart.
 
     Example:
         >>> short_names(["model.optimizer.lr", "model.loss.margin", "data.size", "other.size"])

@@ -25,11 +25,11 @@ class Choice:
         return self.values
 
     def value(self, drawn: Any) -> Any:  # noqa: ANN401 - optuna's
-        """Give the value that was drawn."""
+        """Return the value that was drawn."""
         return self.values[drawn]
 
     def drawn(self, value: Any) -> Any:  # noqa: ANN401 - anything of YAML
-        """Give what optuna draws for a value."""
+        """Return what optuna draws for a value."""
         return self.values.index(value)
 
     def allows(self, value: object) -> bool:
@@ -70,7 +70,7 @@ class Range:
         return tuple(self._multiple(place, step) for place in range(first, last + 1))
 
     def value(self, drawn: float) -> float:
-        """Give the value for a number that was drawn.
+        """Return the value for a number that was drawn.
 
         Example:
             >>> Range(16, 64, step=16, whole=True).value(41.3)
@@ -81,7 +81,7 @@ class Range:
         return self._multiple(round(drawn / self.step), self.step)
 
     def drawn(self, value: float) -> float:
-        """Give what optuna may have drawn for a value."""
+        """Return what optuna may have drawn for a value."""
         return min(max(value, self.low), self.high)
 
     def allows(self, value: object) -> bool:
@@ -106,7 +106,7 @@ Space = Mapping[str, Parameter]
 
 
 def edges(space: Space) -> list[Values]:
-    """Give few combinations in which each choice stands at least once, and both ends of each range.
+    """Return a few combinations that cover each choice and both ends of each range.
 
     Example:
         >>> edges({"a": Choice((1, 2, 3)), "b": Range(0.1, 0.5)})
@@ -121,5 +121,5 @@ def edges(space: Space) -> list[Values]:
 
 
 def grid_size(space: Space) -> int:
-    """Give how many combinations there are of values that can be counted."""
+    """Return the number of combinations of countable values."""
     return math.prod(len(own.steps or ()) for own in space.values())

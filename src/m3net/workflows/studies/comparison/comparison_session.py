@@ -3,8 +3,8 @@
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from m3net.workflows.studies.comparison.comparison_results import images_per_second
 from m3net.workflows.studies.comparison.plan import Planner, images_in, run_name
-from m3net.workflows.studies.comparison.results import images_per_second
 from m3net.workflows.studies.comparison.settings import Comparison
 from m3net.workflows.studies.jobs.job import Job, Resolve
 from m3net.workflows.studies.jobs.runner import Outcome, Runner
@@ -85,7 +85,7 @@ class Session:
         return why
 
     def _images(self, able: Sequence[str], chosen: Sequence[str]) -> dict[str, int]:
-        """Give how many images each system may see, where that is known."""
+        """Return the number of images that each system may see, where known."""
         budget = self.comparison.budget
         if budget.minutes is None:
             return dict.fromkeys(able, budget.images or 0)

@@ -11,8 +11,8 @@ from m3net.workflows.studies.jobs.job import Job, Resolve, plan_job
 from m3net.workflows.studies.jobs.runner import Outcome, Runner
 from m3net.workflows.studies.sweep.file import METRIC, Sweep
 from m3net.workflows.studies.sweep.proposals import Tried, propose
-from m3net.workflows.studies.sweep.results import best_score, read_proposals
 from m3net.workflows.studies.sweep.space import Values, edges
+from m3net.workflows.studies.sweep.trial_results import best_score, read_proposals
 
 _RUN = Run(Path())
 _FILES = (str(_RUN.config), str(_RUN.summary))
@@ -94,7 +94,7 @@ class Session:
         self._runner.run(self._jobs(count), side_by_side, self._end)
 
     def _jobs(self, count: int) -> Iterator[Job]:
-        """Give the trainings that are left to do, each as late as can be: others teach it."""
+        """Yield the remaining trainings, each as late as possible: earlier ones inform it."""
         for number in range(max(count, len(self._proposals))):
             job = self._job(number)
             run = self._runner.find(job)

@@ -25,7 +25,7 @@ _REMEDY = "restore it, or delete it, and its training is done anew"
 def read_results(
     runs: Mapping[tuple[str, int], Path], rankings: Mapping[str, Sequence[str]]
 ) -> pd.DataFrame:
-    """Give all scores and costs of trainings.
+    """Return all scores and costs of trainings.
 
     Args:
         runs: The run folder of each system and seed.
@@ -56,7 +56,7 @@ def read_results(
 
 
 def _own_ranking(run: Run) -> str:
-    """Give the ranking that a training was configured with."""
+    """Return the configured ranking of a training."""
     config = run.read_config(_REMEDY)
     with parsing(run.config, _REMEDY):
         own = config["model"]["ranking"]
@@ -66,7 +66,7 @@ def _own_ranking(run: Run) -> str:
 
 
 def _costs(file: Path) -> dict[str, float]:
-    """Give what a training took."""
+    """Return the costs of a training."""
     with parsing(file, _REMEDY):
         costs = read_json(file)
         numbers = {name: float(costs[name]) for name in COSTS}
@@ -76,7 +76,7 @@ def _costs(file: Path) -> dict[str, float]:
 
 
 def _scores(file: Path) -> list[dict[str, Any]]:
-    """Give a table of scores as one row for each number, without the counts of queries."""
+    """Return a table of scores, one row per number, without the counts of queries."""
     with parsing(file, _REMEDY):
         table = read_scores(file)
         counts = [name for name in table if str(name).startswith("num_")]
@@ -87,7 +87,7 @@ def _scores(file: Path) -> list[dict[str, Any]]:
 
 
 def images_per_second(run: Path) -> float:
-    """Give the speed of a training.
+    """Return the speed of a training.
 
     Args:
         run: Its run folder.

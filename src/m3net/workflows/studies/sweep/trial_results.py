@@ -35,7 +35,7 @@ def read_proposals(file: Path, sweep: Sweep) -> list[Values]:
 
 
 def best_score(run: Path) -> float | None:
-    """Give the score of a training's best weights; None where it was never validated.
+    """Return the score of a training's best weights; None if it was never validated.
 
     Args:
         run: Its run folder.
