@@ -32,7 +32,9 @@ def lower_bound(requirement: Requirement) -> Version:
 
 
 def test_minimum_constraints_are_the_lower_bounds() -> None:
-    dependencies = [Requirement(line) for line in project()["dependencies"]]
+    extras = project()["optional-dependencies"]
+    lines = [*project()["dependencies"], *extras["wandb"], *extras["sweep"]]
+    dependencies = [Requirement(line) for line in lines]
     bounds = {canonicalize_name(one.name): lower_bound(one) for one in dependencies}
     assert constraints("constraints-minimum.txt") == bounds
 
@@ -41,7 +43,8 @@ def test_constraints_satisfy_the_requirements() -> None:
     extras = project()["optional-dependencies"].values()
     lines = [*project()["dependencies"], *(line for extra in extras for line in extra)]
     pins = constraints("constraints.txt")
-    for requirement in map(Requirement, lines):
+    others = [one for one in map(Requirement, lines) if one.name != "m3net"]
+    for requirement in others:
         assert pins[canonicalize_name(requirement.name)] in requirement.specifier
 
 

@@ -71,7 +71,7 @@ def test_a_training_takes_names(m3net: Command, command: str) -> None:
     assert done.returncode == 0, done.stderr
     settings = yaml.safe_load(done.stdout)
     assert settings["data"]["class_path"].endswith("SyntheticDataModule")
-    assert settings["model"]["network"]["attribute_attention"] is False
+    assert settings["model"]["network"]["init_args"]["attribute_attention"] is False
 
 
 def test_an_evaluation_of_vectors_takes_names(m3net: Command, refusal: Refusal) -> None:

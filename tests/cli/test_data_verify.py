@@ -161,7 +161,7 @@ def test_a_command_that_is_not_known(m3net: Command) -> None:
     done = m3net("data", "download")
     assert done.returncode == 2
     assert "'download'" in done.stderr
-    assert "verify, stats and prepare" in done.stderr
+    assert "verify, stats, prepare" in done.stderr
     assert "verify DATASET" in m3net("data", "--help").stdout
 
 

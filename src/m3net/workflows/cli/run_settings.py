@@ -14,6 +14,7 @@ import lightning as L
 from lightning.pytorch.callbacks import ModelCheckpoint
 from pydantic import BaseModel, Field, create_model
 
+from m3net.base.protocol import Protocol
 from m3net.boundary.typed import MismatchError, arguments_of, named_class, read_as, to_named
 from m3net.data.datamodules import (
     CatalogueDataModule,
@@ -133,6 +134,7 @@ class _Checkpointed(BaseModel):
     """What a checkpoint says of the task."""
 
     model: _Model  # type: ignore[valid-type]
+    protocol: Protocol = "single"
 
 
 class _Evaluation(BaseModel):
@@ -192,10 +194,11 @@ def evaluation_defaults(
         CheckpointError: The run's config.yaml is damaged, or names what is not allowed.
     """
     # Classes and protocol are the data's to say.
-    given = checkpoint["hyper_parameters"].items()
-    model = {key: value for key, value in given if key not in ("labels", "protocol")}
+    given = checkpoint["hyper_parameters"]
+    model = {key: value for key, value in given.items() if key not in ("labels", "protocol")}
     problem = f"{source} does not hold the settings of a task"
-    _check({"model": model}, _Checkpointed, problem, trusted)
+    protocol = given.get("protocol", "single")
+    _check({"model": model, "protocol": protocol}, _Checkpointed, problem, trusted)
     # Weights come from the checkpoint, so that pretrained ones are never downloaded.
     network = dict(model["network"])
     network["init_args"] = network["init_args"] | {"pretrained": False, "weights_file": None}
