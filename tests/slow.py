@@ -20,7 +20,6 @@ MODULES = frozenset(
         "test_hostile_names",
         "test_imports",
         "test_lightning",
-        "test_parquet",
         "test_prepare",
         "test_process_group",
         "test_progress",
