@@ -7,7 +7,7 @@ import m3net
 from m3net.base.environment import no_pickles, open_missing_streams, show_outcries
 from m3net.base.process_tree import ending_with_starter
 from m3net.errors import M3NetError
-from m3net.workflows.commands.registry import COMMANDS, find_command, help_lines, run_command
+from m3net.workflows.registry import COMMANDS, find_command, help_lines, run_command
 
 _HELP = f"""usage: m3net COMMAND ... (m3net COMMAND --help explains each)
 

@@ -10,7 +10,7 @@ from subprocess import CompletedProcess
 import pytest
 
 import m3net as package
-from m3net.workflows.commands.registry import COMMANDS, DATA_COMMANDS
+from m3net.workflows.registry import COMMANDS, DATA_COMMANDS
 
 Command = Callable[..., CompletedProcess[str]]
 Refusal = Callable[[CompletedProcess[str]], str]

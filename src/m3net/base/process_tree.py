@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import NoReturn
 
 from m3net.base.escaping import printable_lines
@@ -101,4 +102,14 @@ def _is_there(process: int) -> bool:
         return False
     except PermissionError:  # it is there, as another user's
         return True
-    return True
+    return not _is_zombie(process)
+
+
+def _is_zombie(process: int) -> bool:
+    """Return whether a process has ended but waits to be reaped; False if unknown."""
+    try:
+        status = Path(f"/proc/{process}/stat").read_text(encoding="utf-8")
+    except OSError:
+        return False
+    # The name before may hold any letters.
+    return status.rpartition(")")[2].split()[0] == "Z"

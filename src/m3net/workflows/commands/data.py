@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from m3net.workflows.commands.registry import (
+from m3net.workflows.registry import (
     DATA_COMMANDS,
     find_command,
     help_lines,
