@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torchvision.transforms.v2 import functional as tv
 
-from m3net.boundary.typed import read_named, to_named
+from m3net.boundary.typed import MismatchError, read_named, to_named
 from m3net.errors import ConfigError, WeightsError
 from m3net.models import AsenPPConfig, M3NetConfig, NetworkConfig
 from m3net.models.asen_pp import LocalConfig
@@ -149,6 +149,12 @@ def test_settings_of_a_network_survive_being_plain() -> None:
     del plain["init_args"]["extra_strides"]
     older = read_named(NetworkConfig, plain)  # type: ignore[type-abstract]
     assert older == replace(config, extra_strides=())
+
+
+@pytest.mark.parametrize("path", ["Missing", "no_such.Missing", "m3net.models.Missing"])
+def test_a_trusted_class_that_cannot_be_imported_is_named(path: str) -> None:
+    with pytest.raises(MismatchError, match=f"class_path: '{path}'"):
+        read_named(NetworkConfig, {"class_path": path}, [path])  # type: ignore[type-abstract]
 
 
 @pytest.mark.parametrize("name", ["test_resnet", "test_vit", "resnet50"])

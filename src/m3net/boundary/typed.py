@@ -142,10 +142,16 @@ def named_class(base: type[T], path: str, trusted: Collection[str] = ()) -> type
         base: The base class.
         path: As from `class_path`, or with the module that defines it.
         trusted: Paths of further classes.
+
+    Raises:
+        MismatchError: A trusted path cannot be imported.
     """
     if path in trusted:
         module, _, name = path.rpartition(".")
-        kind = getattr(importlib.import_module(module), name)
+        try:
+            kind = getattr(importlib.import_module(module), name)
+        except (ImportError, AttributeError, ValueError) as error:
+            raise MismatchError(f"class_path: {path[:200]!r} ({error})", unknown=True) from error
         return kind if isinstance(kind, type) and issubclass(kind, base) else None
     concrete = [kind for kind in _subclasses(base) if not inspect.isabstract(kind)]
     known = {name: kind for kind in concrete for name in _paths(kind)}
