@@ -38,16 +38,16 @@ test-fast: $(INSTALLED) ## run the tests that neither train nor start processes
 	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile -m 'not slow'
 
 mutations: $(INSTALLED) ## see that the tests notice faults put into copies of the metrics
-	$(BIN)/python -m tests.mutations
+	$(BIN)/python -m tests.campaigns.mutations
 
 kills: $(INSTALLED) ## kill trainings at random and see that they go on to the same bits
-	$(BIN)/python -m tests.kills
+	$(BIN)/python -m tests.campaigns.kills
 
 fuzz: $(INSTALLED) ## give 410,000 files, broken or made to harm, to the readers, about an hour
-	$(BIN)/python -m tests.fuzz
+	$(BIN)/python -m tests.campaigns.fuzz
 
 audit: $(INSTALLED) ## list licences, and known vulnerabilities where pip-audit and a network are there
-	$(BIN)/python -m tests.audit
+	$(BIN)/python -m tests.campaigns.audit
 
 format: $(INSTALLED) ## format the code
 	$(BIN)/ruff format

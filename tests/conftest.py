@@ -6,7 +6,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 from subprocess import CompletedProcess
@@ -16,8 +16,9 @@ import pytest
 from m3net.__main__ import main
 from m3net.base.environment import fast_imports
 from m3net.data.synthetic import write_catalogue
-from tests.hostile.guard import Guard
-from tests.slow import is_slow
+from tests.support.commands import Command, Refusal
+from tests.support.hostile.guard import Guard
+from tests.support.slow import is_slow
 
 with fast_imports():
     # Before any other library: Python keeps one Optional[Union[int, float]] for a process, in the
@@ -26,8 +27,6 @@ with fast_imports():
     import lightning  # noqa: F401
     import torch
 
-Command = Callable[..., CompletedProcess[str]]
-Refusal = Callable[[CompletedProcess[str]], str]
 
 SETTINGS = """
 experiment: shop
