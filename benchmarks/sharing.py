@@ -1,6 +1,6 @@
 """Metrics of one attribute on several processes of one thread, beside the formula of their cost.
 
-docs/evaluate.md states the formula. Its two constants are taken at the smallest size: what a
+docs/distributed.md states the formula. Its two constants are taken at the smallest size: what a
 multiplication costs from one process, what a received byte costs from two. Time is CPU time where
 not said otherwise, as there may be fewer cores than processes.
 """
