@@ -1,1 +1,1 @@
-"""Measurements against the limits, each a ratio within one run."""
+"""Measurements against limits; each is a ratio within one run."""

@@ -1,4 +1,4 @@
-"""`python -m benchmarks [NAME ...]`: prints every figure as a line `name value target`."""
+"""`python -m benchmarks [NAME ...]`: print every figure as a line `name value target`."""
 
 import importlib
 import subprocess
@@ -7,33 +7,34 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 NAMES = (
-    *("train_step", "loader", "prepare", "annotations", "retrieval", "sharing"),
-    *("device_retrieval", "bf16_scores"),
+    "train_step",
+    "loader",
+    "prepare",
+    "annotations",
+    "retrieval",
+    "sharing",
+    "device_retrieval",
+    "bf16_scores",
 )
 
 
 class Figure(NamedTuple):
-    """One measured figure.
-
-    Attributes:
-        name: What it is.
-        value: What was measured.
-        target: What it should be, as "<=1.15"; "-" where it has none.
-    """
+    """One measured figure."""
 
     name: str
     value: float
     target: str = "-"
+    """The limit, such as "<=1.15"; "-" for none."""
 
 
 def main(names: list[str]) -> int:
     """Run the named benchmarks, or all of them."""
     unknown = [name for name in names if name not in NAMES]
     if unknown:
-        sys.stderr.write(f"no benchmark {', '.join(unknown)}; there are {', '.join(NAMES)}\n")
+        sys.stderr.write(f"unknown benchmark {', '.join(unknown)}; available: {', '.join(NAMES)}\n")
         return 2
     if len(names) != 1:
-        # Each in a process of its own: peaks of memory start with those of the parent.
+        # Each in its own process: the memory peak of a process starts with that of its parent.
         command = [sys.executable, "-m", "benchmarks"]
         for name in names or NAMES:
             subprocess.run([*command, name], check=True)

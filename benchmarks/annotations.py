@@ -1,6 +1,6 @@
-"""Reading DeepFashion's list_attr_img.txt at its true size, in a process of its own.
+"""Reading DeepFashion's list_attr_img.txt at its true size, in its own process.
 
-The file is made up: 289,222 rows of a path and 1,000 values, three or four of them yes.
+The file is synthetic: 289,222 rows of a path and 1,000 values, three or four of them positive.
 """
 
 import subprocess
@@ -36,7 +36,7 @@ def measure() -> Iterator[Figure]:
 
 
 def _write(folder: Path) -> int:
-    """Write the file in blocks of rows, and give the number of yeses in it."""
+    """Write the file in blocks of rows, and return the number of positive values."""
     rng = np.random.default_rng(0)
     path = f"{'img/Sheer_Pleated-Front_Blouse/img_':0<{PATH_WIDTH - 20}}.jpg".ljust(_FIRST_VALUE)
     row = f"{path}{' '.join(['-1'] * VALUES)}\n".encode()
@@ -57,7 +57,7 @@ def _write(folder: Path) -> int:
 
 
 def _read(folder: Path, labels: int) -> str:
-    """Read the file, and give seconds, peak memory in GiB and what is kept of it in MiB."""
+    """Read the file, and return seconds, peak memory in GiB and kept memory in MiB."""
     start = time.perf_counter()
     records = read_all(folder, numbered_classes(), Findings())
     seconds = time.perf_counter() - start

@@ -1,7 +1,7 @@
-"""What MAP over all ranks makes of scores rounded to bfloat16, in percent; no time is measured.
+"""MAP over all ranks of scores rounded to bfloat16, in percent; no time is measured.
 
-Rounding makes scores equal. Where nothing orders equal scores, MAP may be anything from that of the
-worst order to that of the best, which has relevant images first.
+Rounding creates ties. If nothing orders them, MAP lies between that of the worst order and that of
+the best, which has relevant images first.
 """
 
 from collections.abc import Iterator
@@ -28,7 +28,7 @@ def measure() -> Iterator[Figure]:
 
 
 def _average_precisions(queries: Images, gallery: Images) -> dict[str, NDArray[np.float64]]:
-    """Give each query's average precision of rounded scores, by the order of equal ones."""
+    """Return each query's average precision of rounded scores, by the order of ties."""
     scores = exact_scores(queries.embeddings, gallery.embeddings).bfloat16().float().numpy()
     relevant = (queries.targets.float() @ gallery.targets.float().T > 0).numpy()
     first = {

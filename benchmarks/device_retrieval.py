@@ -1,7 +1,7 @@
-"""All retrieval metrics on a GPU beside the product of queries and gallery alone.
+"""All retrieval metrics on a GPU, relative to the product of queries and gallery alone.
 
-Times are over that of the product in TF32, the fastest that keeps the range of float32. They are of
-rankings with exact scores and with those of a product in TF32; lists are of 10 gallery images.
+Times are divided by that of the TF32 product, the fastest that keeps the range of float32. Rankings
+use exact scores or TF32 scores; lists have 10 gallery images.
 """
 
 import statistics
@@ -27,7 +27,7 @@ Pair = tuple[Images, Images]
 
 
 def measure() -> Iterator[Figure]:
-    """Measure FashionAI's size, then DeepFashion's; yield nothing where there is no GPU."""
+    """Measure FashionAI's size, then DeepFashion's; yield nothing without a GPU."""
     if not torch.cuda.is_available():
         sys.stderr.write("device_retrieval needs a CUDA device, and there is none: skipped\n")
         return
@@ -54,7 +54,7 @@ def _measure(name: str, tasks: Iterator[Task], protocol: Protocol) -> Iterator[F
         yield Figure(f"device_retrieval.{name}_{step}_over_tf32", _median(multiply, ROUNDS) / tf32)
     for scores in get_args(Scores):
         for step, top_k in (("rank", 0), ("lists", LISTED)):
-            # What the user allows of TF32 must change nothing of exact scores.
+            # The user's TF32 setting must not change exact scores.
             own = _median(partial(ranked, scores, top_k), ROUNDS, precision="high")
             target = "<=3" if (step, scores) == ("rank", "tf32") else "-"
             figure = f"device_retrieval.{name}_{step}_{scores}_over_tf32"
@@ -62,7 +62,7 @@ def _measure(name: str, tasks: Iterator[Task], protocol: Protocol) -> Iterator[F
         extra = _extra_memory(partial(ranked, scores, 0))
         yield Figure(f"device_retrieval.{name}_extra_memory_{scores}_mib", extra)
     found = ranked("exact", LISTED)
-    # The smallest will do: on the CPU all take long.
+    # Only the smallest: on the CPU all would take long.
     least = min(range(len(drawn)), key=lambda place: len(drawn[place][1]))
     on_cpu = rank(*drawn[least], protocol=protocol, top_k=LISTED)
     off = _difference([found[least]], [on_cpu])
@@ -78,19 +78,19 @@ def _on_device(queries: Images, gallery: Images) -> Pair:
 
 
 def _product(pairs: Sequence[Pair], dtype: torch.dtype) -> Callable[[], object]:
-    """Give a step that multiplies, with embeddings that are of this type beforehand."""
+    """Return a step that multiplies embeddings, which are converted to the type beforehand."""
     own = [[images.embeddings.to(dtype) for images in pair] for pair in pairs]
     # Only the last scores are kept, as a ranking keeps one block.
     return lambda: [(queries @ gallery.T).shape for queries, gallery in own]
 
 
 def _median(step: Callable[[], object], rounds: int, precision: str = "highest") -> float:
-    """Give the seconds of a step, after one that warms up.
+    """Return the median seconds of a step over some rounds, after a warm-up.
 
     Args:
-        step: What is timed.
-        rounds: How often.
-        precision: Of products of float32; "high" is TF32.
+        step: The function to time.
+        rounds: Number of rounds.
+        precision: Precision of float32 products; "high" is TF32.
     """
     torch.set_float32_matmul_precision(precision)
     seconds = []
@@ -105,7 +105,7 @@ def _median(step: Callable[[], object], rounds: int, precision: str = "highest")
 
 
 def _extra_memory(step: Callable[[], object]) -> float:
-    """Give by how many MiB a step raises the peak of what is allocated on the device."""
+    """Return by how many MiB a step raises the peak of allocated device memory."""
     torch.cuda.synchronize()
     torch.cuda.reset_peak_memory_stats()
     before = torch.cuda.memory_allocated()
@@ -114,7 +114,7 @@ def _extra_memory(step: Callable[[], object]) -> float:
 
 
 def _difference(ours: Sequence[QueryResults], theirs: Sequence[QueryResults]) -> float:
-    """Give how far any term is from that of another ranking; inf where what is found differs."""
+    """Return the largest difference of a term between two rankings; inf if the rest differs."""
     most = 0.0
     for own, other in zip(ours, theirs, strict=True):
         names = [field.name for field in fields(own) if field.name not in ("terms", "top_score")]

@@ -1,7 +1,7 @@
-"""Queries and galleries of the sizes of FashionAI and DeepFashion, with drawn embeddings.
+"""Queries and galleries of the sizes of FashionAI and DeepFashion, with random embeddings.
 
-Labels are those of the validation split where M3NET_BENCHMARK_INDEX names the folder of the index
-files; else they are drawn in the same numbers.
+If M3NET_BENCHMARK_INDEX names the folder of the index files, labels are those of the validation
+split; otherwise the same number of random labels.
 """
 
 import os
@@ -21,27 +21,24 @@ from m3net.metrics import Images
 
 LENGTH, NOISE = 1_024, 4.5
 QUERIES = (439, 596, 515, 419, 356, 330, 668, 277)
-CANDIDATES = (1_786, 2_436, 2_073, 1_701, 1_393, 1_240, 2_649, 1_122)
+GALLERIES = (1_786, 2_436, 2_073, 1_701, 1_393, 1_240, 2_649, 1_122)
 DEEPFASHION_IMAGES = 27_625
 LABELS = (19_392, 26_276, 18_743, 17_310, 14_661)
 
 
 class Task(NamedTuple):
-    """What one attribute asks.
-
-    Attributes:
-        targets: (n, K) bool, True where an image carries a class.
-        num_queries: So many images ask and the others can be found; None where all do both.
-    """
+    """Queries and gallery of one attribute."""
 
     targets: NDArray[np.bool_]
+    """(n, K) bool, True where an image carries a class."""
     num_queries: int | None
+    """The first images are queries, the others the gallery; None if all images are both."""
 
     def draw(self) -> tuple[Images, Images]:
-        """Give queries and gallery, whose embeddings are the centers of their classes and noise.
+        """Return queries and gallery; an embedding is the sum of its class centers, plus noise.
 
-        The noise is such that FashionAI's MAP is about 56 %. Nothing is copied, so that the peak of
-        memory is what the embeddings take.
+        The noise level makes FashionAI's MAP about 56 %. Nothing is copied, so that the memory peak
+        is that of the embeddings.
         """
         rng = np.random.default_rng(1)
         embeddings = rng.standard_normal((len(self.targets), LENGTH), dtype=np.float32)
@@ -61,25 +58,25 @@ class Task(NamedTuple):
 
 
 def fashionai_tasks() -> Iterator[Task]:
-    """Give 8 attributes, for the protocol "single"."""
+    """Yield 8 attributes, for the protocol "single"."""
     taxonomy = fashionai.TAXONOMY
     if folder := os.environ.get("M3NET_BENCHMARK_INDEX"):
         records = read_evaluation(Path(folder) / "FashionAI", "val", taxonomy, Findings())
         targets = records.targets(np.arange(len(records)))
         for attribute, classes in enumerate(taxonomy.slices):
             roles = records.roles[:, attribute]
-            asking, listed = (roles == one for one in (Role.QUERY, Role.GALLERY))
-            own = targets[:, classes]
-            yield Task(np.concatenate([own[asking], own[listed]]), int(asking.sum()))
+            carried, is_query = targets[:, classes], roles == Role.QUERY
+            parts = [carried[is_query], carried[roles == Role.GALLERY]]
+            yield Task(np.concatenate(parts), int(is_query.sum()))
         return
     rng = np.random.default_rng(0)
-    for asking, listed, size in zip(QUERIES, CANDIDATES, taxonomy.sizes, strict=True):
-        labels = rng.integers(size, size=asking + listed)
-        yield Task(np.eye(size, dtype=bool)[labels], asking)
+    for num_queries, others, size in zip(QUERIES, GALLERIES, taxonomy.sizes, strict=True):
+        labels = rng.integers(size, size=num_queries + others)
+        yield Task(np.eye(size, dtype=bool)[labels], num_queries)
 
 
 def deepfashion_tasks() -> Iterator[Task]:
-    """Give 5 attributes, for the protocol "multi": images ask and are found for every label."""
+    """Yield 5 attributes, for the protocol "multi": images ask and are ranked for each label."""
     rng = np.random.default_rng(0)
     sizes = deepfashion.SIZES.values()
     if folder := os.environ.get("M3NET_BENCHMARK_INDEX"):
@@ -99,7 +96,7 @@ def deepfashion_tasks() -> Iterator[Task]:
 
 
 def _labels(file: Path) -> NDArray[np.int64]:
-    """Give image, attribute and row of list_attr_cloth.txt of each label: (3, labels)."""
+    """Return image, attribute and row of list_attr_cloth.txt of each label: (3, labels)."""
     lines = [[int(word) for word in line.split()] for line in file.read_text().splitlines()]
     labels = [
         (image, attribute - 1, row)

@@ -1,7 +1,7 @@
-"""`python -m benchmarks.peak_memory STEP`: prints the peak memory of a training step in GiB.
+"""`python -m benchmarks.peak_memory STEP`: print the peak memory of a training step in GiB.
 
-The high-water mark of a process never falls, so that each step needs a process of its own. What the
-imports take is left out: it is the same for every step and would hide their difference.
+The high-water mark of a process never falls, so each step needs its own process. The memory of the
+imports is subtracted: it is the same for every step and would hide their difference.
 """
 
 import subprocess
@@ -16,7 +16,7 @@ ROUNDS = 3
 
 
 def peak_memory(name: str) -> float:
-    """Measure a step in a new process, in GiB.
+    """Return the peak memory of a step in a new process, in GiB.
 
     On Linux a new process starts with its parent's mark: call this before the parent has grown.
     """

@@ -1,7 +1,7 @@
-"""Loading from large photos beside loading from the copies that `m3net data prepare` makes.
+"""Loading from large photos, relative to loading from the copies of `m3net data prepare`.
 
 Both decode and resize to 224 px on one core, in turn. The photos are drawn garments enlarged to
-800 px, with the grain of a camera, as JPEG of quality 90.
+800 px, with camera grain, as JPEG of quality 90.
 """
 
 import statistics
@@ -25,7 +25,7 @@ _GRAIN = 6.0
 
 
 def measure() -> Iterator[Figure]:
-    """Time both loaders in turn and give the median of the ratios."""
+    """Time both loaders in turn and yield the median ratio."""
     torch.set_num_threads(1)
     cv2.setNumThreads(0)
     with tempfile.TemporaryDirectory() as scratch:
@@ -44,7 +44,7 @@ def measure() -> Iterator[Figure]:
 
 
 def _seconds(folder: Path) -> float:
-    """Load all images of a folder once."""
+    """Return the seconds to load all images of a folder once."""
     data = ImagesDataModule(str(folder), LoadingConfig(image_size=PIXELS, num_workers=0))
     data.setup("predict")
     start = time.perf_counter()

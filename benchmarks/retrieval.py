@@ -1,11 +1,11 @@
-"""All retrieval metrics beside the float32 product of queries and gallery alone, and two libraries.
+"""All retrieval metrics, relative to the float32 product alone, and two other libraries.
 
-Of torchmetrics, MAP and Recall@100 of scores that are already there are timed, beside `rank` with
-its product and beside what `rank` takes after it. It takes images with scores of 0 and less for
-irrelevant, so that all scores are raised. pytorch-metric-learning gives MAP, and in a second call
-MAP@100; its neighbours are found by a product and a sort of torch. Lists are of 10 gallery images,
-as pictures show them. All of them run in one thread, so that none waits for another; `all_threads`
-is both product and ranking in as many as there are.
+torchmetrics computes MAP and Recall@100 of precomputed scores. Its time is compared with `rank`
+including the product, and with `rank` after the product. It takes images with scores of 0 or less
+for irrelevant, so all scores are raised. pytorch-metric-learning computes MAP, and MAP@100 in a
+second call; a product and a sort of torch find its neighbours. Lists have 10 gallery images, as in
+the pictures. Everything runs in one thread, so that no thread waits for another; `all_threads` runs
+product and ranking in as many threads as there are cores.
 """
 
 import resource
@@ -86,7 +86,7 @@ def _measure_all_threads() -> Iterator[Figure]:
 
 
 def _fashionai_steps(pairs: list[Pair]) -> dict[str, Callable[[], object]]:
-    """Give what is timed of all attributes: the product alone, and all metrics."""
+    """Return the timed steps over all attributes: the product alone, and all metrics."""
     return {
         "product": lambda: [_multiply(*pair) for pair in pairs],
         "rank": lambda: [rank(*pair) for pair in pairs],
@@ -94,7 +94,7 @@ def _fashionai_steps(pairs: list[Pair]) -> dict[str, Callable[[], object]]:
 
 
 def _deepfashion_seconds(*listed: int) -> list[float]:
-    """Time the product of all attributes alone, then all metrics, with lists of some lengths."""
+    """Time the product of all attributes alone, then all metrics, for several list lengths."""
     seconds = [0.0] * (1 + len(listed))
     for task in deepfashion_tasks():
         pair = task.draw()
@@ -106,7 +106,7 @@ def _deepfashion_seconds(*listed: int) -> list[float]:
 
 @contextmanager
 def _threads(count: int) -> Iterator[None]:
-    """Limit the threads of torch and numpy, and of the ranking, which asks torch."""
+    """Limit the threads of torch and numpy, and of the ranking, which reads torch's setting."""
     usual = torch.get_num_threads()
     torch.set_num_threads(count)
     try:
@@ -117,7 +117,7 @@ def _threads(count: int) -> Iterator[None]:
 
 
 def _times(steps: dict[str, Callable[[], object]]) -> dict[str, list[float]]:
-    """Time the steps in turn. The pause lets threads of the one before come to rest."""
+    """Time the steps in turn, with pauses in which the threads of the last step come to rest."""
     times: dict[str, list[float]] = {name: [] for name in steps}
     for done in range(ROUNDS + 1):
         for name, step in steps.items():
@@ -129,13 +129,13 @@ def _times(steps: dict[str, Callable[[], object]]) -> dict[str, list[float]]:
 
 
 def _ratio(times: dict[str, list[float]], name: str) -> float:
-    """Give the median over the rounds of a step's time over that of the product."""
+    """Return the median over the rounds of a step's time divided by the product's."""
     pairs = zip(times[name], times["product"], strict=True)
     return statistics.median(own / product for own, product in pairs)
 
 
 def _multiply(queries: Images, gallery: Images) -> int:
-    """Multiply block by block, as room for all scores would be too much; give their number."""
+    """Multiply block by block, since all scores would not fit into memory; return their number."""
     ours, theirs = queries.embeddings.numpy(), gallery.embeddings.numpy()
     blocks = (ours[first : first + BLOCK] for first in range(0, len(ours), BLOCK))
     return sum((block @ theirs.T).size for block in blocks)
@@ -169,11 +169,11 @@ def _seconds(step: Callable[[], object]) -> float:
 
 
 def _extra_memory(name: str) -> float:
-    """Give by how many MiB ranking the largest gallery raises the peak of this process."""
+    """Return by how many MiB ranking the largest gallery raises the peak of this process."""
     tasks, protocol = _SIZES[name]
     queries, gallery = max(tasks(), key=lambda task: len(task.targets)).draw()
     few = torch.arange(64)
-    rank(queries.select(few), gallery.select(few), protocol=protocol)  # loads what is loaded once
+    rank(queries.select(few), gallery.select(few), protocol=protocol)  # loads libraries and kernels
     before = _peak()
     rank(queries, gallery, protocol=protocol)
     return _peak() - before

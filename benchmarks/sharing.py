@@ -1,8 +1,8 @@
-"""Metrics of one attribute on several processes of one thread, beside the formula of their cost.
+"""Metrics of one attribute on several processes of one thread, compared with a cost formula.
 
-docs/evaluate.md states the formula. Its two constants are taken at the smallest size: what a
-multiplication costs from one process, what a received byte costs from two. Time is CPU time where
-not said otherwise, as there may be fewer cores than processes.
+docs/distributed.md states the formula. The smallest size fits its two constants: the cost of a
+multiplication on one process, and of a received byte on two. Unless stated otherwise, time is CPU
+time, since there may be fewer cores than processes.
 """
 
 import os
@@ -27,17 +27,17 @@ LENGTH, CLASSES, ROUNDS = 512, 8, 3
 
 
 class Size(NamedTuple):
-    """Images of one attribute: the first ask, the others can be found."""
+    """Images of one attribute: the first are queries, the others the gallery."""
 
     queries: int
     gallery: int
 
     def multiplications(self, processes: int) -> float:
-        """Give the multiplications of each process."""
+        """Return the number of multiplications of each process."""
         return self.queries * self.gallery * LENGTH / processes
 
     def received(self, processes: int) -> float:
-        """Give the bytes that each process receives."""
+        """Return the number of bytes that each process receives."""
         others = (processes - 1) / processes
         vectors = self.gallery + self.queries / processes
         labels = (self.queries + self.gallery) * (CLASSES + 18)
@@ -48,7 +48,7 @@ SIZES = (Size(1_000, 4_000), Size(2_000, 8_000), Size(4_000, 16_000))
 
 
 class Measured(NamedTuple):
-    """What one process took for one size: CPU and wall time in seconds, and bytes received."""
+    """Cost of one size on one process: CPU and wall time in seconds, and bytes received."""
 
     cpu: float
     wall: float
@@ -56,7 +56,7 @@ class Measured(NamedTuple):
 
 
 def measure() -> Iterator[Figure]:
-    """Measure each number of processes in turn; that of a process is the largest of all."""
+    """Measure each number of processes in turn, by the busiest process."""
     taken = {count: _measure_together(count) for count in PROCESSES}
     cpu = {count: [max(one.cpu for one in own) for own in sizes] for count, sizes in taken.items()}
     wall = {
@@ -84,7 +84,7 @@ def measure() -> Iterator[Figure]:
 
 
 def _passes_over_whole(size: Size) -> float:
-    """Give how many times as long one process takes if the gallery passes in four blocks."""
+    """Return how many times as long one process takes with the gallery in four blocks."""
     metric = _metric(size, rank=0, processes=1)
     times: dict[int | None, list[float]] = {None: [], size.gallery * 12 * LENGTH // 4: []}
     for done in range(ROUNDS + 1):
@@ -99,7 +99,7 @@ def _passes_over_whole(size: Size) -> float:
 
 
 def _measure_together(processes: int) -> list[tuple[Measured, ...]]:
-    """Start processes, and give for each size what each of them took."""
+    """Start processes, and return the cost of each size on each of them."""
     os.environ |= {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
     with tempfile.TemporaryDirectory() as folder:
         spawn(_take_part, args=(processes, folder), nprocs=processes)  # type: ignore[no-untyped-call]  # torch's gap
@@ -134,7 +134,7 @@ def _take_part(rank: int, processes: int, folder: str) -> None:
 
 
 def _metric(size: Size, rank: int, processes: int) -> AttributeRetrieval:
-    """Give a metric that has seen every so-manieth image, as a sampler deals them."""
+    """Build a metric with the images that a distributed sampler deals to this process."""
     generator = torch.Generator().manual_seed(0)
     number = size.queries + size.gallery
     labels = torch.randint(CLASSES, (number,), generator=generator)
@@ -150,7 +150,7 @@ def _metric(size: Size, rank: int, processes: int) -> AttributeRetrieval:
 
 
 def _count_received() -> list[int]:
-    """From now on, note the bytes that this process receives of others."""
+    """Record the bytes that this process receives from others, from now on."""
     received: list[int] = []
 
     def noting(send: Callable[..., Any], count: Callable[..., int]) -> Callable[..., Any]:

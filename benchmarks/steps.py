@@ -1,6 +1,6 @@
-"""The training steps that are compared: of a bare backbone, and of M3-Net upon it.
+"""Training steps of a bare backbone and of M3-Net on it.
 
-ResNet-50 to stride 16 and 16 images of 224 px; forward, backward and optimizer.
+ResNet-50 to stride 16, 16 images of 224 px; forward, backward and optimizer.
 """
 
 from collections.abc import Callable
@@ -24,7 +24,7 @@ Step = Callable[[], None]
 
 
 def bare(device: str) -> Step:
-    """Give a step of the backbone alone."""
+    """Return a step of the backbone alone."""
     config = M3NetConfig(pretrained=False)
     backbone = Backbone(config.backbone, config.stride)
     images = _images(device)
@@ -32,7 +32,7 @@ def bare(device: str) -> Step:
 
 
 def fashionai(device: str) -> Step:
-    """Give a step with 8 attributes and 54 classes: one class of one attribute per image."""
+    """Return a step with 8 attributes and 54 classes: one class of one attribute per image."""
     targets = _classes_twice(FASHIONAI)
     attribute_of_class = torch.repeat_interleave(torch.tensor(FASHIONAI))
     attributes = attribute_of_class[targets.int().argmax(dim=1)]
@@ -40,7 +40,7 @@ def fashionai(device: str) -> Step:
 
 
 def deepfashion(device: str) -> Step:
-    """Give a step with 5 attributes and 1,000 classes: about 3.3 classes per image."""
+    """Return a step with 5 attributes and 1,000 classes: about 3.3 classes per image."""
     targets = _classes_twice(DEEPFASHION)
     targets |= torch.rand(targets.shape) < 2.3 / sum(DEEPFASHION)
     return _m3net(device, DEEPFASHION, targets, torch.ones(BATCH, len(DEEPFASHION)).bool())
@@ -50,7 +50,7 @@ STEPS = {"bare": bare, "m3net": fashionai, "deepfashion": deepfashion}
 
 
 def _classes_twice(sizes: tuple[int, ...]) -> Tensor:
-    """Give (B, M) targets in which each class occurs twice, as balanced sampling gives it."""
+    """Return (B, M) targets in which each class occurs twice, as in balanced sampling."""
     num_classes, different = sum(sizes), BATCH // 2
     labels = torch.arange(0, num_classes, num_classes // different)[:different].repeat(2)
     return F.one_hot(labels, num_classes).bool()
@@ -77,7 +77,7 @@ def _images(device: str) -> Tensor:
 
 
 def _step(network: nn.Module, device: str, forward: Callable[[], Tensor]) -> Step:
-    """Give a function that runs forward, backward and optimizer once."""
+    """Return a function that runs forward, backward and optimizer once."""
     network.to(device=device, memory_format=torch.channels_last).train()  # type: ignore[call-overload]  # torch's stubs know no keyword form
     optimizer = torch.optim.AdamW(network.parameters())
     fast = best_precision() == "bf16-mixed"

@@ -1,6 +1,6 @@
-"""A training step of M3-Net beside one of its bare backbone, in time and in peak memory.
+"""A training step of M3-Net, relative to one of its bare backbone, in time and peak memory.
 
-All steps stand in one loop, so that a machine that slows down slows them alike.
+All steps run in one loop, so that a slowdown of the machine affects them equally.
 """
 
 import statistics
@@ -51,7 +51,7 @@ def _measure_time() -> Iterator[Figure]:
 
 
 def _time_in_turn() -> dict[str, list[float]]:
-    """Give the seconds of each step in each round; a first round warms up and does not count."""
+    """Return the seconds of each step in each round; a first round warms up and does not count."""
     torch.manual_seed(0)
     device = "cuda" if torch.cuda.is_available() else "cpu"
     steps = {name: build(device) for name, build in STEPS.items()}
