@@ -1,7 +1,8 @@
-"""The photos of a split: pixels, thumbnails, names and classes."""
+"""The photos of a split: pixels, thumbnails, paths and classes."""
 
 import base64
 import io
+from dataclasses import dataclass, field
 
 import cv2
 import numpy as np
@@ -17,40 +18,27 @@ THUMBNAIL = 112
 _QUALITY = 80
 
 
+@dataclass(frozen=True)
 class Album:
-    """Shows the photos of a split; each thumbnail is made once.
+    """The photos of a split; each thumbnail is made once."""
 
-    Attributes:
-        dataset: The images of the split.
-        taxonomy: Names of their classes.
-    """
-
-    def __init__(self, dataset: RetrievalDataset, taxonomy: Taxonomy) -> None:
-        """Read no photo yet.
-
-        Args:
-            dataset: The images of the split.
-            taxonomy: Names of their classes.
-        """
-        self.dataset, self.taxonomy = dataset, taxonomy
-        self._thumbnails: dict[int, NDArray[np.uint8]] = {}
-        self._sources: dict[int, str] = {}
+    dataset: RetrievalDataset
+    taxonomy: Taxonomy
+    _thumbnails: dict[int, NDArray[np.uint8]] = field(default_factory=dict, init=False, repr=False)
 
     def pixels(self, image: int) -> NDArray[np.uint8]:
         """Read a photo: (H, W, 3) uint8 RGB."""
         return self.dataset.reader(self.dataset.records[image])
 
     def thumbnail(self, image: int) -> NDArray[np.uint8]:
-        """Return a photo whose longest side is at most `THUMBNAIL`: (H, W, 3) uint8 RGB."""
+        """Return a photo with sides of at most `THUMBNAIL` pixels: (H, W, 3) uint8 RGB."""
         if image not in self._thumbnails:
             self._thumbnails[image] = shrink(self.pixels(image))
         return self._thumbnails[image]
 
     def source(self, image: int) -> str:
         """Return the data URI of a thumbnail."""
-        if image not in self._sources:
-            self._sources[image] = data_uri(self.thumbnail(image))
-        return self._sources[image]
+        return data_uri(self.thumbnail(image))
 
     def name(self, image: int) -> str:
         """Return the path of a photo."""
@@ -66,18 +54,14 @@ class Album:
 
 
 def labels_of(record: Record, taxonomy: Taxonomy, attribute: str) -> tuple[str, ...]:
-    """Return the names of the classes of an attribute that an image carries, in label order."""
+    """Return the names of the classes of an attribute that an image carries, ordered by id."""
     ids = taxonomy.slices[taxonomy.names.index(attribute)]
     carried = sorted(record.class_ids)
     return tuple(taxonomy.class_name(c) for c in carried if ids.start <= c < ids.stop)
 
 
 def shrink(pixels: NDArray[np.uint8], longest: int = THUMBNAIL) -> NDArray[np.uint8]:
-    """Scale a photo down until no side is longer than a number of pixels.
-
-    Args:
-        pixels: (H, W, 3) uint8 RGB; a smaller photo stays as it is.
-        longest: In pixels.
+    """Shrink a photo, (H, W, 3) uint8 RGB, to sides of at most `longest` pixels.
 
     Example:
         >>> shrink(np.zeros((400, 200, 3), np.uint8), 100).shape
@@ -94,7 +78,7 @@ def shrink(pixels: NDArray[np.uint8], longest: int = THUMBNAIL) -> NDArray[np.ui
 
 
 def data_uri(pixels: NDArray[np.uint8]) -> str:
-    """Return (H, W, 3) uint8 RGB as the data URI of a JPEG."""
+    """Encode a photo, (H, W, 3) uint8 RGB, as JPEG in a data URI."""
     memory = io.BytesIO()
     Image.fromarray(pixels).save(memory, "JPEG", quality=_QUALITY, optimize=True)
     return "data:image/jpeg;base64," + base64.b64encode(memory.getvalue()).decode()

@@ -1,4 +1,4 @@
-"""Queries and the gallery images that came back, for pictures and for the page."""
+"""Queries and the gallery images retrieved for them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from m3net.reports.album import Album
 
 
 class Hit(NamedTuple):
-    """A gallery image that came back."""
+    """A retrieved gallery image."""
 
     image: int
     """Its index in the split."""
@@ -28,27 +28,19 @@ class Answer:
     query: int
     """Index of the query image in the split."""
     asked: str
-    """Classes of the query image; of a query that asks for one class, that class."""
+    """Names of the classes that the query asks for."""
     average_precision: float
     """Over the whole gallery, in [0, 1]."""
     num_relevant: int
     """Relevant gallery images."""
     hits: Sequence[Hit]
-    """From the best on."""
+    """The best first."""
 
 
 def answer_of(attribute: str, results: QueryResults, row: int, album: Album) -> Answer:
-    """Return one query and its hits.
-
-    Args:
-        attribute: Name of the attribute.
-        results: Of the attribute's Q queries.
-        row: Which query, 0 .. Q-1.
-        album: Photos of the split.
-    """
+    """Return the query in row `row` of an attribute's results, and its hits."""
     query, label = int(results.query_index[row]), int(results.query_class[row])
-    taxonomy = album.taxonomy
-    classes = taxonomy.attributes[taxonomy.names.index(attribute)].classes
+    classes = album.taxonomy.attributes[album.taxonomy.names.index(attribute)].classes
     lists = (results.top_index, results.top_score, results.top_relevant)
     hits = map(Hit._make, zip(*(column[row].tolist() for column in lists), strict=True))
     return Answer(

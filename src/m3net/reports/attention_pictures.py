@@ -1,4 +1,4 @@
-"""Where the network looks for an attribute or a class, collected and drawn."""
+"""Where the network looks for attributes and classes, as values and as a picture."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,16 +14,17 @@ from torch import Tensor
 from m3net.base.escaping import printable_lines
 from m3net.base.files import replacing
 from m3net.data.dataset import RetrievalDataset
-from m3net.models.outputs import Outputs
 from m3net.models.retriever import Retriever
 
 PHOTOS = 4
-"""Photos that are looked at, evenly from the first query to the last."""
+"""Queries shown, evenly from the first to the last."""
 TOP_CLASSES = 3
 """Classes of each attribute, the most probable ones."""
 
 Pixels = NDArray[np.uint8]
+"""(H, W, 3) uint8 RGB."""
 Map = NDArray[np.float32]
+"""(h, w) non-negative."""
 
 
 @dataclass(frozen=True)
@@ -32,11 +33,10 @@ class ClassAttention:
 
     name: str
     probability: float
-    """That the photo carries it, in [0, 1]."""
     is_label: bool | None
-    """Whether it does; None where the photo is not annotated for the attribute."""
+    """Whether the photo carries the class; None if it is not annotated for the attribute."""
     map: Map | None = None
-    """(h, w) non-negative; None for a network that does not attend to classes."""
+    """None for a network without class attention."""
 
 
 @dataclass(frozen=True)
@@ -45,9 +45,9 @@ class AttributeAttention:
 
     name: str
     classes: Sequence[ClassAttention]
-    """The most probable ones, from the best on; at least one."""
+    """The most probable ones, the best first; at least one."""
     map: Map | None = None
-    """(h, w) non-negative; None for a network that does not attend to attributes."""
+    """None for a network without attribute attention."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class PhotoAttention:
     image: int
     """Its index in the split."""
     pixels: Pixels
-    """(H, W, 3) uint8 RGB, as the network sees it."""
+    """What the network sees."""
     attributes: Sequence[AttributeAttention]
 
 
@@ -67,68 +67,53 @@ def look_at_queries(
     queries: Sequence[int],
     most: int = PHOTOS,
 ) -> list[PhotoAttention]:
-    """Show a few queries to the network once more.
+    """Compute the attention in a few queries.
 
     Args:
         retriever: The network.
         dataset: The images of the split.
         queries: Indices of all queries in the split, ascending.
-        most: How many are shown, evenly from the first to the last.
+        most: How many to look at, evenly from the first to the last.
     """
     if not queries:
         return []
-    places = np.linspace(0, len(queries) - 1, min(most, len(queries))).astype(int)
-    chosen = [queries[place] for place in places]
-    batch = dataset.read(chosen)["image"]
+    chosen = np.asarray(queries)[
+        np.linspace(0, len(queries) - 1, min(most, len(queries)), dtype=int)
+    ]
+    batch = dataset.read(chosen.tolist())["image"]
     # Not `retriever(batch)`: pictures show images as they are, without their mirror images.
     with torch.inference_mode():
         outputs = retriever.network.eval()(batch.to(retriever.device))
         probabilities = retriever.probabilities(outputs).cpu()
-    return [
-        PhotoAttention(
-            image,
-            pixels.permute(1, 2, 0).numpy(),
-            _attributes(retriever, dataset, image, row, outputs, probabilities[row]),
-        )
-        for row, (image, pixels) in enumerate(zip(chosen, batch, strict=True))
-    ]
+    taxonomy, photos = retriever.taxonomy, []
+    for row, image in enumerate(chosen.tolist()):
+        record, attributes = dataset.records[image], []
+        for index, (attribute, ids) in enumerate(zip(taxonomy, taxonomy.slices, strict=True)):
+            order = probabilities[row, ids].argsort(descending=True, stable=True)
+            classes = [
+                ClassAttention(
+                    name=taxonomy.class_name(c),
+                    probability=float(probabilities[row, c]),
+                    is_label=c in record.class_ids if index in record.annotated else None,
+                    map=_map(outputs.class_attention, row, c),
+                )
+                for c in (order[:TOP_CLASSES] + ids.start).tolist()
+            ]
+            of_attribute = _map(outputs.attribute_attention, row, index)
+            attributes.append(AttributeAttention(attribute.name, classes, of_attribute))
+        pixels = batch[row].permute(1, 2, 0).numpy()
+        photos.append(PhotoAttention(image, pixels, attributes))
+    return photos
 
 
-def _attributes(
-    retriever: Retriever,
-    dataset: RetrievalDataset,
-    image: int,
-    row: int,
-    outputs: Outputs,
-    probabilities: Tensor,
-) -> list[AttributeAttention]:
-    """Return the attention of one row of a batch, for each attribute."""
-    taxonomy, record = retriever.taxonomy, dataset.records[image]
-    attributes = []
-    for place, (attribute, ids) in enumerate(zip(taxonomy, taxonomy.slices, strict=True)):
-        best = probabilities[ids].argsort(descending=True, stable=True)[:TOP_CLASSES] + ids.start
-        classes = [
-            ClassAttention(
-                name=taxonomy.class_name(c),
-                probability=float(probabilities[c]),
-                is_label=c in record.class_ids if place in record.annotated else None,
-                map=_map(outputs.class_attention, row, c),
-            )
-            for c in best.tolist()
-        ]
-        of_attribute = _map(outputs.attribute_attention, row, place)
-        attributes.append(AttributeAttention(attribute.name, classes, of_attribute))
-    return attributes
-
-
-def _map(attention: Tensor | None, row: int, place: int) -> Map | None:
-    return None if attention is None else attention[row, place].float().cpu().numpy()
+def _map(attention: Tensor | None, row: int, index: int) -> Map | None:
+    return None if attention is None else attention[row, index].float().cpu().numpy()
 
 
 def draw_attention(photos: Sequence[PhotoAttention], file: Path) -> None:
-    """Draw one line per photo: the photo, then a map of each attribute laid over it.
+    """Draw one row per photo: the photo, then the map of each attribute laid over it.
 
-    Where the network attends to classes, the map is that of the most probable class.
+    If the network attends to classes, the map is that of the most probable class.
 
     Args:
         photos: At least one.
@@ -137,15 +122,15 @@ def draw_attention(photos: Sequence[PhotoAttention], file: Path) -> None:
     rows = [[("", photo.pixels), *_laid_over(photo)] for photo in photos]
     columns = len(rows[0])
     figure = Figure(figsize=(1.5 * columns, 1.75 * len(rows)), dpi=110)
-    # Room for a line of text over each; to let matplotlib measure it takes longer than to draw.
+    # Fixed margins for one line of text: matplotlib measures it more slowly than it draws.
     room = {"left": 0.01, "right": 0.99, "bottom": 0.02, "top": 1 - 0.13 / len(rows)}
     room |= {"wspace": 0.04, "hspace": 0.15}
     grid = figure.subplots(len(rows), columns, squeeze=False, gridspec_kw=room)
-    for line, pictures in zip(grid, rows, strict=True):
-        for axes, (caption, picture) in zip(line, pictures, strict=True):
-            axes.imshow(picture)
-            axes.set_axis_off()
-            axes.set_title(printable_lines(caption), fontsize=7, pad=2, parse_math=False)
+    for panels, pictures in zip(grid, rows, strict=True):
+        for panel, (caption, picture) in zip(panels, pictures, strict=True):
+            panel.imshow(picture)
+            panel.set_axis_off()
+            panel.set_title(printable_lines(caption), fontsize=7, pad=2, parse_math=False)
     with replacing(file) as part:
         figure.savefig(part, format="png")
 
@@ -164,14 +149,7 @@ def _laid_over(photo: PhotoAttention) -> list[tuple[str, Pixels]]:
 
 
 def overlay(pixels: Pixels, attention: Map) -> Pixels:
-    """Lay a map over a photo: red where the network looks, the photo greyed elsewhere.
-
-    Args:
-        pixels: (H, W, 3) uint8 RGB.
-        attention: (h, w) float, scaled by its maximum.
-
-    Returns:
-        (H, W, 3) uint8 RGB.
+    """Lay a map, scaled by its maximum, over a photo: red on grey.
 
     Example:
         >>> white = np.full((2, 2, 3), 255, np.uint8)

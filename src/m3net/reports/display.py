@@ -1,10 +1,10 @@
-"""A bar on the terminal with the numbers that matter, updated in place."""
+"""A progress bar on the terminal with the numbers that matter, updated in place."""
 
 import math
 import time
 from contextlib import suppress
 
-from rich.console import Group
+from rich.console import Group, RenderableType
 from rich.live import Live
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 from rich.text import Text
@@ -15,12 +15,12 @@ from m3net.reports.validation_table import Validations, render_validation
 
 
 class Display:
-    """Shows one thing at a time that takes long; where there is no terminal, nothing.
+    """Shows the progress of one long task at a time; without a terminal, nothing.
 
     Attributes:
-        console: For what is to stay.
-        validations: Validations of a training, whose last one stands above the bar; None for none.
-        facts: Numbers below the bar, by names that are not shown.
+        console: Prints lines that stay.
+        validations: Validations of a training; the last one is shown above the bar.
+        facts: Numbers below the bar; their keys are not shown.
     """
 
     def __init__(self) -> None:
@@ -29,26 +29,31 @@ class Display:
         self.validations: Validations | None = None
         self.facts: dict[str, str] = {}
         self._live: Live | None = None
-        columns = (TextColumn("{task.description}", markup=False), BarColumn(bar_width=None))
-        more = (TaskProgressColumn(), TimeRemainingColumn())
-        self._bar = Progress(*columns, *more, console=self.console, expand=True)
+        self._bar = Progress(
+            TextColumn("{task.description}", markup=False),
+            BarColumn(bar_width=None),
+            TaskProgressColumn(),
+            TimeRemainingColumn(),
+            console=self.console,
+            expand=True,
+        )
         self._task = self._bar.add_task("")
 
     @property
     def is_open(self) -> bool:
-        """Whether a bar stands on the terminal."""
+        """Whether the terminal shows a bar."""
         return self._live is not None
 
     def open(
         self, what: str, total: float, done: int = 0, validations: Validations | None = None
     ) -> None:
-        """Put a bar on the terminal, where there is one.
+        """Show a bar, if there is a terminal.
 
         Args:
             what: Text before the bar.
             total: Number of steps, infinite if not known.
             done: Steps that are done already.
-            validations: Validations to show above it.
+            validations: Validations to show above the bar.
         """
         self.close()
         self.validations, self.facts = validations, {}
@@ -59,11 +64,11 @@ class Display:
             self._live.start()
 
     def move(self, done: int | None = None, what: str | None = None) -> None:
-        """Move the bar.
+        """Move the bar, or change the text before it.
 
         Args:
-            done: Steps that are done; None for one more, unless the text alone changes.
-            what: Text before the bar, which is shown at once; None leaves it.
+            done: Steps that are done; None for one more.
+            what: Text before the bar, which is shown at once; the bar stays where it is.
         """
         if what is not None:
             self._bar.update(self._task, description=what)
@@ -81,27 +86,21 @@ class Display:
             self._live = None
 
     def say(self, *facts: str) -> None:
-        """Print a line that stays.
-
-        Args:
-            *facts: Joined by commas.
-        """
+        """Print facts, joined by commas, as a line that stays."""
         self.console.print(", ".join(facts))
 
     def _picture(self) -> Group:
         """Return the last validation, the bar, and the numbers."""
-        validations, facts = self.validations, ", ".join(self.facts.values())
-        table = (
-            [render_validation(validations)]
-            if validations is not None and validations.scores
-            else []
-        )
-        line = [Text(facts, style="dim", no_wrap=True)] if facts else []
-        return Group(*table, self._bar, *line)
+        parts: list[RenderableType] = [self._bar]
+        if self.validations is not None and self.validations.scores:
+            parts.insert(0, render_validation(self.validations))
+        if self.facts:
+            parts.append(Text(", ".join(self.facts.values()), style="dim", no_wrap=True))
+        return Group(*parts)
 
 
 class _Console(Terminal):
-    """Ignores that its reader is gone, such as `tee` after the Ctrl-C at which a training saves."""
+    """Goes on after its reader has ended, such as `tee` after Ctrl-C, while a training saves."""
 
     @override
     def on_broken_pipe(self) -> None:
@@ -111,7 +110,7 @@ class _Console(Terminal):
 
 
 class Stopwatch:
-    """Measures a time with pauses.
+    """Measures seconds, without pauses.
 
     Example:
         >>> watch = Stopwatch()

@@ -1,4 +1,4 @@
-"""An evaluation as a value: what tables, pictures, the page and W&B show is computed once."""
+"""An evaluation as one value, from which tables, pictures, the page and W&B are made."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -31,11 +31,9 @@ class Evaluation:
     """Scores and rankings of one split; `Evaluation.compute` makes one."""
 
     name: Literal["validate", "test"]
-    """What was done, as the folder of its results is called."""
+    """Also the name of the folder of its results."""
     dataset: RetrievalDataset
-    """The images of the split."""
     taxonomy: Taxonomy
-    """Names of their classes."""
     metrics: RetrievalMetrics
     """Hold the ranking vectors."""
     scores: Sequence[AttributeScores]
@@ -45,9 +43,9 @@ class Evaluation:
     is_whole: bool = True
     """Whether all batches of the split were evaluated."""
     retriever: Retriever | None = None
-    """The network; None for vectors of another model."""
+    """None for vectors of another model."""
     other_ranking: str | None = None
-    """The ranking, if it is not the one of the settings."""
+    """The ranking, if it is not the configured one."""
 
     @classmethod
     def compute(
@@ -61,16 +59,9 @@ class Evaluation:
         retriever: Retriever | None = None,
         other_ranking: str | None = None,
     ) -> "Evaluation":
-        """Compute scores and results; all processes must call this, which exchange theirs.
+        """Compute scores and results from metrics that were updated with the images.
 
-        Args:
-            name: What was done.
-            dataset: The images of the split.
-            taxonomy: Names of their classes.
-            metrics: Updated with the images.
-            is_whole: Whether with all of them.
-            retriever: The network, if there is one.
-            other_ranking: Its ranking, if it is not the one of the settings.
+        All processes must call this, because they exchange their metrics.
 
         Raises:
             M3NetError: Images of a whole split are missing.
@@ -80,8 +71,9 @@ class Evaluation:
             records = dataset.records
             num_labels = records.labels_per_attribute(taxonomy.attribute_of_class)
             metrics.check_complete(torch.from_numpy(records.roles), torch.from_numpy(num_labels))
-        computed = (dataset, taxonomy, metrics, scores, results)
-        return cls(name, *computed, is_whole, retriever, other_ranking)
+        return cls(
+            name, dataset, taxonomy, metrics, scores, results, is_whole, retriever, other_ranking
+        )
 
     @property
     def protocol(self) -> Protocol:
@@ -100,7 +92,7 @@ class Evaluation:
 
     @cached_property
     def targets(self) -> Tensor:
-        """(N, M) bool, the classes that the images carry."""
+        """(N, M) bool, the classes of the images."""
         return torch.from_numpy(self.dataset.records.targets(range(len(self.dataset))))
 
     @cached_property
@@ -115,14 +107,14 @@ class Evaluation:
 
     @cached_property
     def attention(self) -> list[PhotoAttention]:
-        """Where the network looks in a few queries; empty without a network or a query."""
+        """Attention in a few queries; empty without a network or a query."""
         if self.retriever is None:
             return []
-        queries = torch.cat([own.query_index for own in self.results.values()])
+        queries = torch.cat([ranked.query_index for ranked in self.results.values()])
         return look_at_queries(self.retriever, self.dataset, torch.unique(queries).tolist())
 
     def render(self) -> Table:
-        """Return the table of scores for the terminal."""
+        """Return the scores as a table for the terminal."""
         other = self.other_ranking
         title = self.name if other is None else f"{self.name}, ranking {other}"
         config, size = self.metrics.config, len(self.dataset)
@@ -135,8 +127,8 @@ def write_evaluation(
     """Write the scores, and draw galleries and attention.
 
     Args:
-        evaluation: To write.
-        folder: Is made if it is not there.
+        evaluation: What to write.
+        folder: Made if it is missing.
         details: Whether to write scores of each class and query.
         pictures: Whether to read photos and draw.
 
@@ -147,13 +139,13 @@ def write_evaluation(
     files = EvaluationFolder(folder)
     write_scores(evaluation.rows, folder)
     if details:
-        about = (evaluation.taxonomy, evaluation.protocol)
-        write_classes(evaluation.class_scores, *about, files.classes)
-        write_queries(evaluation.results, evaluation.dataset.records, *about, files.queries)
+        names = (evaluation.taxonomy, evaluation.protocol)
+        write_classes(evaluation.class_scores, *names, files.classes)
+        write_queries(evaluation.results, evaluation.dataset.records, *names, files.queries)
     drawn: list[Path] = []
     if pictures and evaluation.has_lists:
         drawn += draw_galleries(evaluation.results, evaluation.album, folder)
     if pictures and evaluation.attention:
-        drawn.append(EvaluationFolder(folder).attention)
-        draw_attention(evaluation.attention, drawn[-1])
+        draw_attention(evaluation.attention, files.attention)
+        drawn.append(files.attention)
     return drawn

@@ -1,4 +1,4 @@
-"""The last lines of a command: where everything lies and what to type next."""
+"""The last lines of a command: paths of its results, and what to type next."""
 
 import shlex
 import signal
@@ -15,7 +15,7 @@ from m3net.experiments.run import Run
 
 
 def _written(run: Run) -> dict[str, Path]:
-    """Return what a run folder may hold, by what it is."""
+    """Return the files that a run folder may hold, by their meanings."""
     validated, tested = run.evaluation("validate"), run.evaluation("test")
     return {
         "all settings": run.config,
@@ -38,40 +38,34 @@ def _written(run: Run) -> dict[str, Path]:
 
 
 def render_farewell(folder: Path, command: str) -> Text:
-    """Return what lies in a run folder, and the command to type next.
+    """Return the results in a run folder, and what to type after a command such as "train".
 
-    Not a table: that would cut long paths, and these are there to be copied.
-
-    Args:
-        folder: The run folder.
-        command: The command that ends, as "train".
+    Not a table, which would cut long paths: they are there to be copied.
     """
     files = _written(Run(folder)).items()
     lines = {meaning: str(file) for meaning, file in files if file.exists()}
-    place = shlex.quote(str(folder))
-    predict = f"m3net predict --ckpt_path {place} --data.images FOLDER_OF_PHOTOS"
-    if command not in ("predict", "evaluate"):
-        tested = command in ("train", "test")
-        lines["next"] = predict if tested else f"m3net test --ckpt_path {place}"
+    checkpoint = f"--ckpt_path {shlex.quote(str(folder))}"
+    if command in ("train", "test"):
+        lines["next"] = f"m3net predict {checkpoint} --data.images FOLDER_OF_PHOTOS"
+    elif command not in ("predict", "evaluate"):
+        lines["next"] = f"m3net test {checkpoint}"
     width = max(map(len, lines), default=0)
-    shown = (f"{meaning:<{width}}  {printable(line)}" for meaning, line in lines.items())
-    return Text("\n".join(shown))
+    return Text("\n".join(f"{name:<{width}}  {printable(line)}" for name, line in lines.items()))
 
 
-def say_stopped(stop: Stopped, words: Sequence[str]) -> int:
-    """Print how to resume a training that a signal has stopped.
+def say_stopped(stop: Stopped, argv: Sequence[str]) -> int:
+    """Print how to resume a training that a signal stopped.
 
     Args:
-        stop: What stopped it.
-        words: The command that goes on; none where there is no run folder yet.
+        stop: The signal.
+        argv: The command that resumes; empty if there is no run folder yet.
 
     Returns:
         The exit code.
     """
-    name = signal.Signals(stop.signum).name
-    text = f"m3net: stopped by {name}"
-    if words:
-        text += f" and can go on: {shlex.join(words)}"
-    with suppress(OSError):  # its reader is gone, and the exit code says it too
+    text = f"m3net: stopped by {signal.Signals(stop.signum).name}"
+    if argv:
+        text += f" and can go on: {shlex.join(argv)}"
+    with suppress(OSError):  # If nobody reads it, the exit code tells.
         sys.stderr.write(f"\n{printable(text)}\n")
     return stop.code

@@ -1,10 +1,14 @@
-"""Numbers, names and tables as people read them: one form for terminal, Markdown and page."""
+"""Numbers, names and tables as terminal, Markdown, CSV and page show them."""
 
+import csv
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 
 from rich.table import Table
+
+from m3net.base.escaping import csv_cell
 
 _TITLES = {
     r"map_all": "MAP@all",
@@ -18,11 +22,7 @@ _TITLES = {
 
 
 def percent(value: float | None, form: str = ".2f") -> str:
-    """Return a share in percent; "-" for NaN or None.
-
-    Args:
-        value: In [0, 1], or a difference.
-        form: Format of the number.
+    """Return a share in [0, 1], or a difference of shares, in percent; "-" for NaN or None.
 
     Example:
         >>> percent(0.12345), percent(-0.1, "+.2f"), percent(None)
@@ -42,10 +42,7 @@ def coarse_percent(share: float) -> str:
 
 
 def metric_title(name: str) -> str:
-    """Return the title of a metric.
-
-    Args:
-        name: One of `metric_names`; any other name is its own title.
+    """Return the title of a metric; a name that is not in `metric_names` is its own title.
 
     Example:
         >>> metric_title("map_100_by_min"), metric_title("recall_10")
@@ -57,14 +54,35 @@ def metric_title(name: str) -> str:
     return name
 
 
-def number_table(title: str, columns: Sequence[str]) -> Table:
-    """Return an empty terminal table: names in the first column, numbers in the others.
+def number_table(
+    title: str,
+    columns: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    num_overall: int = 0,
+    caption: str | None = None,
+) -> Table:
+    """Return a table for the terminal: names in the first column, numbers in the others.
 
     Args:
         title: Stands above the table.
-        columns: Titles of all columns.
+        columns: Titles of the columns.
+        rows: Cells, as many as columns.
+        num_overall: Number of last rows, below a line, that sum up the others.
+        caption: Stands below the table.
     """
-    table = Table(title=title, title_justify="left")
-    for place, column in enumerate(columns):
-        table.add_column(column, justify="right" if place else "left")
+    table = Table(title=title, title_justify="left", caption=caption)
+    for index, column in enumerate(columns):
+        table.add_column(column, justify="right" if index else "left")
+    for index, row in enumerate(rows):
+        if index == len(rows) - num_overall:
+            table.add_section()
+        table.add_row(*row)
     return table
+
+
+def write_csv(rows: Iterable[Mapping[str, object]], columns: Sequence[str], file: Path) -> None:
+    """Write rows as CSV, one at a time; no text in it is a formula to a spreadsheet."""
+    with file.open("w", newline="", encoding="utf-8") as opened:
+        writer = csv.DictWriter(opened, columns)
+        writer.writeheader()
+        writer.writerows({name: csv_cell(value) for name, value in row.items()} for row in rows)

@@ -1,4 +1,4 @@
-"""Retrieval as pictures: queries, what came back, and whether it is relevant."""
+"""Pictures of queries, their retrieved images, and which of these are relevant."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -39,26 +39,26 @@ def draw_galleries(
     Returns:
         The pictures.
     """
-    galleries = EvaluationFolder(folder).galleries
-    make_folder(galleries)
-    files, median = [], []
-    for attribute, own in results.items():
-        order = best_first(own).tolist()
-        if not order:
+    files = EvaluationFolder(folder)
+    make_folder(files.galleries)
+    drawn, median = [], []
+    for attribute, ranked in results.items():
+        order = best_first(ranked)
+        if not len(order):
             continue
-        places = np.linspace(0, len(order) - 1, min(queries, len(order))).astype(int)
-        files.append(galleries / f"{_file_name(attribute)}.png")
-        answers = [answer_of(attribute, own, order[place], album) for place in places]
-        draw_gallery(answers, album, files[-1])
-        median.append(answer_of(attribute, own, order[len(order) // 2], album))
+        chosen = order[np.linspace(0, len(order) - 1, min(queries, len(order)), dtype=int)]
+        answers = [answer_of(attribute, ranked, row, album) for row in chosen.tolist()]
+        drawn.append(files.galleries / f"{_file_name(attribute)}.png")
+        draw_gallery(answers, album, drawn[-1])
+        median.append(answer_of(attribute, ranked, int(order[len(order) // 2]), album))
     if median:
-        files.append(EvaluationFolder(folder).gallery)
-        draw_gallery(median, album, files[-1])
-    return files
+        drawn.append(files.gallery)
+        draw_gallery(median, album, files.gallery)
+    return drawn
 
 
 def draw_gallery(answers: Sequence[Answer], album: Album, file: Path) -> None:
-    """Draw one line per query; solid green frames are right, dashed red ones wrong.
+    """Draw one row per query; relevant images have solid green frames, others dashed red ones.
 
     Args:
         answers: At least one.
@@ -69,14 +69,14 @@ def draw_gallery(answers: Sequence[Answer], album: Album, file: Path) -> None:
     width = columns * (_SIDE + _GAP) + _GAP
     height = len(answers) * (_ABOVE + _SIDE + _BELOW) + _GAP
     figure = Figure(figsize=(width / 72, height / 72), dpi=110)
-    # One panel for all photos: one for each takes matplotlib ten times as long.
+    # One panel for all photos is ten times as fast as one panel for each.
     page = figure.add_axes((0, 0, 1, 1), xlim=(0, width), ylim=(height, 0))
     page.set_axis_off()
     for line, answer in enumerate(answers):
         top = line * (_ABOVE + _SIDE + _BELOW) + _ABOVE
         photo_top = _draw_photo(page, album.pixels(answer.query), answer.asked, (_GAP, top))
         title = f"{printable(answer.attribute)}\nAP {100 * answer.average_precision:.0f} %"
-        # Dollar signs in a name are no formula.
+        # A dollar sign in a name starts no formula.
         style: dict[str, Any] = {"fontsize": 8, "fontweight": "bold", "parse_math": False}
         page.text(_GAP, photo_top - 4, title, va="bottom", **style)
         for rank, hit in enumerate(answer.hits, start=1):
@@ -97,7 +97,7 @@ def _draw_photo(
     corner: tuple[float, float],
     is_relevant: bool | None = None,
 ) -> float:
-    """Draw a photo in the middle of its square, framed, over its caption; return its upper edge."""
+    """Draw a framed photo in the middle of its square, above its caption; return its top edge."""
     shape = np.array(pixels.shape[:2])
     height, width = _SIDE * shape / shape.max()
     left, top = corner[0] + (_SIDE - width) / 2, corner[1] + (_SIDE - height) / 2
@@ -116,5 +116,5 @@ def _shorten(caption: str, limit: int = 17) -> str:
 
 
 def _file_name(attribute: str) -> str:
-    """Return a name that any file system takes, a different one for each attribute."""
+    """Return a unique file name for any attribute that every file system accepts."""
     return "".join(letter if letter.isalnum() else quote(letter, safe="-_") for letter in attribute)

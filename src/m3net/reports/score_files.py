@@ -1,19 +1,18 @@
 """Scores as files: unrounded values in [0, 1], of attributes, of classes and of queries.
 
-Each row names the protocol, without which its numbers mean nothing.
+Each row names the protocol, because scores of different protocols do not compare.
 """
 
-import csv
 import json
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from m3net.base.escaping import csv_cell, csv_text
+from m3net.base.escaping import csv_text
 from m3net.base.files import replacing, write_text
 from m3net.base.protocol import Protocol
 from m3net.boundary.number_table import read_number_table
@@ -23,18 +22,14 @@ from m3net.experiments.run import EvaluationFolder
 from m3net.metrics.query_results import QueryResults
 from m3net.metrics.scores import COUNTS, AttributeScores, ClassScores
 from m3net.reports.album import labels_of
+from m3net.reports.formatting import write_csv
 
 SEPARATOR = "|"
-"""Stands between the classes of a query that asks for several."""
+"""Separates the classes of a query that asks for several."""
 
 
 def score_rows(scores: Sequence[AttributeScores], protocol: Protocol) -> list[dict[str, Any]]:
-    """Return the rows of scores.csv: attribute, protocol, metrics, counts.
-
-    Args:
-        scores: Rows of the table.
-        protocol: What a query is.
-    """
+    """Return the rows of scores.csv: attribute, protocol, metrics, counts."""
     return [
         {"attribute": row.attribute, "protocol": protocol}
         | row.values  # noqa: PD011 - not of pandas
@@ -44,21 +39,17 @@ def score_rows(scores: Sequence[AttributeScores], protocol: Protocol) -> list[di
 
 
 def plain_rows(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Return rows without NaN, which JSON does not have: None stands for it."""
+    """Return rows with None in place of NaN, which JSON does not have."""
     return [
         {name: None if _is_nan(value) else value for name, value in row.items()} for row in rows
     ]
 
 
 def write_scores(rows: Sequence[Mapping[str, Any]], folder: Path) -> None:
-    """Write scores.csv and scores.json.
-
-    Args:
-        rows: As `score_rows` returns them.
-        folder: Exists.
-    """
+    """Write rows of `score_rows` to scores.csv and scores.json in an existing folder."""
     files = EvaluationFolder(folder)
-    _write(rows, [*rows[0]], files.scores)
+    with replacing(files.scores) as part:
+        write_csv(rows, [*rows[0]], part)
     write_text(files.plain_scores, json.dumps(plain_rows(rows), indent=2) + "\n")
 
 
@@ -66,7 +57,7 @@ def read_scores(file: Path) -> pd.DataFrame:
     """Read a scores.csv; an attribute may be called NA, null or =A1.
 
     Raises:
-        ValueError: It is no table of scores.
+        ValueError: The file is no table of scores.
     """
     names = ["attribute", "protocol"]
     table = read_number_table(file, texts=names)
@@ -76,14 +67,7 @@ def read_scores(file: Path) -> pd.DataFrame:
 def write_classes(
     scores: Sequence[ClassScores], taxonomy: Taxonomy, protocol: Protocol, file: Path
 ) -> None:
-    """Write a row for each class, with the mean over the queries that ask for it.
-
-    Args:
-        scores: Rows, at least one.
-        taxonomy: Names of the classes.
-        protocol: What a query is.
-        file: The CSV to write.
-    """
+    """Write a CSV row for each class, with the means over the queries that ask for it."""
     classes = {attribute.name: attribute.classes for attribute in taxonomy}
     counts = ("num_queries", "num_queries_without_relevant")
     rows = [
@@ -96,7 +80,8 @@ def write_classes(
         | {name: getattr(row, name) for name in counts}
         for row in scores
     ]
-    _write(rows, [*rows[0]], file)
+    with replacing(file) as part:
+        write_csv(rows, [*rows[0]], part)
 
 
 def write_queries(
@@ -106,7 +91,7 @@ def write_queries(
     protocol: Protocol,
     file: Path,
 ) -> None:
-    """Write a row for each query: its image, the classes it asks for, the value of each metric.
+    """Write a CSV row for each query: its image, the classes it asks for, and its metrics.
 
     Args:
         results: Of each attribute, at least one.
@@ -115,14 +100,15 @@ def write_queries(
         protocol: What a query is.
         file: The CSV to write.
     """
-    about = ["image", "attribute", "class", "protocol", "num_relevant"]
-    columns = [*about, *next(iter(results.values())).terms]
+    keys = ["image", "attribute", "class", "protocol", "num_relevant"]
+    columns = [*keys, *next(iter(results.values())).terms]
     rows = (
         dict(zip(columns, (image, attribute, classes, protocol, relevant, *values), strict=True))
-        for attribute, own in results.items()
-        for image, classes, relevant, values in _queries(own, records, taxonomy, attribute)
+        for attribute, queries in results.items()
+        for image, classes, relevant, values in _queries(queries, records, taxonomy, attribute)
     )
-    _write(rows, columns, file)
+    with replacing(file) as part:
+        write_csv(rows, columns, part)
 
 
 def _queries(
@@ -137,14 +123,6 @@ def _queries(
         record = records[image]
         classes = labels_of(record, taxonomy, attribute) if label < 0 else (names[label],)
         yield record.path, SEPARATOR.join(classes), num_relevant, row
-
-
-def _write(rows: Iterable[Mapping[str, Any]], columns: Sequence[str], file: Path) -> None:
-    """Write rows as CSV, one at a time; no text in it is a formula to a spreadsheet."""
-    with replacing(file) as part, part.open("w", newline="", encoding="utf-8") as opened:
-        writer = csv.DictWriter(opened, columns)
-        writer.writeheader()
-        writer.writerows({name: csv_cell(value) for name, value in row.items()} for row in rows)
 
 
 def _is_nan(value: object) -> bool:

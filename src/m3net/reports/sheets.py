@@ -1,4 +1,4 @@
-"""A table of words that is made once and shown twice: on the terminal and as Markdown."""
+"""A table of texts for terminal, Markdown and page."""
 
 import re
 from collections.abc import Sequence
@@ -13,36 +13,31 @@ from m3net.errors import printable
 _GAP = 2
 """Columns of the terminal between two columns of a table."""
 _MARKDOWN = re.compile(r"[\\|<\[]")
-"""What ends a cell of Markdown, or begins HTML, a link or an escape."""
+"""Characters that end a cell of Markdown, or begin HTML, a link or an escape."""
 
 
 @dataclass(frozen=True)
 class Sheet:
-    """A table; all columns but the first are numbers or short words."""
+    """A table of texts; the first column holds names."""
 
     title: str
-    """Stands above it."""
     columns: tuple[str, ...]
-    """Names of the columns."""
     rows: tuple[tuple[str, ...], ...]
-    """Cells, as many as columns; a row whose first cell is empty belongs to the one above."""
+    """Cells, as many as columns."""
     notes: tuple[str, ...] = ()
-    """Sentences below it."""
+    """Sentences below the table."""
 
     def render(self, width: int) -> Table:
-        """Return the table for the terminal; long names and pairs of numbers fold at blanks.
-
-        Args:
-            width: Columns of the terminal.
-        """
+        """Return the table for a terminal of `width` columns; long cells fold at blanks."""
         table = Table(title=self.title, title_justify="left", box=box.SIMPLE_HEAD)
         table.padding, table.show_edge, table.pad_edge = (0, 1, 0, 0), False, False
-        columns, *rows = ([*map(printable, line)] for line in (self.columns, *self.rows))
-        cells = [[line[place] for line in (columns, *rows)] for place in range(len(columns))]
-        widths = folded_widths(cells, width - _GAP * (len(columns) - 1))
-        for place, (name, wide) in enumerate(zip(columns, widths, strict=True)):
-            title = name if len(name) <= wide else foldable(name)
-            table.add_column(title, justify=self.sides[place], width=wide)
+        names, *rows = ([*map(printable, row)] for row in (self.columns, *self.rows))
+        columns = list(zip(names, *rows, strict=True))
+        widths = folded_widths(columns, width - _GAP * (len(columns) - 1))
+        for name, size, side in zip(names, widths, self.sides, strict=True):
+            table.add_column(
+                name if len(name) <= size else foldable(name), justify=side, width=size
+            )
         for row in rows:
             table.add_row(*row)
         if self.notes:
@@ -51,26 +46,24 @@ class Sheet:
 
     def markdown(self) -> str:
         """Return the table as Markdown, its notes as a list; names are text and nothing else."""
-        rule = tuple("---:" if side == "right" else "---" for side in self.sides)
-        named = ([*map(_as_markdown, row)] for row in (self.columns, *self.rows))
-        columns, *rows = named
+        rule = ["---:" if side == "right" else "---" for side in self.sides]
+        columns, *rows = ([*map(_as_markdown, row)] for row in (self.columns, *self.rows))
         table = [f"| {' | '.join(row)} |" for row in (columns, rule, *rows)]
-        notes = [f"* {_as_markdown(note)}" for note in self.notes]
-        end = [*notes, ""] if notes else []
-        return "\n".join([f"## {_as_markdown(self.title)}", "", *table, "", *end])
+        notes = [*(f"* {_as_markdown(note)}" for note in self.notes), ""] if self.notes else []
+        return "\n".join([f"## {_as_markdown(self.title)}", "", *table, "", *notes])
 
     @property
     def sides(self) -> list[Literal["left", "right"]]:
-        """Numbers stand at the right of their column, names and words at the left."""
-        digits = [
-            place > 0 and any(map(str.isdigit, "".join(row[place] for row in self.rows)))
-            for place in range(len(self.columns))
-        ]
-        return ["right" if own else "left" for own in digits]
+        """Sides that columns align to: numbers to the right, words to the left."""
+        sides: list[Literal["left", "right"]] = ["left"]
+        for index in range(1, len(self.columns)):
+            text = "".join(row[index] for row in self.rows)
+            sides.append("right" if any(map(str.isdigit, text)) else "left")
+        return sides
 
 
 def _as_markdown(text: str) -> str:
-    r"""Return a text that Markdown shows as it is.
+    r"""Escape a text for a cell of Markdown.
 
     Example:
         >>> print(_as_markdown("a|b [cm] <i>"))
@@ -80,13 +73,13 @@ def _as_markdown(text: str) -> str:
 
 
 def folded_widths(columns: Sequence[Sequence[str]], room: int) -> list[int]:
-    """Return widths that fit, where folding at blanks allows.
+    """Return widths of columns that fit into `room`, as far as folding at blanks allows.
 
-    What gains most is folded first, and columns with spreads together, so that they look alike.
+    The column that gains most is folded first, and all columns with ± together, to look alike.
 
     Args:
         columns: Their cells, names first.
-        room: For all columns together.
+        room: Sum of the widths.
 
     Example:
         >>> folded_widths([["a", "b"], ["x", "12.00 ±0.10"], ["masterCategory", "12"]], 15)
@@ -94,14 +87,14 @@ def folded_widths(columns: Sequence[Sequence[str]], room: int) -> list[int]:
     """
     widths = [max(map(len, cells)) for cells in columns]
     words = [" ".join((foldable(name), *cells)).split() for name, *cells in columns]
-    least = [max(map(len, own)) for own in words]
+    least = [max(map(len, column)) for column in words]
     spread = [any("±" in cell for cell in cells) for cells in columns]
     while sum(widths) > room and widths != least:
-        gains = [wide - own for wide, own in zip(widths, least, strict=True)]
+        gains = [width - narrow for width, narrow in zip(widths, least, strict=True)]
         first = gains.index(max(gains))
-        for place in range(len(columns)):
-            if place == first or (spread[first] and spread[place]):
-                widths[place] = least[place]
+        for index in range(len(columns)):
+            if index == first or (spread[first] and spread[index]):
+                widths[index] = least[index]
     return widths
 
 

@@ -1,12 +1,12 @@
-"""Scores of several systems, looked up by system, ranking, split, attribute and metric.
+"""Scores of several systems, by system, ranking, split, attribute and metric.
 
-They come in long form, one row per number.
+Tables are in long form, one row per number.
 """
 
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from typing import Any
 
 import pandas as pd
 
@@ -20,20 +20,19 @@ _KEY = ["system", "ranking", "split", "attribute", "metric"]
 
 @dataclass(frozen=True)
 class Outline:
-    """What a report shows beside the scores."""
+    """Settings of a comparison that its tables show."""
 
     name: str
-    """Of the comparison."""
     systems: tuple[str, ...]
     """Names of all systems, in the order of the rows."""
     baseline: str | None = None
     """The system over which gains are computed."""
     published: pd.DataFrame | None = None
-    """Scores of a paper, as `published_scores` returns them."""
+    """Scores of a paper, from `published_scores`."""
     focus: tuple[str, ...] = ()
     """Attributes whose mean MAP@all is the column "finest"."""
     absent: Mapping[str, str] = field(default_factory=dict)
-    """Why a system has no result, or not of each seed."""
+    """Why a system lacks results of some or all seeds."""
 
 
 class SystemScores:
@@ -42,35 +41,40 @@ class SystemScores:
     A key is system, ranking, split, attribute and metric.
 
     Attributes:
-        table: Long form.
-        outline: What is shown beside them.
-        configured: The configured ranking of each system that has been tested.
+        table: Scores in long form, from `add_finest`.
+        outline: Settings of the comparison.
+        configured: The configured ranking of each system that was tested.
         systems: Names of these systems, in order.
     """
 
     def __init__(self, table: pd.DataFrame, outline: Outline) -> None:
-        """Compute means and sample standard deviations.
-
-        Args:
-            table: Long form, with `add_finest` done.
-            outline: What is shown beside them.
-        """
+        """Compute means and sample standard deviations."""
         self.table, self.outline = table, outline
         self.configured = dict(table[table["own"]].groupby("system")["ranking"].first())
         self.systems = tuple(name for name in outline.systems if name in self.configured)
         spread = table.groupby(_KEY, sort=False)["value"].agg(["mean", "std"])
         self._mean, self._std = spread["mean"].to_dict(), spread["std"].to_dict()
+        self._paper: dict[Any, float] = {}
+        if outline.published is not None:
+            published = outline.published.set_index(["system", "attribute", "metric"])
+            self._paper = published["value"].to_dict()
 
-    @cached_property
+    @property
     def attributes(self) -> tuple[str, ...]:
-        """Names of the attributes that have been tested, in their order."""
+        """Names of the attributes that were tested, in their order."""
         tested = self.table.loc[self.table["split"] == "test", "attribute"].unique()
         summaries = (OVERALL_BY_QUERIES, OVERALL_BY_ATTRIBUTES, FINEST)
         return tuple(name for name in tested if name not in summaries)
 
-    @cached_property
+    @property
+    def published_attributes(self) -> tuple[str, ...]:
+        """Names of the attributes with published numbers."""
+        names = dict.fromkeys(attribute for _, attribute, _ in self._paper)
+        return tuple(name for name in names if name != OVERALL_BY_QUERIES)
+
+    @property
     def protocol(self) -> str:
-        """What a query is, without which no number means anything."""
+        """What a query is; scores of different protocols do not compare."""
         return " and ".join(sorted({name for name in self.table["protocol"] if name}))
 
     def mean(self, *key: str) -> float:
@@ -86,26 +90,16 @@ class SystemScores:
         spread = self.std(*key)
         return percent(self.mean(*key)) + ("" if math.isnan(spread) else f" ±{percent(spread)}")
 
-    @cached_property
-    def _paper(self) -> Mapping[tuple[str, str, str], float]:
-        table = self.outline.published
-        if table is None:
-            return {}
-        keys = zip(table["system"], table["attribute"], table["metric"], strict=True)
-        return dict(zip(keys, table["value"].astype(float), strict=True))
+    def tested(self, system: str, attribute: str, metric: str) -> tuple[str, str, str, str, str]:
+        """Return the key of a test score by the configured ranking."""
+        return system, self.configured.get(system, ""), "test", attribute, metric
 
     def paper(self, system: str, attribute: str, metric: str) -> float:
-        """Return a published number; NaN where none was published."""
+        """Return a published number; NaN if none was published."""
         return self._paper.get((system, attribute, metric), math.nan)
 
-    @property
-    def published_attributes(self) -> tuple[str, ...]:
-        """Names of the attributes that were published."""
-        names = dict.fromkeys(attribute for _, attribute, _ in self._paper)
-        return tuple(name for name in names if name != OVERALL_BY_QUERIES)
-
     def num_seeds(self, system: str) -> int:
-        """Return the number of seeds that a system has been tested with."""
+        """Return the number of seeds that a system was tested with."""
         return int(self.table.loc[self.table["system"] == system, "seed"].nunique())
 
     def rankings(self, system: str) -> Sequence[str]:
@@ -127,10 +121,10 @@ def add_finest(scores: pd.DataFrame, focus: Sequence[str]) -> pd.DataFrame:
 
     Args:
         scores: Long form.
-        focus: Names of the attributes; without any, nothing is added.
+        focus: Names of the attributes; if empty, nothing is added.
 
     Raises:
-        ConfigError: The data has no such attribute.
+        ConfigError: An attribute of `focus` was not tested.
     """
     known = [name for name in scores["attribute"].unique() if name]
     for name in focus:

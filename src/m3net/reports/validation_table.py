@@ -1,4 +1,4 @@
-"""The validations of a training so far: the last one as a table, and in one line."""
+"""The validations of a training so far, as a table and in one line."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -6,11 +6,11 @@ from dataclasses import dataclass, field
 
 from rich.table import Table
 
+from m3net.metrics.scores import OVERALL_BY_QUERIES
 from m3net.reports.formatting import metric_title, number_table, percent
 
 Scores = Mapping[str, float]
-"""Values of a validation in [0, 1]: "map_all" over all queries, "map_all/collar" of an
-attribute."""
+"""Values in [0, 1]: "map_all" over all queries, "map_all/collar" of an attribute."""
 
 
 @dataclass
@@ -18,25 +18,20 @@ class Validations:
     """The validations of a training so far."""
 
     metrics: Sequence[str]
-    """In the order of their columns; the first one says what is best."""
+    """In the order of their columns; the first one decides which validation is best."""
     epochs: list[int] = field(default_factory=list)
-    """The epoch of each validation, from 1 on."""
+    """The epoch of each validation, from 1."""
     scores: list[Scores] = field(default_factory=list)
-    """Of each validation."""
+    """The scores of each validation."""
 
     def add(self, epoch: int, scores: Scores) -> None:
-        """Add a validation.
-
-        Args:
-            epoch: From 1 on.
-            scores: What it measured.
-        """
+        """Add the validation of an epoch, counted from 1."""
         self.epochs.append(epoch)
         self.scores.append(scores)
 
     @property
     def best(self) -> int:
-        """Index of the best validation so far, the first of several.
+        """Index of the best validation so far; of equals the first.
 
         Example:
             >>> validations = Validations(["map_all"])
@@ -49,7 +44,7 @@ class Validations:
         return values.index(max(values))
 
     def headline(self) -> str:
-        """Return the score of the last validation and that of the best one.
+        """Return the scores of the last validation and of the best one.
 
         Example:
             >>> validations = Validations(["map_all"])
@@ -68,29 +63,20 @@ class Validations:
 
 
 def render_validation(validations: Validations) -> Table:
-    """Return the table of the last validation, in percent.
-
-    Args:
-        validations: At least one.
-    """
+    """Return the last validation, in percent, as a table; there must be at least one."""
     first, *others = validations.metrics
     last = validations.scores[-1]
     before: Scores = validations.scores[-2] if len(validations.scores) > 1 else {}
-    titles = [metric_title(first), "change", "best", *map(metric_title, others)]
-    title = f"validation, epoch {validations.epochs[-1]}, in percent"
-    table = number_table(title, ["attribute", *titles])
-
-    def add_row(name: str, suffix: str) -> None:
+    names = [key.removeprefix(first) for key in last if key.startswith(f"{first}/")]
+    rows = []
+    for suffix in (*names, ""):
         key = first + suffix
         value = last.get(key, math.nan)
         best = max(scores.get(key, math.nan) for scores in validations.scores)
-        change = percent(value - before.get(key, math.nan), "+.2f")
         cells = [percent(last.get(metric + suffix, math.nan)) for metric in others]
-        table.add_row(name, percent(value), change, percent(best), *cells)
-
-    for name in last:
-        if name.startswith(f"{first}/"):
-            add_row(name.removeprefix(f"{first}/"), name.removeprefix(first))
-    table.add_section()
-    add_row("overall (by queries)", "")
-    return table
+        change = percent(value - before.get(key, math.nan), "+.2f")
+        name = suffix.removeprefix("/") or OVERALL_BY_QUERIES
+        rows.append((name, percent(value), change, percent(best), *cells))
+    title = f"validation, epoch {validations.epochs[-1]}, in percent"
+    columns = ["attribute", metric_title(first), "change", "best", *map(metric_title, others)]
+    return number_table(title, columns, rows, num_overall=1)

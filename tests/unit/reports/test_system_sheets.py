@@ -13,12 +13,11 @@ from m3net.base.terminal import Terminal
 from m3net.errors import ConfigError
 from m3net.reports.published_numbers import published_scores
 from m3net.reports.sheets import Sheet
-from m3net.reports.system_bars import draw_bars
 from m3net.reports.system_scores import Outline, SystemScores, add_finest
 from m3net.reports.system_sheets import (
     attribute_sheets,
-    comparison_bars,
     comparison_sheets,
+    draw_bars,
     overall_sheet,
     rankings_sheet,
 )
@@ -140,7 +139,7 @@ def test_the_largest_tables_fit_into_a_hundred_columns(dataset: str, tmp_path: P
     assert max(map(len, text.splitlines())) <= 100
     assert "…" not in text
     assert text.count("±") - 1 == text.count("±0.42"), "a note, and 0.6 points over the root of two"
-    draw_bars(*comparison_bars(compared), "MAP@all in percent", tmp_path / "bars.png")
+    draw_bars(compared, tmp_path / "bars.png")
     assert (tmp_path / "bars.png").stat().st_size > 10_000
 
 

@@ -1,4 +1,4 @@
-"""Runs side by side, and whether the scores of two runs are of the same queries and galleries."""
+"""Runs side by side, if they were tested on the same queries and galleries."""
 
 import json
 import re
@@ -16,47 +16,46 @@ from m3net.reports.page.run_files import RunFiles
 from m3net.reports.page.score_section import MAP_ALL, look_up, row_name
 from m3net.reports.sheets import Sheet
 
-PLACES = ("root", "file", "annotations", "names_file")
-"""Settings of the data that say where it lies."""
+_LOCATIONS = ("root", "file", "annotations", "names_file")
+"""Settings of the data that are paths."""
 _HARMLESS = ("loading", "train_list")
 """Settings of the data that leave queries and galleries as they are."""
-_KEY = ("attribute", "protocol", "num_queries", "num_gallery")
+_COUNTED = ["attribute", "num_queries", "num_gallery"]
 
 
 @dataclass(frozen=True)
 class Comparison:
     """A run and others beside it."""
 
-    sheets: Sequence[Sheet]
+    sheet: Sheet
     curves: Curves
     notes: Sequence[str]
-    """What is to be known of the comparison."""
 
 
 def collect_comparison(
     run: RunFiles, scores: pd.DataFrame, data: Mapping[str, Any], others: Sequence[RunFiles]
 ) -> Comparison:
-    """Return a run and others, at least one, side by side.
+    """Return a run and others side by side.
 
     Args:
-        run: The run by its files.
-        scores: Of its evaluation, as scores.csv holds them.
+        run: The run that is tested now.
+        scores: Its test scores, in the form of scores.csv.
         data: Settings of its data.
-        others: Runs whose data and scores compare.
+        others: At least one run that `check_data` and `check_scores` accept.
     """
     runs = [run, *others]
     names = distinct_names(runs)
-    tables = [scores, *(other.scores for other in others if other.scores is not None)]
+    tables = [scores, *(other.scores for other in others)]
     curves = collect_curves(runs)
     return Comparison(
-        sheets=[beside_sheet(dict(zip(names, tables, strict=True)))],
+        sheet=beside_sheet(dict(zip(names, tables, strict=True))),
         curves=Curves(curves.charts, names, curves.notes),
         notes=[note for other in others for note in check_data(data, other)],
     )
 
 
 def distinct_names(runs: Sequence[RunFiles]) -> list[str]:
-    """Return names that tell runs apart: experiment and number, else the whole path."""
+    """Return experiment and number of each run, or their paths if those are not distinct."""
     names = [run.name for run in runs]
     return names if len(set(names)) == len(names) else [str(run.folder.resolve()) for run in runs]
 
@@ -65,20 +64,22 @@ def beside_sheet(tables: Mapping[str, pd.DataFrame]) -> Sheet:
     """Return runs side by side, each with its difference to the first.
 
     Args:
-        tables: For each run its scores.csv, the first run first; all of the same attributes.
+        tables: The scores.csv of each run, the first run first; all with the same attributes.
     """
     first, *others = tables
     columns = ["attribute", first, *(title for name in others for title in (name, "difference"))]
     indexed = [table.set_index("attribute") for table in tables.values()]
     summaries = (OVERALL_BY_QUERIES, OVERALL_BY_ATTRIBUTES)
-    cells = [(str(name), "map_all") for name in indexed[0].index if name not in summaries]
-    cells += [(OVERALL_BY_QUERIES, metric) for metric in shared_metrics(tables)]
-    cells += [(OVERALL_BY_ATTRIBUTES, "map_all")]
+    keys = [(str(name), "map_all") for name in indexed[0].index if name not in summaries]
+    keys += [(OVERALL_BY_QUERIES, metric) for metric in shared_metrics(tables)]
+    keys += [(OVERALL_BY_ATTRIBUTES, "map_all")]
     rows = []
-    for cell in cells:
-        own, *values = (look_up(table, *cell) for table in indexed)
-        pairs = [(percent(value), percent(value - own, "+.2f")) for value in values]
-        rows.append((row_name(*cell), percent(own), *(text for pair in pairs for text in pair)))
+    for key in keys:
+        base, *values = (look_up(table, *key) for table in indexed)
+        row = [row_name(*key), percent(base)]
+        for value in values:
+            row += [percent(value), percent(value - base, "+.2f")]
+        rows.append(tuple(row))
     return Sheet(f"Scores side by side, in percent, {MAP_ALL}", tuple(columns), tuple(rows))
 
 
@@ -91,90 +92,82 @@ def shared_metrics(tables: Mapping[str, pd.DataFrame]) -> list[str]:
         ['map_all', 'map_10', 'recall_10']
     """
     shared = set.intersection(*({*table.columns} for table in tables.values()))
-    cutoffs = [int(found[1]) for name in shared if (found := re.fullmatch(r"map_(\d+)", name))]
-    best = max(cutoffs, default=0)
-    return ["map_all", *([f"map_{best}", f"recall_{best}"] if best else [])]
+    cutoffs = [int(match[1]) for name in shared if (match := re.fullmatch(r"map_(\d+)", name))]
+    if not cutoffs:
+        return ["map_all"]
+    return ["map_all", f"map_{max(cutoffs)}", f"recall_{max(cutoffs)}"]
 
 
 def check_data(data: Mapping[str, Any], other: RunFiles) -> list[str]:
     """Check that a run was tested on the same data and split.
 
     Args:
-        data: Settings of this evaluation's data: "class_path" and "init_args".
-        other: The run that is to stand beside it.
+        data: Settings of this test's data: "class_path" and "init_args".
+        other: The run to show beside it.
 
     Returns:
-        Sentences on what differs and may or may not matter.
+        A sentence on each path that differs, behind which the data may be the same.
 
     Raises:
-        ConfigError: The settings of its data differ in what decides on queries and galleries.
+        ConfigError: Another setting differs that decides on queries and galleries.
     """
-    theirs = (other.config or {})["data"]
-    kinds = [str(own["class_path"]).rsplit(".", 1)[-1] for own in (data, theirs)]
-    if kinds[0] != kinds[1]:
-        raise _error(other, f"it was tested on data of {kinds[1]}, this run on {kinds[0]}")
-    mine, given = (_plain(own.get("init_args", {})) for own in (data, theirs))
-    differing = [
-        name
-        for name in sorted(mine.keys() | given.keys())
-        if mine.get(name) != given.get(name) and name not in _HARMLESS
-    ]
-    for name in differing:
-        if name not in PLACES:
-            values = f"{given.get(name)!r} there and {mine.get(name)!r} here"
-            raise _error(other, f"the setting data.{name} is {values}")
-    return [
-        f"{other.name} was tested on data at another place (data.{name} is "
-        f"{given.get(name)!r} there and {mine.get(name)!r} here); that it is the same is not "
-        "checked, beyond its numbers of queries and gallery images."
-        for name in differing
-    ]
+    (kind, mine), (other_kind, theirs) = map(_settings, (data, other.config["data"]))
+    if kind != other_kind:
+        raise _refusal(other, f"it was tested on data of {other_kind}, this run on {kind}")
+    notes = []
+    for name in sorted({*mine, *theirs} - {*_HARMLESS}):
+        values = f"{theirs.get(name)!r} there and {mine.get(name)!r} here"
+        if mine.get(name) == theirs.get(name):
+            continue
+        if name not in _LOCATIONS:
+            raise _refusal(other, f"the setting data.{name} is {values}")
+        notes.append(
+            f"{other.name} was tested on data at another place (data.{name} is {values}); that it "
+            "is the same is not checked, beyond its numbers of queries and gallery images."
+        )
+    return notes
+
+
+def _settings(data: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
+    """Return the class of data and its arguments, with lists for tuples as in a file."""
+    arguments = json.dumps(data.get("init_args", {}), default=str)
+    return str(data["class_path"]).rsplit(".", 1)[-1], json.loads(arguments)
 
 
 def check_scores(scores: pd.DataFrame, without_relevant: str, other: RunFiles) -> None:
     """Check that scores are of the same protocol and numbers of images.
 
     Args:
-        scores: Of this run, as scores.csv holds them.
-        without_relevant: What a query with nothing to find does in this run's scores.
-        other: A run that has been tested.
+        scores: Of this run, in the form of scores.csv.
+        without_relevant: How this run scores a query without relevant images.
+        other: A tested run.
 
     Raises:
-        ConfigError: They are not.
+        ConfigError: The scores do not compare.
     """
-    if other.scores is None or other.config is None:
-        raise _error(other, "it has not been tested")
-    protocols = [" and ".join(sorted({*own["protocol"]})) for own in (scores, other.scores)]
-    if protocols[0] != protocols[1]:
-        said = f"its protocol is {protocols[1]}, that of this run is {protocols[0]}"
-        raise _error(other, said)
-    mine, theirs = (_rows(own) for own in (scores, other.scores))
-    if [row[0] for row in mine] != [row[0] for row in theirs]:
-        raise _error(other, "its attributes are not those of this run")
-    for own, their in zip(mine, theirs, strict=True):
-        if own != their:
-            raise _error(
+    mine, theirs = (" and ".join(sorted({*table["protocol"]})) for table in (scores, other.scores))
+    if mine != theirs:
+        raise _refusal(other, f"its protocol is {theirs}, that of this run is {mine}")
+    rows, their_rows = (table[_COUNTED].to_numpy().tolist() for table in (scores, other.scores))
+    if [row[0] for row in rows] != [row[0] for row in their_rows]:
+        raise _refusal(other, "its attributes are not those of this run")
+    for (name, *here), (_, *there) in zip(rows, their_rows, strict=True):
+        if here != there:
+            raise _refusal(
                 other,
-                f"attribute {own[0]!r} has {their[2]:,} queries and {their[3]:,} gallery images "
-                f"there, {own[2]:,} and {own[3]:,} here",
+                f"attribute {name!r} has {there[0]:,} queries and {there[1]:,} gallery images "
+                f"there, {here[0]:,} and {here[1]:,} here",
             )
-    theirs_do = other.config["model"]["metrics"]["without_relevant"]
-    if theirs_do != without_relevant:
-        said = f"queries with nothing to find are treated by {theirs_do!r} there"
-        raise _error(other, f"{said}, by {without_relevant!r} here")
+    effect = other.config["model"]["metrics"]["without_relevant"]
+    if effect != without_relevant:
+        raise _refusal(
+            other,
+            f"queries with nothing to find are treated by {effect!r} there, by "
+            f"{without_relevant!r} here",
+        )
 
 
-def _rows(scores: pd.DataFrame) -> Sequence[tuple[Any, ...]]:
-    return [tuple(row) for row in scores[list(_KEY)].itertuples(index=False, name=None)]
-
-
-def _plain(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Return settings as a file holds them: without tuples."""
-    plain: dict[str, Any] = json.loads(json.dumps(settings, default=str))
-    return plain
-
-
-def _error(other: RunFiles, reason: str) -> ConfigError:
+def _refusal(other: RunFiles, reason: str) -> ConfigError:
     return ConfigError(
         f"{other.folder} cannot stand beside this run, since their numbers do not compare: "
         f"{reason}. Leave it out, or test both on the same data by the same protocol."

@@ -1,4 +1,4 @@
-"""Which classes come back when one is asked for, as a page shows it."""
+"""Which classes are retrieved for the queries of each class."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,18 +12,16 @@ from m3net.reports.evaluation import Evaluation
 MOST_CLASSES = 16
 """Classes of the largest matrix that is shown whole."""
 MOST_PAIRS = 20
-"""Pairs that are shown of a larger one."""
+"""Pairs shown of a larger matrix."""
 
 
 @dataclass(frozen=True)
 class Confusion:
-    """Which classes of an attribute come back when one is asked for."""
+    """The shares of an attribute's K classes in the results of the queries for each class."""
 
     attribute: str
     is_multi_label: bool
-    """Whether an image may carry several classes of the attribute."""
     classes: Sequence[str]
-    """Names of all K classes."""
     num_queries: Sequence[int]
     """For each class, the queries that ask for it."""
     shares: Sequence[Sequence[float | None]]
@@ -34,32 +32,37 @@ class Confusion:
 
 def collect_confusions(evaluation: Evaluation) -> list[Confusion]:
     """Return one confusion for each attribute that has queries."""
-    asked: dict[str, list[int]] = {name: [] for name in evaluation.taxonomy.names}
+    num_queries: dict[str, list[int]] = {name: [] for name in evaluation.taxonomy.names}
     for row in evaluation.class_scores:
-        asked[row.attribute].append(row.num_queries)
+        num_queries[row.attribute].append(row.num_queries)
     shares = evaluation.metrics.retrieved_classes(evaluation.targets)
     return [
-        _confusion(attribute, asked[attribute.name], shares[attribute.name])
+        _confusion(attribute, num_queries[attribute.name], shares[attribute.name])
         for attribute in evaluation.taxonomy
-        if any(asked[attribute.name])
+        if any(num_queries[attribute.name])
     ]
 
 
-def _confusion(attribute: Attribute, asked: Sequence[int], shares: Tensor) -> Confusion:
-    cut = len(attribute.classes) > MOST_CLASSES
+def _confusion(attribute: Attribute, num_queries: Sequence[int], shares: Tensor) -> Confusion:
+    is_cut = len(attribute.classes) > MOST_CLASSES
     rows = [[None if row[0].isnan() else float(share) for share in row] for row in shares]
-    pairs = _pairs(attribute.classes, shares) if cut else ()
-    about = (attribute.name, attribute.multi_label, attribute.classes, asked)
-    return Confusion(*about, () if cut else rows, pairs)
-
-
-def _pairs(classes: Sequence[str], shares: Tensor) -> tuple[tuple[str, str, float], ...]:
-    """Return the pairs of two classes with the highest shares, without shares of zero."""
-    others = shares.nan_to_num(0.0).clone()
-    others.fill_diagonal_(0.0)
-    values, places = others.flatten().sort(descending=True, stable=True)
-    count = min(MOST_PAIRS, int(torch.count_nonzero(values)))
-    return tuple(
-        (classes[place // len(classes)], classes[place % len(classes)], value)
-        for value, place in zip(values[:count].tolist(), places[:count].tolist(), strict=True)
+    return Confusion(
+        attribute.name,
+        attribute.multi_label,
+        attribute.classes,
+        num_queries,
+        shares=() if is_cut else rows,
+        pairs=_most_confused(attribute.classes, shares) if is_cut else (),
     )
+
+
+def _most_confused(classes: Sequence[str], shares: Tensor) -> list[tuple[str, str, float]]:
+    """Return the pairs of two different classes with the highest shares above 0."""
+    others = shares.nan_to_num(0.0)
+    others.fill_diagonal_(0.0)
+    values, cells = others.flatten().sort(descending=True, stable=True)
+    count = min(MOST_PAIRS, int(torch.count_nonzero(values)))
+    return [
+        (classes[cell // len(classes)], classes[cell % len(classes)], value)
+        for value, cell in zip(values[:count].tolist(), cells[:count].tolist(), strict=True)
+    ]

@@ -1,11 +1,12 @@
-"""What was logged over the steps of one or more trainings, as lines in small charts."""
+"""What was logged over the steps of one or more trainings, as small line charts."""
 
-import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
+from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from m3net.reports.formatting import metric_title
@@ -14,41 +15,24 @@ from m3net.reports.page.run_files import RunFiles
 WIDTH, HEIGHT = 300, 150
 _LEFT, _RIGHT, _TOP, _BOTTOM = 40, 8, 8, 20
 MAX_POINTS = 250
-"""Points of a line; of more, neighbours are averaged."""
-_STEP = "step"
-_LOSS = "train/"
-_WHOLE = "train/loss"
+"""Most points of a line; longer lines are averaged over neighbours."""
+_ALL_TERMS = "train/loss"
+
+Points = NDArray[np.float64]
+"""(n, 2), n at least 1: optimizer steps, ascending, and finite values."""
 
 
-@dataclass(frozen=True)
-class Series:
-    """A quantity over the steps of one run."""
-
-    run: int
-    """Index of the run, which gives the line its colour and dashes."""
-    steps: NDArray[np.float64]
-    """(n,) optimizer steps, ascending, n at least 1."""
-    heights: NDArray[np.float64]
-    """(n,) finite values of the quantity."""
-
-
-@dataclass(frozen=True)
-class Line:
-    """A line of a chart; a single value is a dot, at (`x`, `y`)."""
+class Line(NamedTuple):
+    """One run in a chart: an SVG path and its right end (x, y), where a dot is drawn."""
 
     run: int
-    """Index of the run."""
     path: str
-    """Of SVG."""
     x: float
-    """Right end."""
     y: float
-    """Height of the right end."""
 
 
-@dataclass(frozen=True)
-class Tick:
-    """A number at an axis, and its place along it."""
+class Tick(NamedTuple):
+    """A number beside an axis, and its coordinate along the axis."""
 
     place: float
     text: str
@@ -56,17 +40,15 @@ class Tick:
 
 @dataclass(frozen=True)
 class Chart:
-    """A chart, ready to be drawn in `WIDTH` by `HEIGHT`."""
+    """A chart of `WIDTH` by `HEIGHT`."""
 
     title: str
     summary: str
-    """First and last number in words, for those who do not see the chart."""
+    """First and last values in words, for screen readers."""
     lines: Sequence[Line]
-    """One for each run that has the quantity."""
+    """One for each run that logged the quantity."""
     across: Sequence[Tick]
-    """Of the steps."""
     up: Sequence[Tick]
-    """Of the values."""
 
 
 @dataclass(frozen=True)
@@ -75,17 +57,12 @@ class Curves:
 
     charts: Sequence[Chart] = ()
     runs: Sequence[str] = ()
-    """Names of the lines, as many as each chart has at most; one run needs no key."""
+    """Names of the lines; a single run needs no key."""
     notes: Sequence[str] = ()
-    """Sentences, such as why there is no chart."""
 
 
 def collect_curves(runs: Sequence[RunFiles]) -> Curves:
-    """Return a chart for each loss term and each overall validation score.
-
-    Args:
-        runs: At least one.
-    """
+    """Return a chart for each loss term and each overall validation score."""
     names = [run.name for run in runs]
     notes = [
         f"{run.name} has no metrics.csv, so that no curve of it is shown: it was logged or trained "
@@ -93,102 +70,88 @@ def collect_curves(runs: Sequence[RunFiles]) -> Curves:
         for run in runs
         if run.curves is None
     ]
-    tables = [_columns(run.curves) for run in runs]
-    columns = list(dict.fromkeys(name for table in tables for name in table))
+    tables = [{} if run.curves is None else _quantities(run.curves) for run in runs]
+    columns = dict.fromkeys(name for table in tables for name in table)
     charts = []
     for column in sorted(columns, key=_order):
-        series = [
-            Series(run, *table[column].to_numpy(float).T)
-            for run, table in enumerate(tables)
-            if column in table
-        ]
-        charts.append(draw_chart(_title(column), series, names))
+        lines = {run: table[column] for run, table in enumerate(tables) if column in table}
+        charts.append(draw_chart(_title(column), lines, names))
     return Curves(charts, names, notes)
 
 
-def _columns(table: pd.DataFrame | None) -> dict[str, pd.DataFrame]:
-    """Return the finite rows of each column that becomes a chart."""
-    if table is None:
-        return {}
-    chosen = [name for name in table.columns if name.startswith(_LOSS) or _is_score(name)]
-    rows = {name: table[[_STEP, name]].replace([np.inf, -np.inf], np.nan) for name in chosen}
-    finite = {name: own.dropna().sort_values(_STEP) for name, own in rows.items()}
-    percent = {name: 100 if _is_score(name) else 1 for name in chosen}
-    return {
-        name: own.assign(**{name: own[name] * percent[name]})
-        for name, own in finite.items()
-        if len(own)
-    }
+def _quantities(table: pd.DataFrame) -> dict[str, Points]:
+    """Return the finite values of each column that becomes a chart; scores in percent."""
+    quantities = {}
+    for name in map(str, table):
+        if name.startswith("train/") or _is_overall_score(name):
+            rows = table[["step", name]].replace([np.inf, -np.inf], np.nan).dropna()
+            if len(rows):
+                factor = 100.0 if _is_overall_score(name) else 1.0
+                quantities[name] = rows.sort_values("step").to_numpy(float) * [1.0, factor]
+    return quantities
 
 
-def _is_score(column: str) -> bool:
-    """Return whether a column is MAP or recall over all queries, which has no attribute's name."""
+def _is_overall_score(column: str) -> bool:
+    """Return whether a column is validation MAP or recall over all queries."""
     split, _, metric = column.partition("/")
     wanted = metric.startswith(("map_", "recall_")) and not metric.endswith(("_min", "_attribute"))
     return split == "val" and wanted and "/" not in metric
 
 
 def _order(column: str) -> tuple[bool, bool]:
-    """Order losses before scores, and in both the whole before its parts."""
-    return not column.startswith(_LOSS), column not in (_WHOLE, "val/map_all")
+    """Sort losses before scores, and the whole before its parts."""
+    return not column.startswith("train/"), column not in (_ALL_TERMS, "val/map_all")
 
 
 def _title(column: str) -> str:
     split, _, name = column.partition("/")
     if split == "val":
         return f"validation {metric_title(name)}, percent"
-    return "loss, all terms" if column == _WHOLE else f"loss, {name.replace('_', ' ')}"
+    return "loss, all terms" if column == _ALL_TERMS else f"loss, {name.replace('_', ' ')}"
 
 
-def draw_chart(title: str, series: Sequence[Series], runs: Sequence[str]) -> Chart:
-    """Draw one quantity of one or more runs, over a common range.
+def draw_chart(title: str, lines: Mapping[int, Points], runs: Sequence[str]) -> Chart:
+    """Draw one quantity of one or more runs on shared axes.
 
     Args:
-        title: Its name.
-        series: At least one.
+        title: Name of the quantity.
+        lines: At least one, by the index of its run.
         runs: Names of the runs.
     """
-    steps = np.concatenate([own.steps for own in series])
-    values = np.concatenate([own.heights for own in series])
+    steps, values = np.concatenate([*lines.values()]).T
     left, right = _range(0.0, float(steps.max()))
     low, high = _range(float(values.min()), float(values.max()))
 
     def across(step: float) -> float:
-        return _LEFT + (step - left) / (right - left) * (WIDTH - _LEFT - _RIGHT)
+        return round(_LEFT + (step - left) / (right - left) * (WIDTH - _LEFT - _RIGHT), 1)
 
     def up(value: float) -> float:
-        return _TOP + (high - value) / (high - low) * (HEIGHT - _TOP - _BOTTOM)
+        return round(_TOP + (high - value) / (high - low) * (HEIGHT - _TOP - _BOTTOM), 1)
 
-    lines = []
-    for own in series:
-        points = [(across(x), up(y)) for x, y in thin(own.steps, own.heights)]
-        path = "M" + "L".join(f"{x:.1f} {y:.1f}" for x, y in points)
-        lines.append(Line(own.run, path, *(round(place, 1) for place in points[-1])))
-    ends = [
-        f"{runs[own.run]}: from {_number(own.heights[0])} to {_number(own.heights[-1])}"
-        for own in series
-    ]
+    drawn, ends = [], []
+    for run, points in lines.items():
+        corners = [(across(step), up(value)) for step, value in thin(points)]
+        path = "M" + "L".join(f"{x} {y}" for x, y in corners)
+        drawn.append(Line(run, path, *corners[-1]))
+        ends.append(f"{runs[run]}: from {points[0, 1]:.3g} to {points[-1, 1]:.3g}")
     return Chart(
         title=title,
-        summary=f"{title} over {int(right):,} steps; " + "; ".join(ends),
-        lines=lines,
-        across=[Tick(round(across(x), 1), f"{int(x):,}") for x in (left, right)],
-        up=[Tick(round(up(y), 1), _number(y)) for y in ticks(low, high)],
+        summary=f"{title} over {int(right):,} steps; {'; '.join(ends)}",
+        lines=drawn,
+        across=[Tick(across(step), f"{int(step):,}") for step in (left, right)],
+        up=[Tick(up(value), f"{value:.3g}") for value in ticks(low, high)],
     )
 
 
-def thin(
-    steps: NDArray[np.float64], values: NDArray[np.float64], most: int = MAX_POINTS
-) -> list[tuple[float, float]]:
-    """Return a line of at most `most` points: means over neighbours, in parts of equal length.
+def thin(points: Points, most: int = MAX_POINTS) -> list[tuple[float, float]]:
+    """Return a line of at most `most` points, means over equally many neighbours.
 
     Example:
-        >>> thin(np.arange(4.0), np.array([1.0, 3.0, 5.0, 7.0]), most=2)
+        >>> thin(np.array([[0.0, 1.0], [1.0, 3.0], [2.0, 5.0], [3.0, 7.0]]), most=2)
         [(0.5, 2.0), (2.5, 6.0)]
     """
-    parts = min(most, len(steps))
-    columns = (np.array_split(column, parts) for column in (steps, values))
-    return [(float(x.mean()), float(y.mean())) for x, y in zip(*columns, strict=True)]
+    parts = np.array_split(points, min(most, len(points)))
+    return [(float(part[:, 0].mean()), float(part[:, 1].mean())) for part in parts]
 
 
 def ticks(low: float, high: float) -> list[float]:
@@ -198,18 +161,11 @@ def ticks(low: float, high: float) -> list[float]:
         >>> ticks(0.13, 0.87), ticks(0, 10)
         ([0.2, 0.4, 0.6, 0.8], [0.0, 2.0, 4.0, 6.0, 8.0, 10.0])
     """
-    least = (high - low) / 5
-    power = 10.0 ** math.floor(math.log10(least))
-    step = next(one for one in (1, 2, 5, 10, 20) if one * power > least * (1 - 1e-9)) * power
-    first = math.ceil(low / step - 1e-9)
-    last = math.floor(high / step + 1e-9)
-    return [round(place * step, 12) for place in range(first, last + 1)]
+    numbers = MaxNLocator(5, steps=[1, 2, 5, 10]).tick_values(low, high)
+    slack = 1e-9 * (high - low)
+    return [round(float(n), 12) for n in numbers if low - slack <= n <= high + slack]
 
 
 def _range(low: float, high: float) -> tuple[float, float]:
     """Return a range that is not empty."""
     return (low, high) if high > low else (low - 0.5, high + 0.5) if low else (0.0, 1.0)
-
-
-def _number(value: float) -> str:
-    return f"{value:.3g}"

@@ -1,4 +1,4 @@
-"""Which queries a page shows."""
+"""The queries that a page shows."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ PER_GROUP = 2
 
 @dataclass(frozen=True)
 class Gallery:
-    """Queries of one attribute that have something to find."""
+    """Queries of one attribute that have relevant images."""
 
     attribute: str
     num_queries: int
@@ -25,45 +25,31 @@ class Gallery:
 def collect_galleries(results: Mapping[str, QueryResults], album: Album) -> list[Gallery]:
     """Return for each attribute its best, median and worst queries by average precision.
 
-    Queries with nothing to find are left out: no ranking could answer them.
-
-    Args:
-        results: Of each attribute.
-        album: Photos of the split.
+    Queries without relevant images are left out: no ranking could answer them.
     """
     galleries = []
-    for attribute, own in results.items():
-        order = best_first(own)
-        rows = order[own.num_relevant[order] > 0].tolist()
+    for attribute, queries in results.items():
+        order = best_first(queries)
+        rows = order[queries.num_relevant[order] > 0].tolist()
         groups = [
-            (
-                title,
-                [(place + 1, answer_of(attribute, own, rows[place], album)) for place in places],
-            )
-            for title, places in places_to_show(len(rows)).items()
+            (title, [(n + 1, answer_of(attribute, queries, rows[n], album)) for n in positions])
+            for title, positions in positions_to_show(len(rows)).items()
+            if positions
         ]
         galleries.append(Gallery(attribute, len(rows), groups))
     return galleries
 
 
-def places_to_show(count: int) -> dict[str, list[int]]:
-    """Return places in an order from the best to the worst, each once.
+def positions_to_show(count: int) -> dict[str, range]:
+    """Return positions in an order from the best to the worst, each at most once.
 
     Example:
-        >>> places_to_show(9)
-        {'best': [0, 1], 'median': [3, 4], 'worst': [7, 8]}
-        >>> places_to_show(3), places_to_show(0)
-        ({'best': [0, 1], 'worst': [2]}, {})
+        >>> positions_to_show(9)
+        {'best': range(0, 2), 'median': range(3, 5), 'worst': range(7, 9)}
     """
-    middle = max(0, (count - PER_GROUP) // 2)
-    wanted = {
+    middle = max(PER_GROUP, (count - PER_GROUP) // 2)
+    return {
         "best": range(min(PER_GROUP, count)),
-        "worst": range(max(0, count - PER_GROUP), count),
-        "median": range(middle, min(middle + PER_GROUP, count)),
+        "median": range(middle, min(middle, count - 2 * PER_GROUP) + PER_GROUP),
+        "worst": range(max(PER_GROUP, count - PER_GROUP), count),
     }
-    shown: set[int] = set()
-    chosen = {}
-    for title, places in wanted.items():
-        chosen[title] = [place for place in places if place not in shown]
-        shown |= {*places}
-    return {title: chosen[title] for title in ("best", "median", "worst") if chosen[title]}

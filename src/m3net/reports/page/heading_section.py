@@ -1,4 +1,4 @@
-"""What was trained and tested, for the head of a page."""
+"""The head of a page: network, data, costs and commands of a run."""
 
 import shlex
 from collections.abc import Mapping, Sequence
@@ -13,7 +13,7 @@ from m3net.reports.page.run_files import RunFiles
 
 @dataclass(frozen=True)
 class Heading:
-    """What was trained and tested."""
+    """Network, data, costs and commands of a run."""
 
     title: str
     facts: Sequence[tuple[str, str]]
@@ -22,7 +22,7 @@ class Heading:
     """What each command does, and the line to type."""
     notes: Sequence[str] = ()
     settings: str = ""
-    """The run's config.yaml; empty where there is none."""
+    """The run's config.yaml."""
 
 
 def collect_heading(
@@ -31,34 +31,27 @@ def collect_heading(
     """Return the head of a page.
 
     Args:
-        run: The run by its files.
-        evaluation: Of the test.
+        run: The files of the run.
+        evaluation: The test.
         data: Settings of the data: "class_path" and "init_args".
-        argv: The command that makes the page.
+        argv: Arguments of the command that makes the page.
     """
-    kind = str(data["class_path"]).rsplit(".", 1)[-1].removesuffix("DataModule")
-    init = data.get("init_args", {})
-    own = ", ".join(f"{key} {_word(value)}" for key, value in init.items() if key != "loading")
-    loading = init.get("loading", {})
     facts = [
         ("experiment", run.name),
         *_network(evaluation.retriever),
-        ("data", kind + (f" ({own})" if own else "")),
-        ("protocol", evaluation.protocol),
-        ("split", "test"),
-        ("images", f"{len(evaluation.dataset):,}" + _sizes(loading)),
-        *_costs(run.summary or {}),
+        *_data(data, evaluation),
+        *_costs(run.summary),
     ]
     commands = [("makes this page", shlex.join(["m3net", *argv]))]
     notes = []
-    if run.config is None:
-        notes.append("The run folder has no config.yaml: the checkpoint was trained elsewhere.")
-    else:
+    if run.text:
         again = shlex.join(["m3net", "train", "--config", str(Run(run.folder).config)])
         commands.insert(0, ("trains and tests again", again))
-    if run.summary is None:
+    else:
+        notes.append("The run folder has no config.yaml: the checkpoint was trained elsewhere.")
+    if not run.summary:
         notes.append("The run folder has no metrics.json: machine, commit and time are not known.")
-    elif str(run.summary.get("commit") or "").endswith("+"):
+    elif str(run.summary.get("commit")).endswith("+"):
         notes.append("A + behind the commit: files differed from it.")
     return Heading(f"{run.name}: report of a test", facts, commands, notes, run.text)
 
@@ -71,6 +64,20 @@ def _network(retriever: Retriever | None) -> list[tuple[str, str]]:
     return [
         ("network", f"{config.title} on {config.backbone}"),
         ("ranked by", f"{retriever.ranking} vectors{mirror}"),
+    ]
+
+
+def _data(data: Mapping[str, Any], evaluation: Evaluation) -> list[tuple[str, str]]:
+    kind = str(data["class_path"]).rsplit(".", 1)[-1].removesuffix("DataModule")
+    arguments = dict(data.get("init_args", {}))
+    size = arguments.pop("loading", {}).get("image_size")
+    settings = ", ".join(f"{key} {_plain(value)}" for key, value in arguments.items())
+    seen = f", seen at {size} by {size} pixels" if size else ""
+    return [
+        ("data", f"{kind} ({settings})" if settings else kind),
+        ("protocol", evaluation.protocol),
+        ("split", "test"),
+        ("images", f"{len(evaluation.dataset):,}{seen}"),
     ]
 
 
@@ -92,10 +99,5 @@ def _costs(summary: Mapping[str, Any]) -> list[tuple[str, str]]:
     return [(name, value) for name, value in facts.items() if value]
 
 
-def _sizes(loading: Mapping[str, Any]) -> str:
-    size = loading.get("image_size")
-    return f", seen at {size} by {size} pixels" if size else ""
-
-
-def _word(value: object) -> str:
+def _plain(value: object) -> str:
     return "none" if value is None else str(value)

@@ -1,4 +1,4 @@
-"""Makes the page of a test, and writes it."""
+"""The page of a test: whether to make it, its contents and its file."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -32,53 +32,51 @@ class PageMaker:
     wanted: bool | Literal["auto"]
     """Whether a page is made; "auto" makes one of at most `MOST_IMAGES`."""
     argv: Sequence[str]
-    """The command that is run."""
+    """Arguments of the command."""
     data: Mapping[str, Any]
     """Settings of the data: "class_path" and "init_args"."""
     others: Sequence[RunFiles] = ()
-    """Runs to stand beside this one."""
+    """Runs to show beside this one."""
 
     def __post_init__(self) -> None:
-        """Check other runs before anything is evaluated.
+        """Check the other runs before anything is evaluated.
 
         Raises:
-            ConfigError: A run's data is not that of this test.
+            ConfigError: A run was tested on other data.
         """
         for other in self.others:
             check_data(self.data, other)
 
     def wants(self, num_images: int) -> bool:
-        """Return whether a page of this number of images is made."""
+        """Return whether to make a page of this number of images."""
         return num_images <= MOST_IMAGES if self.wanted == "auto" else self.wanted
 
     def write(self, evaluation: Evaluation, file: Path) -> None:
-        """Write the page.
-
-        Args:
-            evaluation: Of a test by the configured ranking.
-            file: The HTML file.
+        """Write the page of a test by the configured ranking as one HTML file.
 
         Raises:
             ConfigError: The scores of a run beside it do not compare.
         """
         run, table = read_run(self.run), pd.DataFrame(evaluation.rows)
-        config, lists = evaluation.metrics.config, evaluation.has_lists
+        config, album = evaluation.metrics.config, evaluation.album
         for other in self.others:
             check_scores(table, config.without_relevant, other)
-        album = evaluation.album
+        comparison = None
+        if self.others:
+            comparison = collect_comparison(run, table, self.data, self.others)
+        has_lists = evaluation.has_lists
         planes, sprite = collect_planes(evaluation.metrics, album)
-        beside = (run, table, self.data, self.others)
         page = Page(
             heading=collect_heading(run, evaluation, self.data, self.argv),
             scores=collect_scores(table, config.without_relevant, self.data, evaluation.is_whole),
             curves=collect_curves([run]),
-            galleries=collect_galleries(evaluation.results, album) if lists else (),
+            galleries=collect_galleries(evaluation.results, album) if has_lists else (),
             top_k=config.top_k,
             attention=evaluation.attention,
-            confusions=collect_confusions(evaluation) if lists else (),
+            confusions=collect_confusions(evaluation) if has_lists else (),
             planes=planes,
             sprite=sprite,
             album=album,
-            comparison=collect_comparison(*beside) if self.others else None,
+            comparison=comparison,
         )
         write_text(file, render_page(page))

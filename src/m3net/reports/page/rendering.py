@@ -1,4 +1,4 @@
-"""All that a page shows, and the templates that show it in one HTML file."""
+"""The contents of a page, and the templates that show them in one HTML file."""
 
 import re
 from collections.abc import Sequence
@@ -12,10 +12,9 @@ from m3net.base.escaping import printable_lines
 from m3net.reports.album import Album, data_uri, shrink
 from m3net.reports.attention_pictures import Map, PhotoAttention, Pixels, overlay
 from m3net.reports.formatting import coarse_percent
-from m3net.reports.page import curve_section
 from m3net.reports.page.comparison_section import Comparison
 from m3net.reports.page.confusion_section import Confusion
-from m3net.reports.page.curve_section import Curves
+from m3net.reports.page.curve_section import HEIGHT, WIDTH, Curves
 from m3net.reports.page.gallery_section import Gallery
 from m3net.reports.page.heading_section import Heading
 from m3net.reports.page.map_section import SEED, Plane, Sprite
@@ -24,24 +23,21 @@ from m3net.reports.sheets import Sheet
 
 @dataclass(frozen=True)
 class Page:
-    """All that a page shows, in its order. All texts are plain: the templates escape them."""
+    """The contents of a page, in its order, as plain text: the templates escape it."""
 
     heading: Heading
     scores: Sequence[Sheet]
     curves: Curves
     galleries: Sequence[Gallery]
-    """One for each attribute; none where no lists were kept."""
+    """One for each attribute; none without lists."""
     top_k: int
     """Length of the lists."""
     attention: Sequence[PhotoAttention]
     confusions: Sequence[Confusion]
-    """One for each attribute that has queries."""
     planes: Sequence[Plane]
-    """One for each attribute."""
     sprite: Sprite | None
-    """The thumbnails of all maps; None where there is no map."""
+    """The thumbnails of all maps; None without a map."""
     album: Album
-    """Photos of the split."""
     comparison: Comparison | None = None
     """None without other runs."""
     seed: int = SEED
@@ -49,11 +45,7 @@ class Page:
 
 
 def render_page(page: Page) -> str:
-    """Return the text of a page; names are escaped, and control characters in them are visible.
-
-    Args:
-        page: All that it shows.
-    """
+    """Return the HTML of a page; names are escaped, and control characters in them are visible."""
     return _environment().get_template("page.html").render(page=page)
 
 
@@ -74,22 +66,19 @@ def _environment() -> Environment:
         "picture": _picture,
         "laid_over": _laid_over,
     }
-    environment.globals |= {
-        "chart_width": curve_section.WIDTH,
-        "chart_height": curve_section.HEIGHT,
-    }
+    environment.globals |= {"chart_width": WIDTH, "chart_height": HEIGHT}
     return environment
 
 
 def _shown(value: object) -> object:
-    # What a macro gives is made of values that have come here before.
+    """Make control characters visible; macros return Markup, whose values were shown before."""
     if isinstance(value, str) and not isinstance(value, Markup):
         return printable_lines(value)
     return value
 
 
 def _joints(name: str) -> list[str]:
-    """Cut a name where it may break over two lines.
+    """Split a name where it may break over two lines.
 
     Example:
         >>> _joints("three_quarter/<1>")

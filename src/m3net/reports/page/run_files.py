@@ -1,7 +1,7 @@
-"""What the files of a run folder hold; nothing is computed again."""
+"""Contents of the files of a run folder."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -16,21 +16,19 @@ from m3net.errors import CheckpointError
 from m3net.experiments.run import Run
 from m3net.reports.score_files import read_scores
 
-Contents = TypeVar("Contents")
+T = TypeVar("T")
 
 _REMEDY = "restore it, or leave the run out"
 
-_Scores = dict[str, int | float | None]
-
 
 class _Summary(BaseModel):
-    """What of metrics.json is shown."""
+    """The entries of metrics.json that the page shows."""
 
     seconds: float
     steps: int
     images: int
     parameters: int
-    best: _Scores | None = None
+    best: dict[str, int | float | None] | None = None
     commit: str | None = None
     device: str = ""
     versions: dict[str, str] = {}
@@ -50,7 +48,7 @@ class _Model(BaseModel):
 
 
 class _Tested(BaseModel):
-    """What of config.yaml tells whether two tests compare."""
+    """The settings in config.yaml that decide whether two tests compare."""
 
     data: _Data
     model: _Model
@@ -58,74 +56,74 @@ class _Tested(BaseModel):
 
 @dataclass(frozen=True)
 class RunFiles:
-    """A run by its files; what is not there is None."""
+    """A run by its files; empty values stand for missing files."""
 
     folder: Path
-    """The run folder."""
-    config: dict[str, Any] | None
+    config: dict[str, Any] = field(default_factory=dict)
     """config.yaml, all settings."""
-    text: str
-    """config.yaml as it is written; empty where it is not there."""
-    summary: dict[str, Any] | None
+    text: str = ""
+    """config.yaml as it is written."""
+    summary: dict[str, Any] = field(default_factory=dict)
     """metrics.json."""
-    curves: pd.DataFrame | None
+    curves: pd.DataFrame | None = None
     """metrics.csv, which another logger does not write."""
-    scores: pd.DataFrame | None
+    scores: pd.DataFrame = field(default_factory=pd.DataFrame)
     """test/scores.csv."""
 
     @property
     def name(self) -> str:
         """Experiment and number."""
-        place = self.folder.resolve()
-        return f"{place.parent.name}/{place.name}"
+        folder = self.folder.resolve()
+        return f"{folder.parent.name}/{folder.name}"
 
 
 def read_run(folder: Path) -> RunFiles:
-    """Read what is there.
+    """Read the files that are there.
 
-    Args:
-        folder: The run folder.
+    Raises:
+        CheckpointError: A file is damaged.
     """
     run = Run(folder)
-    config, scores = run.config, run.evaluation("test").scores
+    has_config, scores = run.config.is_file(), run.evaluation("test").scores
     return RunFiles(
         folder=folder,
-        config=run.read_config(_REMEDY) if config.is_file() else None,
-        text=config.read_text(encoding="utf-8") if config.is_file() else "",
-        summary=_read(run.summary, _read_summary),
-        curves=_read(run.curves, lambda file: read_number_table(file, numbers=["step"])),
-        scores=_read(scores, read_scores),
+        config=run.read_config(_REMEDY) if has_config else {},
+        text=run.config.read_text(encoding="utf-8") if has_config else "",
+        summary=_read(run.summary, _read_summary, {}),
+        curves=_read(run.curves, _read_curves, None),
+        scores=_read(scores, read_scores, pd.DataFrame()),
     )
+
+
+def read_tested_run(folder: Path) -> RunFiles:
+    """Read a run that was tested.
+
+    Raises:
+        CheckpointError: The folder holds no config.yaml or no test scores, or a file is damaged.
+    """
+    run = Run(folder)
+    for file in (run.config, run.evaluation("test").scores):
+        if not file.is_file():
+            raise CheckpointError(
+                f"{folder} holds no {file.relative_to(folder)}, so that the report cannot compare "
+                "with it: name the folder of a run that 'm3net train' or 'm3net test' has tested."
+            )
+    contents = read_run(folder)
+    with parsing(run.config, _REMEDY):
+        read_as(_Tested, contents.config, others="ignore")
+    return contents
+
+
+def _read(file: Path, parse: Callable[[Path], T], missing: T) -> T:
+    with parsing(file, _REMEDY):
+        return parse(file) if file.is_file() else missing
+
+
+def _read_curves(file: Path) -> pd.DataFrame | None:
+    return read_number_table(file, numbers=["step"])
 
 
 def _read_summary(file: Path) -> dict[str, Any]:
     summary: dict[str, Any] = read_json(file)
     read_as(_Summary, summary, others="ignore")
     return summary
-
-
-def _read(file: Path, parse: Callable[[Path], Contents]) -> Contents | None:
-    with parsing(file, _REMEDY):
-        return parse(file) if file.is_file() else None
-
-
-def read_tested_run(folder: Path) -> RunFiles:
-    """Read a run that has been tested.
-
-    Args:
-        folder: The run folder.
-
-    Raises:
-        CheckpointError: It is none, or has not been tested.
-    """
-    run, contents = Run(folder), read_run(folder)
-    needed = {run.config: contents.config, run.evaluation("test").scores: contents.scores}
-    for file, found in needed.items():
-        if found is None:
-            raise CheckpointError(
-                f"{folder} holds no {file.relative_to(folder)}, so that the report cannot compare "
-                "with it: name the folder of a run that 'm3net train' or 'm3net test' has tested."
-            )
-    with parsing(run.config, _REMEDY):
-        read_as(_Tested, contents.config, others="ignore")
-    return contents

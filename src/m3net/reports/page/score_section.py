@@ -1,4 +1,4 @@
-"""The scores of a test, and the published ones beside them."""
+"""The scores of a test, with published ones beside them."""
 
 import math
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ from m3net.reports.formatting import metric_title, percent
 from m3net.reports.published_numbers import published_scores
 from m3net.reports.sheets import Sheet
 
-_NEEDED: dict[str, tuple[str, dict[str, Any]]] = {
+_PUBLISHED_WITH: dict[str, tuple[str, dict[str, Any]]] = {
     "FashionAIDataModule": ("fashionai", {"layout": "index", "published": True}),
     "DARNDataModule": ("darn", {"missing": "error", "published": True}),
     "DeepFashionDataModule": (
@@ -19,18 +19,18 @@ _NEEDED: dict[str, tuple[str, dict[str, Any]]] = {
         {"layout": "index", "published": True, "protocol": "multi"},
     ),
 }
-"""For each data set with published numbers its name, and the settings that they were made with."""
+"""The name of each data set with published numbers, and the settings of these numbers."""
 MAP_ALL = "MAP@all where nothing else is said"
 
 
 def collect_scores(
     table: pd.DataFrame, without_relevant: str, data: Mapping[str, Any], is_whole: bool
 ) -> list[Sheet]:
-    """Return the table of scores; where published numbers compare, a second one with both.
+    """Return the table of scores, and a second one with the published numbers if they compare.
 
     Args:
-        table: As scores.csv holds them.
-        without_relevant: What a query with nothing to find does, "zero" or "skip".
+        table: In the form of scores.csv.
+        without_relevant: How a query without relevant images scores, "zero" or "skip".
         data: Settings of the data: "class_path" and "init_args".
         is_whole: Whether all batches of the split were evaluated.
     """
@@ -42,13 +42,7 @@ def collect_scores(
 
 
 def score_sheet(table: pd.DataFrame, without_relevant: str, note: str = "") -> Sheet:
-    """Return all scores of a test, in percent.
-
-    Args:
-        table: As scores.csv holds them; the last two rows are the overall rows.
-        without_relevant: What a query with nothing to find does, "zero" or "skip".
-        note: A sentence below the table.
-    """
+    """Return all scores of a test, in percent; see `collect_scores`."""
     metrics = [str(name) for name in table if name not in ("attribute", "protocol", *COUNTS)]
     rows = tuple(
         (
@@ -59,39 +53,33 @@ def score_sheet(table: pd.DataFrame, without_relevant: str, note: str = "") -> S
         for row in table.to_dict("records")
     )
     effect = {"zero": "scores 0 and counts", "skip": "is left out of all means"}
+    notes = (f"A query with nothing to find {effect[without_relevant]}.", note)
     return Sheet(
         title=f"Scores on the test split, protocol {table['protocol'].iloc[0]}, in percent",
         columns=("attribute", *map(metric_title, metrics), "queries", "gallery", "nothing to find"),
         rows=rows,
-        notes=(
-            f"A query with nothing to find {effect[without_relevant]}.",
-            *([note] if note else []),
-        ),
+        notes=tuple(filter(None, notes)),
     )
 
 
 def published_sheet(table: pd.DataFrame, published: pd.DataFrame) -> Sheet:
-    """Return the scores that were published too, with the published ones beside them.
+    """Return the published scores, each beside that of this run.
 
     Args:
-        table: As scores.csv holds them.
-        published: As `published_scores` gives them.
+        table: In the form of scores.csv.
+        published: From `published_scores`.
     """
     mine = table.set_index("attribute")
-    systems = list(dict.fromkeys(published["system"]))
-    theirs = published.set_index(["attribute", "metric", "system"])["value"]
-    cells = list(dict.fromkeys(zip(published["attribute"], published["metric"], strict=True)))
+    theirs = published.pivot_table(
+        "value", index=["attribute", "metric"], columns="system", sort=False
+    )
     rows = tuple(
-        (
-            row_name(*cell),
-            percent(look_up(mine, *cell)),
-            *(percent(float(theirs.get((*cell, system), math.nan))) for system in systems),
-        )
-        for cell in cells
+        (row_name(*key), percent(look_up(mine, *key)), *map(percent, values))
+        for key, values in zip(theirs.index, theirs.to_numpy().tolist(), strict=True)
     )
     return Sheet(
         title=f"Beside the published numbers, in percent, {MAP_ALL}",
-        columns=("attribute", "this run", *(f"paper: {name}" for name in systems)),
+        columns=("attribute", "this run", *(f"paper: {name}" for name in theirs)),
         rows=rows,
         notes=(
             "Published: tables of Jiao et al., CVPR 2023, made with the authors' code and training."
@@ -107,32 +95,30 @@ def published_name(data: Mapping[str, Any]) -> tuple[str, str]:
         data: Settings of the data: "class_path" and "init_args".
 
     Returns:
-        Its name, and a sentence; both empty where nothing was published.
+        Its name, and a sentence; both empty for a data set without published numbers.
 
     Example:
         >>> published_name({"class_path": "m3net.SyntheticDataModule"})
         ('', '')
-        >>> own = {"layout": "index", "published": True, "protocol": "single"}
-        >>> published_name({"class_path": "DeepFashionDataModule", "init_args": own})[1]
+        >>> single = {"layout": "index", "published": True, "protocol": "single"}
+        >>> published_name({"class_path": "DeepFashionDataModule", "init_args": single})[1]
         "The published numbers are not shown, since they do not compare: data.protocol is 'single',
         and they were made with 'multi'."
     """
     kind = str(data["class_path"]).rsplit(".", 1)[-1]
-    if kind not in _NEEDED:
-        return "", ""
-    name, needed = _NEEDED[kind]
-    given = data.get("init_args", {})
+    name, needed = _PUBLISHED_WITH.get(kind, ("", {}))
+    arguments = data.get("init_args", {})
     for setting, value in needed.items():
-        if given.get(setting) != value:
+        if arguments.get(setting) != value:
             return "", (
                 "The published numbers are not shown, since they do not compare: "
-                f"data.{setting} is {given.get(setting)!r}, and they were made with {value!r}."
+                f"data.{setting} is {arguments.get(setting)!r}, and they were made with {value!r}."
             )
     return name, ""
 
 
 def look_up(table: pd.DataFrame, attribute: str, metric: str) -> float:
-    """Return a score from a table indexed by attribute; NaN where it has none."""
+    """Return a score from a table indexed by attribute; NaN if it has none."""
     if metric not in table:
         return math.nan
     return float(table[metric].astype(float).to_dict().get(attribute, math.nan))

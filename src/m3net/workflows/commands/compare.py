@@ -14,9 +14,8 @@ from m3net.base.terminal import Terminal
 from m3net.boundary.links import check_run_folder
 from m3net.errors import ConfigError, own_cause
 from m3net.reports.published_numbers import published_scores
-from m3net.reports.system_bars import draw_bars
 from m3net.reports.system_scores import Outline, SystemScores, add_finest
-from m3net.reports.system_sheets import comparison_bars, comparison_sheets
+from m3net.reports.system_sheets import comparison_sheets, draw_bars
 from m3net.workflows.cli import resolve
 from m3net.workflows.studies.comparison.comparison_results import read_results
 from m3net.workflows.studies.comparison.comparison_session import Done, Session
@@ -113,7 +112,7 @@ def _report(session: Session, done: Done, console: Terminal) -> None:
     write_text(folder / "comparison.csv", text)
     text = "\n".join(sheet.markdown() for sheet in sheets)
     write_text(folder / "comparison.md", text)
-    draw_bars(*comparison_bars(compared), "MAP@all in percent", folder / "comparison.png")
+    draw_bars(compared, folder / "comparison.png")
     # Narrower, numbers would be cut; a file has no width at all.
     paper = Terminal(width=max(console.width, 100))
     for sheet in sheets:

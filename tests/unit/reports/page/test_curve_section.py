@@ -8,13 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from m3net.reports.page.curve_section import (
-    MAX_POINTS,
-    Series,
-    collect_curves,
-    draw_chart,
-    ticks,
-)
+from m3net.reports.page.curve_section import MAX_POINTS, collect_curves, draw_chart, ticks
 from m3net.reports.page.run_files import RunFiles
 
 
@@ -24,7 +18,7 @@ def points(path: str) -> list[tuple[float, float]]:
 
 def test_a_line_leads_through_the_numbers_as_the_ticks_say() -> None:
     steps, values = np.array([10.0, 40.0, 50.0]), np.array([4.0, 1.0, 2.5])
-    chart = draw_chart("loss", [Series(0, steps, values)], ["a"])
+    chart = draw_chart("loss", {0: np.stack([steps, values], axis=1)}, ["a"])
     heights = {float(tick.text): tick.place for tick in chart.up}
     low, high = min(heights), max(heights)
     slope = (heights[high] - heights[low]) / (high - low)
@@ -38,23 +32,23 @@ def test_a_line_leads_through_the_numbers_as_the_ticks_say() -> None:
 
 
 def test_runs_share_a_scale() -> None:
-    short = Series(0, np.array([0.0, 10.0]), np.array([1.0, 2.0]))
-    long = Series(1, np.array([0.0, 20.0]), np.array([3.0, 2.0]))
-    one, other = draw_chart("loss", [short, long], ["a", "b"]).lines
+    short = np.array([[0.0, 1.0], [10.0, 2.0]])
+    long = np.array([[0.0, 3.0], [20.0, 2.0]])
+    one, other = draw_chart("loss", {0: short, 1: long}, ["a", "b"]).lines
     assert points(one.path)[1][1] == points(other.path)[1][1]
     assert points(one.path)[1][0] < points(other.path)[1][0]
 
 
 @pytest.mark.parametrize("value", [0.0, 3.0, -2.0])
 def test_a_single_number_is_a_dot(value: float) -> None:
-    [line] = draw_chart("x", [Series(0, np.array([0.0]), np.array([value]))], ["a"]).lines
+    [line] = draw_chart("x", {0: np.array([[0.0, value]])}, ["a"]).lines
     assert points(line.path) == [(line.x, line.y)]
 
 
 def test_a_long_line_is_thinned_to_means() -> None:
     count = 10 * MAX_POINTS
-    series = Series(0, np.arange(count, dtype=float), np.tile([0.0, 2.0], count // 2))
-    [line] = draw_chart("x", [series], ["a"]).lines
+    points_of_run = np.stack([np.arange(count), np.tile([0.0, 2.0], count // 2)], axis=1)
+    [line] = draw_chart("x", {0: points_of_run}, ["a"]).lines
     assert len(points(line.path)) == MAX_POINTS
     assert len({y for _, y in points(line.path)}) == 1
 
@@ -68,7 +62,7 @@ def test_ticks_are_few_and_within(low: float, high: float) -> None:
 
 
 def run(name: str, curves: pd.DataFrame | None) -> RunFiles:
-    return RunFiles(Path(f"/runs/{name}/0"), None, "", None, curves, None)
+    return RunFiles(Path(f"/runs/{name}/0"), curves=curves)
 
 
 def test_losses_then_scores_each_with_the_runs_that_have_it() -> None:

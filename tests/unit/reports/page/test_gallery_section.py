@@ -7,7 +7,7 @@ import torch
 from m3net.base.protocol import Protocol
 from m3net.metrics import Images, rank
 from m3net.reports.album import Album
-from m3net.reports.page.gallery_section import collect_galleries, places_to_show
+from m3net.reports.page.gallery_section import collect_galleries, positions_to_show
 from tests.unit.reports.shop import TAXONOMY, album_of
 
 GALLERY = range(8, 30)
@@ -72,7 +72,7 @@ def test_queries_with_nothing_to_find_are_left_out(album: Album) -> None:
 
 @pytest.mark.parametrize("count", range(12))
 def test_each_place_is_shown_once_and_in_order(count: int) -> None:
-    places = [place for group in places_to_show(count).values() for place in group]
+    places = [place for group in positions_to_show(count).values() for place in group]
     assert places == sorted(set(places))
     assert len(places) == min(count, 6)
     assert {0, count - 1} <= {*places} or not count

@@ -42,6 +42,6 @@ def test_published_numbers_stand_only_beside_their_own_protocol(
 
 
 def test_runs_of_one_name_are_told_apart_by_their_folders() -> None:
-    runs = [RunFiles(Path(f"/{top}/shop/0"), None, "", None, None, None) for top in ("a", "b")]
+    runs = [RunFiles(Path(f"/{top}/shop/0")) for top in ("a", "b")]
     assert distinct_names(runs) == ["/a/shop/0", "/b/shop/0"]
     assert distinct_names(runs[:1]) == ["shop/0"]

@@ -19,7 +19,7 @@ from m3net.reports.attention_pictures import (
 )
 from m3net.reports.page.comparison_section import Comparison
 from m3net.reports.page.confusion_section import Confusion
-from m3net.reports.page.curve_section import Curves, Series, draw_chart
+from m3net.reports.page.curve_section import Curves, draw_chart
 from m3net.reports.page.gallery_section import Gallery
 from m3net.reports.page.heading_section import Heading
 from m3net.reports.page.map_section import Plane, Point, make_sprite
@@ -49,12 +49,12 @@ def page(album: Album) -> Page:
     answer = Answer(NASTY, 0, NASTY, 0.5, 3, [Hit(0, 0.25, True), Hit(0, 0.125, False)])
     looks = np.ones((2, 2), np.float32)
     classes = [ClassAttention(NASTY, 0.999, True, looks), ClassAttention("b", 0.001, False)]
-    series = Series(0, np.array([0.0, 5.0]), np.array([2.0, 1.0]))
+    series = np.array([[0.0, 2.0], [5.0, 1.0]])
     cut = tuple(f"{NASTY} {place}" for place in range(20))
     return Page(
         heading=Heading(NASTY, [(NASTY, NASTY)], [(NASTY, NASTY)], [NASTY], f"a: {NASTY}\n"),
         scores=[Sheet(NASTY, (NASTY, "MAP"), ((NASTY, "1.00"), ("overall (x)", "-")), (NASTY,))],
-        curves=Curves([draw_chart(NASTY, [series], [NASTY])], [NASTY], [NASTY]),
+        curves=Curves([draw_chart(NASTY, {0: series}, [NASTY])], [NASTY], [NASTY]),
         galleries=[Gallery(NASTY, 1, [("best", [(1, answer)])]), Gallery("nobody", 0, [])],
         top_k=2,
         attention=[PhotoAttention(0, GREY, [AttributeAttention(NASTY, classes, looks)])],
@@ -66,8 +66,8 @@ def page(album: Album) -> Page:
         sprite=make_sprite([0], album),
         album=album,
         comparison=Comparison(
-            [Sheet(NASTY, (NASTY, "MAP"), ((NASTY, "1.00"),))],
-            Curves([draw_chart(NASTY, [series, series], [NASTY] * 2)], [NASTY] * 2),
+            Sheet(NASTY, (NASTY, "MAP"), ((NASTY, "1.00"),)),
+            Curves([draw_chart(NASTY, {0: series, 1: series}, [NASTY] * 2)], [NASTY] * 2),
             [NASTY],
         ),
     )
