@@ -82,7 +82,7 @@ class Records:
         rows: Sequence[int],
         labels: Sequence[Sequence[int]],
         annotated: NDArray[np.bool_],
-        roles: NDArray[np.uint8],
+        roles: NDArray[np.uint8] | None,
         num_classes: int,
         boxes: NDArray[np.int32] | None = None,
         file: str = "",
@@ -94,7 +94,7 @@ class Records:
             rows: N lines of the annotation file.
             labels: N sequences of class ids.
             annotated: (N, A) bool.
-            roles: (N, A) uint8.
+            roles: (N, A) uint8; None for images without roles.
             num_classes: Number of classes M.
             boxes: (N, 4) int32, where images have boxes.
             file: The annotation file of `rows`.
@@ -114,7 +114,7 @@ class Records:
             offsets=np.cumsum([0, *map(len, labels)], dtype=np.int64),
             class_ids=np.asarray([c for of_image in labels for c in of_image], dtype=np.int64),
             annotated=annotated,
-            roles=roles,
+            roles=np.zeros(annotated.shape, dtype=np.uint8) if roles is None else roles,
             num_classes=num_classes,
             boxes=boxes,
             files=(file,),

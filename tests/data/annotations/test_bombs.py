@@ -38,7 +38,7 @@ def test_many_columns_are_read(tmp_path: Path, columns: int) -> None:
     file = tmp_path / "a.csv"
     names = [f"c{number}" for number in range(columns)]
     file.write_text(",".join(names) + "\n" + ",".join(names) + "\n")
-    assert read_table(file).to_numpy().tolist() == [names]
+    assert read_table(AnnotationFile(file, Findings())).table.to_numpy().tolist() == [names]
 
 
 @pytest.mark.promise("catalogue-bounds")
