@@ -120,6 +120,15 @@ class Records:
             files=(file,),
         )
 
+    @classmethod
+    def unlabelled(
+        cls, paths: Sequence[str], num_attributes: int = 0, num_classes: int = 0
+    ) -> "Records":
+        """Build records of images without labels; image i stands in row i + 1 of a list."""
+        annotated = np.zeros((len(paths), num_attributes), dtype=np.bool_)
+        rows = range(1, len(paths) + 1)
+        return cls.build(paths, rows, [()] * len(paths), annotated, None, num_classes)
+
     def __len__(self) -> int:
         """Return the number of images N."""
         return len(self.paths)

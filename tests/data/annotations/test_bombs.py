@@ -12,7 +12,7 @@ from m3net.data.annotations.catalogue import CatalogueColumns, read_catalogue
 from m3net.data.annotations.catalogue_table import read_table
 from m3net.data.annotations.findings import Findings
 from m3net.data.annotations.image_paths import check_widths
-from m3net.data.annotations.index_files import read_label_pairs
+from m3net.data.annotations.index_files import read_label_lines
 from m3net.errors import AnnotationError, M3NetError
 from tests.bombs import csv_bombs
 from tests.boundary.measured import costs
@@ -107,5 +107,5 @@ def test_no_line_makes_a_pattern_go_back_and_forth(tmp_path: Path, line: str) ->
     file.write_text(line)
     start = time.monotonic()
     with pytest.raises(M3NetError):
-        read_label_pairs(AnnotationFile(file, Findings()))
+        read_label_lines(AnnotationFile(file, Findings()), several=True)
     assert time.monotonic() - start < 5

@@ -1,12 +1,13 @@
 """DARN by the ASEN family's index files, with the images that can still be had."""
 
+from functools import partial
 from pathlib import Path
 
 from typing_extensions import override
 
 from m3net.data.annotations.darn import PUBLISHED, numbered_taxonomy, read_names
 from m3net.data.annotations.findings import Findings
-from m3net.data.annotations.index_files import JPEG, index_files, read_splits
+from m3net.data.annotations.index_files import JPEG, index_files, read_split, read_splits
 from m3net.data.datamodules.loading_config import LoadingConfig
 from m3net.data.datamodules.retrieval_datamodule import Contents, Missing, RetrievalDataModule
 
@@ -57,5 +58,6 @@ class DARNDataModule(RetrievalDataModule):
             with findings.part():
                 taxonomy = read_names(self.names_file)
         counts = PUBLISHED if self.published else {}
-        splits = read_splits("DARN", self.annotations, taxonomy, counts, findings)
+        read = partial(read_split, self.annotations, taxonomy, findings)
+        splits = read_splits("DARN", taxonomy, counts, findings, read)
         return Contents(taxonomy, splits, self.file_reader(self.root, formats=JPEG), self.root)

@@ -1,6 +1,7 @@
 """DeepFashion (Category and Attribute Prediction) by index files, or by its own partition."""
 
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -16,10 +17,10 @@ from m3net.data.annotations.index_files import (
     JPEG,
     empty_splits,
     index_file,
-    read_evaluation,
-    read_train,
+    read_split,
+    read_splits,
 )
-from m3net.data.annotations.published_counts import UNPUBLISHED, check_counts
+from m3net.data.annotations.published_counts import UNPUBLISHED
 from m3net.data.datamodules.loading_config import LoadingConfig
 from m3net.data.datamodules.retrieval_datamodule import Contents, RetrievalDataModule
 from m3net.data.photos.preparation import is_prepared
@@ -137,27 +138,18 @@ class DeepFashionDataModule(RetrievalDataModule):
     def _read_splits(self, classes: Classes, findings: Findings) -> Splits:
         if self.layout == "raw":
             return deepfashion.read_raw_splits(self.annotations, classes, findings)
-        splits = empty_splits(classes.taxonomy).named()
-        for split in splits:
-            with findings.part():
-                splits[split] = self._read_split(split, classes, findings)
-        return Splits(**splits)
+        counts = deepfashion.SINGLE if self.protocol == "single" else deepfashion.MULTI
+        published = counts if self.published else {}
+        read = partial(self._read_split, classes, findings)
+        return read_splits("DeepFashion", classes.taxonomy, published, findings, read)
 
-    def _read_split(self, split: SplitName, classes: Classes, findings: Findings) -> Records:
+    def _read_split(self, classes: Classes, findings: Findings, split: SplitName) -> Records:
         """Read one split from the index files."""
-        taxonomy, folder = classes.taxonomy, self.annotations
-        if split == "train":
-            if self.train_list == "rebuilt":
-                return deepfashion.rebuild_train(folder, classes, findings)
-            return read_train(folder, taxonomy, findings)
-        if self.protocol == "single":
-            records, counts = read_evaluation(folder, split, taxonomy, findings), deepfashion.SINGLE
-        else:
-            records = deepfashion.read_labels(folder, split, classes, findings)
-            counts = deepfashion.MULTI
-        if self.published:
-            check_counts(f"DeepFashion {split}", counts[split], records, taxonomy, findings)
-        return records
+        if split == "train" and self.train_list == "rebuilt":
+            return deepfashion.rebuild_train(self.annotations, classes, findings)
+        if split != "train" and self.protocol == "multi":
+            return deepfashion.read_labels(self.annotations, split, classes, findings)
+        return read_split(self.annotations, classes.taxonomy, findings, split)
 
     def _with_boxes(self, splits: Splits, findings: Findings) -> Splits:
         """Add the box of each image."""

@@ -1,6 +1,7 @@
 """FashionAI, as the ASEN family divided it or as the competition gave it out."""
 
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -16,7 +17,13 @@ from m3net.data.annotations.fashionai import (
     read_raw,
 )
 from m3net.data.annotations.findings import Findings
-from m3net.data.annotations.index_files import JPEG, empty_splits, index_files, read_splits
+from m3net.data.annotations.index_files import (
+    JPEG,
+    empty_splits,
+    index_files,
+    read_split,
+    read_splits,
+)
 from m3net.data.datamodules.loading_config import LoadingConfig
 from m3net.data.datamodules.retrieval_datamodule import Contents, RetrievalDataModule
 from m3net.data.records import Records, Splits
@@ -89,7 +96,8 @@ class FashionAIDataModule(RetrievalDataModule):
         splits = empty_splits(TAXONOMY)
         if self.layout == "index":
             counts = PUBLISHED if self.published else {}
-            splits = read_splits("FashionAI", self.annotations, TAXONOMY, counts, findings)
+            read = partial(read_split, self.annotations, TAXONOMY, findings)
+            splits = read_splits("FashionAI", TAXONOMY, counts, findings, read)
         else:
             with findings.part():
                 splits = self._divide(findings)
