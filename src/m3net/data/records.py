@@ -145,6 +145,15 @@ class Records:
             file=self.files[0 if self.file_ids is None else int(self.file_ids[index])],
         )
 
+    @property
+    def image_of_label(self) -> NDArray[np.int64]:
+        """(total,), the index of the image that carries each of `class_ids`."""
+        return np.repeat(np.arange(len(self)), np.diff(self.offsets))
+
+    def has_role(self, role: Role) -> NDArray[np.bool_]:
+        """Return (N, A): whether each image has a role in the evaluation of an attribute."""
+        return np.asarray(self.roles & role, dtype=np.bool_)
+
     def targets(self, indices: Sequence[int] | NDArray[np.int64]) -> NDArray[np.bool_]:
         """Return the labels of some images as (n, M) bool, True where an image carries a class."""
         targets = np.zeros((len(indices), self.num_classes), dtype=np.bool_)
@@ -182,9 +191,8 @@ class Records:
         Args:
             attribute_of_class: (M,) int64, the attribute id of each class id.
         """
-        image = np.repeat(np.arange(len(self)), np.diff(self.offsets))
         counts = np.zeros(self.annotated.shape, dtype=np.int64)
-        np.add.at(counts, (image, attribute_of_class[self.class_ids]), 1)
+        np.add.at(counts, (self.image_of_label, attribute_of_class[self.class_ids]), 1)
         return counts
 
     def images_per_class(self) -> NDArray[np.int64]:
