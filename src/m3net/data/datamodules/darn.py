@@ -1,4 +1,4 @@
-"""DARN by the ASEN family's index files, with the images that can still be had."""
+"""DARN by the index files of the ASEN family."""
 
 from functools import partial
 from pathlib import Path
@@ -31,11 +31,9 @@ class DARNDataModule(RetrievalDataModule):
             annotations: Folder of the index files; by default `root`.
             names_file: JSON with the names of each attribute's classes; by default they are
                 numbers.
-            missing: What to do about images that are not there, since many links are dead:
-                refuse to start, or drop them from train, queries and gallery alike, which is
-                reported.
-            published: Whether the files are the published ones, so that their counts must be the
-                published counts.
+            missing: What to do about missing images, since many links are dead: error refuses to
+                start; drop leaves them out of all splits and logs how many.
+            published: Whether to check the counts of the published files.
             loading: How images become batches.
         """
         super().__init__(loading)

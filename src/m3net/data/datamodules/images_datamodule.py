@@ -15,11 +15,7 @@ from m3net.data.records import Records
 class ImagesDataModule(BaseDataModule):
     """The images of a folder, or of a list."""
 
-    def __init__(
-        self,
-        images: str,
-        loading: LoadingConfig = LoadingConfig(),
-    ) -> None:
+    def __init__(self, images: str, loading: LoadingConfig = LoadingConfig()) -> None:
         """List the images.
 
         Args:
