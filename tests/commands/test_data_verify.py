@@ -102,7 +102,7 @@ def test_missing_images_are_no_problem_where_they_are_left_out(
     assert len(report(tmp_path)["unreadable"]) == 2
     done = verify("--missing=drop")
     assert done.returncode == 0, done.stdout
-    assert "train: 1 images are not there and left out" in done.stdout
+    assert "train: 1 images are missing and left out" in done.stdout
     sizes = {split["name"]: split["images"] for split in report(tmp_path)["splits"]}
     expected = {name: len(own) - (name != "test") for name, own in photos.items()}
     assert sizes == expected

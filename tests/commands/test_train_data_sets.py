@@ -145,5 +145,5 @@ def test_dead_links_of_darn(
     assert "leave them out by data.missing=drop" in sentence
     done = m3net("fit", *own, "--data.missing=drop")
     assert done.returncode == 0, done.stderr
-    told = "test: 1 images are not there and left out, 1 queries and 0 gallery images among them"
+    told = "test: 1 images are missing and left out, 1 queries and 0 gallery images among them"
     assert told in caplog.messages

@@ -1,6 +1,5 @@
 """Statistics of each attribute in a split: images per class, labels per image, relevant images."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,10 +12,7 @@ from m3net.data.taxonomy import Taxonomy
 
 @dataclass(frozen=True)
 class AttributeCounts:
-    """One attribute with K classes in one split.
-
-    A ranking leaves out the query and the other images of its product.
-    """
+    """One attribute with K classes in one split; rankings leave out the query's product."""
 
     name: str
     classes: tuple[str, ...]
@@ -26,7 +22,7 @@ class AttributeCounts:
     images_per_class: NDArray[np.int64]
     """(K,)"""
     labels_per_image: NDArray[np.int64]
-    """(num_images,), how many classes each annotated image carries."""
+    """(num_images,), number of classes that each annotated image carries."""
     num_gallery: int
     """Gallery images."""
     relevant: NDArray[np.int64]
@@ -53,12 +49,25 @@ def count_attributes(
     """
     labels = records.labels_per_attribute(taxonomy.attribute_of_class)
     per_class = records.images_per_class()
+    others = others_with_class(records, taxonomy)
+    product = records.product_of(np.arange(len(records)))
     counts = []
     for index, (attribute, part) in enumerate(zip(taxonomy, taxonomy.slices, strict=True)):
+        is_query, in_gallery = (records.has_role(r)[:, index] for r in (Role.QUERY, Role.GALLERY))
+        num_gallery = int(in_gallery.sum())
+        found_among = num_gallery - np.bincount(product, weights=in_gallery)[product]
+        of_attribute = (records.class_ids >= part.start) & (records.class_ids < part.stop)
+        image, relevant = records.image_of_label[of_attribute], others[of_attribute]
+        if protocol == "multi":
+            asks = is_query[image]
+            relevant, found_among = relevant[asks], found_among[image[asks]]
+        else:
+            relevant = np.bincount(image, weights=relevant, minlength=len(records))
+            # An image that shares several classes with the query counts once.
+            several = np.flatnonzero(is_query & (labels[:, index] > 1))
+            relevant[several] = _count_sharing(records, several, part, in_gallery)
+            relevant, found_among = relevant[is_query], found_among[is_query]
         annotated = records.annotated[:, index]
-        roles = records.roles[:, index]
-        num_gallery = int(((roles & Role.GALLERY) > 0).sum())
-        relevant, left_out = _count_relevant(records, part, roles, protocol)
         counts.append(
             AttributeCounts(
                 name=attribute.name,
@@ -67,63 +76,58 @@ def count_attributes(
                 images_per_class=per_class[part],
                 labels_per_image=labels[annotated, index],
                 num_gallery=num_gallery,
-                relevant=relevant,
-                found_among=num_gallery - left_out,
+                relevant=relevant.astype(np.int64),
+                found_among=found_among.astype(np.int64),
             )
         )
     return counts
 
 
-def _count_relevant(
-    records: Records, part: slice, roles: NDArray[np.uint8], protocol: Protocol
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return for each query R, and the number of gallery images that its ranking leaves out."""
-    product = records.product_of(np.arange(len(records)))
-    image = np.repeat(np.arange(len(records)), np.diff(records.offsets))
-    of_attribute = (records.class_ids >= part.start) & (records.class_ids < part.stop)
-    image, label = image[of_attribute], records.class_ids[of_attribute] - part.start
-    is_query, in_gallery = ((roles & role) > 0 for role in (Role.QUERY, Role.GALLERY))
-    left_out = np.bincount(product, weights=in_gallery).astype(np.int64)[product]
-    num_classes = part.stop - part.start
-    if protocol == "multi":
-        sizes = np.bincount(label[in_gallery[image]], minlength=num_classes)
-        _, pair = np.unique(product[image] * num_classes + label, return_inverse=True)
-        of_product = np.bincount(pair, weights=in_gallery[image]).astype(np.int64)[pair]
-        asks = is_query[image]
-        return (sizes[label] - of_product)[asks], left_out[image[asks]]
-    labels_of: list[tuple[int, ...]] = [()] * len(records)
-    for carrier, carried in zip(image.tolist(), label.tolist(), strict=True):
-        labels_of[carrier] = (*labels_of[carrier], carried)
-    carriers = [set(image[(label == k) & in_gallery[image]].tolist()) for k in range(num_classes)]
-    return _count_sharing(np.flatnonzero(is_query), labels_of, carriers, product), left_out[
-        is_query
-    ]
+def others_with_class(records: Records, taxonomy: Taxonomy) -> NDArray[np.int64]:
+    """Count, for each label, the gallery images of other products that carry its class.
+
+    Returns:
+        (total,) int64, in the order of `Records.class_ids`.
+    """
+    attribute = taxonomy.attribute_of_class[records.class_ids]
+    image, num_classes = records.image_of_label, taxonomy.num_classes
+    in_gallery = records.has_role(Role.GALLERY)[image, attribute]
+    sizes = np.bincount(records.class_ids[in_gallery], minlength=num_classes)
+    pairs = records.product_of(image) * num_classes + records.class_ids
+    _, pair = np.unique(pairs, return_inverse=True)
+    of_product = np.bincount(pair, weights=in_gallery).astype(np.int64)
+    return sizes[records.class_ids] - of_product[pair]
 
 
 def _count_sharing(
-    queries: NDArray[np.int64],
-    labels_of: Sequence[tuple[int, ...]],
-    carriers: Sequence[set[int]],
-    product: NDArray[np.int64],
-) -> NDArray[np.int64]:
+    records: Records, queries: NDArray[np.int64], part: slice, in_gallery: NDArray[np.bool_]
+) -> list[int]:
     """Count for each query the gallery images of other products that share a class with it.
 
     Args:
+        records: The images.
         queries: (Q,) int64, images.
-        labels_of: For each image the classes that it carries.
-        carriers: For each class the gallery images that carry it.
-        product: (N,) int64, the product of each image.
+        part: The class ids of the attribute.
+        in_gallery: (N,) bool, whether each image is in the gallery.
     """
-    # Many images carry the same classes: images that share one with them are collected once.
+    labels_of = {
+        query: tuple(c for c in records[query].class_ids if part.start <= c < part.stop)
+        for query in queries.tolist()
+    }
+    carried = {c for labels in labels_of.values() for c in labels}
+    listed = in_gallery[records.image_of_label]
+    image, class_ids = records.image_of_label[listed], records.class_ids[listed]
+    carriers = {c: {*image[class_ids == c].tolist()} for c in carried}
+    # Many queries carry the same classes: the images that share one are collected once.
     sharing = {
-        labels: set[int]().union(*(carriers[label] for label in labels))
-        for labels in {labels_of[query] for query in queries.tolist()}
+        labels: set[int]().union(*(carriers[c] for c in labels)) for labels in {*labels_of.values()}
     }
     images_of: dict[int, list[int]] = {}
-    for image, shown in enumerate(product.tolist()):
-        images_of.setdefault(shown, []).append(image)
-    counts = []
-    for query, shown in zip(queries.tolist(), product[queries].tolist(), strict=True):
-        shared = sharing[labels_of[query]]
-        counts.append(len(shared) - sum(image in shared for image in images_of[shown]))
-    return np.array(counts, dtype=np.int64)
+    for other, product in enumerate(records.product_of(np.arange(len(records))).tolist()):
+        images_of.setdefault(product, []).append(other)
+    return [
+        len(sharing[labels]) - sum(i in sharing[labels] for i in images_of[product])
+        for labels, product in zip(
+            labels_of.values(), records.product_of(queries).tolist(), strict=True
+        )
+    ]

@@ -82,7 +82,7 @@ class Records:
         rows: Sequence[int],
         labels: Sequence[Sequence[int]],
         annotated: NDArray[np.bool_],
-        roles: NDArray[np.uint8],
+        roles: NDArray[np.uint8] | None,
         num_classes: int,
         boxes: NDArray[np.int32] | None = None,
         file: str = "",
@@ -94,7 +94,7 @@ class Records:
             rows: N lines of the annotation file.
             labels: N sequences of class ids.
             annotated: (N, A) bool.
-            roles: (N, A) uint8.
+            roles: (N, A) uint8; None for images without roles.
             num_classes: Number of classes M.
             boxes: (N, 4) int32, where images have boxes.
             file: The annotation file of `rows`.
@@ -114,11 +114,20 @@ class Records:
             offsets=np.cumsum([0, *map(len, labels)], dtype=np.int64),
             class_ids=np.asarray([c for of_image in labels for c in of_image], dtype=np.int64),
             annotated=annotated,
-            roles=roles,
+            roles=np.zeros(annotated.shape, dtype=np.uint8) if roles is None else roles,
             num_classes=num_classes,
             boxes=boxes,
             files=(file,),
         )
+
+    @classmethod
+    def unlabelled(
+        cls, paths: Sequence[str], num_attributes: int = 0, num_classes: int = 0
+    ) -> "Records":
+        """Build records of images without labels; image i stands in row i + 1 of a list."""
+        annotated = np.zeros((len(paths), num_attributes), dtype=np.bool_)
+        rows = range(1, len(paths) + 1)
+        return cls.build(paths, rows, [()] * len(paths), annotated, None, num_classes)
 
     def __len__(self) -> int:
         """Return the number of images N."""
@@ -135,6 +144,15 @@ class Records:
             box=None if self.boxes is None else tuple(self.boxes[index].tolist()),
             file=self.files[0 if self.file_ids is None else int(self.file_ids[index])],
         )
+
+    @property
+    def image_of_label(self) -> NDArray[np.int64]:
+        """(total,), the index of the image that carries each of `class_ids`."""
+        return np.repeat(np.arange(len(self)), np.diff(self.offsets))
+
+    def has_role(self, role: Role) -> NDArray[np.bool_]:
+        """Return (N, A): whether each image has a role in the evaluation of an attribute."""
+        return np.asarray(self.roles & role, dtype=np.bool_)
 
     def targets(self, indices: Sequence[int] | NDArray[np.int64]) -> NDArray[np.bool_]:
         """Return the labels of some images as (n, M) bool, True where an image carries a class."""
@@ -173,9 +191,8 @@ class Records:
         Args:
             attribute_of_class: (M,) int64, the attribute id of each class id.
         """
-        image = np.repeat(np.arange(len(self)), np.diff(self.offsets))
         counts = np.zeros(self.annotated.shape, dtype=np.int64)
-        np.add.at(counts, (image, attribute_of_class[self.class_ids]), 1)
+        np.add.at(counts, (self.image_of_label, attribute_of_class[self.class_ids]), 1)
         return counts
 
     def images_per_class(self) -> NDArray[np.int64]:

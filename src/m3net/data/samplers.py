@@ -1,7 +1,7 @@
-"""Which images make a training batch; the same on all ranks, known from seed and epoch alone.
+"""Draw the images of training batches; all ranks draw alike, from seed and epoch alone.
 
-Samplers subclass `DistributedSampler`: Lightning leaves those alone and calls their `set_epoch`,
-but wraps any other sampler, which would tear batches apart.
+Samplers subclass `DistributedSampler`: Lightning calls `set_epoch` of those, but wraps any other
+sampler, which would tear batches apart.
 """
 
 from collections.abc import Iterator, Sequence
@@ -19,15 +19,15 @@ from m3net.errors import ConfigError
 Sampling = Literal["shuffle", "balanced", "triplets"]
 
 _TRIES = 8
-"""Random negatives that are tried before all valid ones are searched for."""
+"""Random negatives to try before listing all valid ones."""
 
 
 class _BatchSampler(DistributedSampler[Any]):
     """Deals batches to the ranks in turn; all ranks have the same number of batches.
 
     Attributes:
-        skip: Batches that this rank's next epoch leaves out, since a resumed training has trained
-            on them before.
+        skip: Batches that this rank's next epoch leaves out, since they were trained on before the
+            training was resumed.
     """
 
     def __init__(
@@ -40,7 +40,7 @@ class _BatchSampler(DistributedSampler[Any]):
                 are left out.
             batch_size: Images in the batch of one rank.
             seed: Seed of all draws, together with the epoch.
-            rank: This process.
+            rank: Rank of this process.
             world_size: Number of processes.
         """
         images = range(num_images)
@@ -77,11 +77,11 @@ class ShuffleSampler(_BatchSampler):
 
 
 class BalancedSampler(ShuffleSampler):
-    """Fills batches with small groups that share a class, so that each image meets positives.
+    """Fills batches with small groups that share a class, so that each image has positives.
 
-    An attribute is drawn first, then one of its classes, then images that carry the class: rare
-    classes are drawn as often as frequent ones. No image is twice in a batch. An epoch has as many
-    images as that of `ShuffleSampler`, but not each image once.
+    Draws an attribute, one of its classes, and images that carry the class: rare classes are drawn
+    as often as frequent ones. No image is twice in a batch. An epoch has the length of an epoch of
+    `ShuffleSampler`, but not each image once.
     """
 
     def __init__(
@@ -94,16 +94,15 @@ class BalancedSampler(ShuffleSampler):
         rank: int,
         world_size: int,
     ) -> None:
-        """Set what is drawn.
+        """Set the images to draw from.
 
         Args:
-            members: For each attribute, for each of its classes, the images that carry it. An
-                attribute without classes is never drawn.
+            members: From `members_by_class`. An attribute without classes is never drawn.
             images_per_class: Size of a group.
             num_images: Number of training images.
             batch_size: Images in the batch of one rank.
             seed: Seed of all draws, together with the epoch.
-            rank: This process.
+            rank: Rank of this process.
             world_size: Number of processes.
         """
         super().__init__(num_images, batch_size, seed, rank, world_size)
@@ -125,7 +124,7 @@ class BalancedSampler(ShuffleSampler):
             if len(batch) >= self.batch_size:
                 break
         else:
-            # Few images carry labels, and groups repeat them: any other images fill the batch.
+            # Few images carry labels, and groups repeat them: other images fill the batch.
             batch.update(dict.fromkeys(rng.permutation(self.num_images).tolist()))
         return np.asarray(list(batch)[: self.batch_size])
 
@@ -135,8 +134,8 @@ class AttributeTriplets:
     """The triplets of one attribute.
 
     Anchor and positive are two images of one class. The negative carries another class of the
-    attribute, and not that one; where images carry several classes, it may share another one with
-    the anchor.
+    attribute, and not that class; where images carry several, it may share another class with the
+    anchor.
     """
 
     members: Sequence[NDArray[np.int64]]
@@ -148,9 +147,6 @@ class AttributeTriplets:
     def build(cls, members: Sequence[NDArray[np.int64]]) -> "AttributeTriplets":
         """Find the classes of positives and negatives.
 
-        Args:
-            members: As of the attribute.
-
         Example:
             >>> short, long, zipped = np.array([0, 1]), np.array([2, 3]), np.array([1])
             >>> AttributeTriplets.build([short, long, zipped]).negatives
@@ -158,20 +154,15 @@ class AttributeTriplets:
         """
         shared = [_shared_classes(images, members) for images in members]
         negatives = {
-            positive: [c for c in range(len(members)) if positive not in shared[c]]
+            positive: classes
             for positive, images in enumerate(members)
             if len(images) > 1
+            and (classes := [c for c in range(len(members)) if positive not in shared[c]])
         }
-        return cls(
-            members, {positive: classes for positive, classes in negatives.items() if classes}
-        )
+        return cls(members, negatives)
 
     def draw(self, rng: np.random.Generator) -> tuple[int, int, int]:
-        """Draw an anchor, a positive and a negative; classes first, all with equal probability.
-
-        Args:
-            rng: Source of randomness.
-        """
+        """Draw an anchor, a positive and a negative; all classes have equal probability."""
         positive = _choose([*self.negatives], rng)
         images = self.members[positive]
         anchor = int(rng.integers(len(images)))
@@ -183,12 +174,11 @@ class AttributeTriplets:
 class TripletSampler(_BatchSampler):
     """Fills batches with triplets, each drawn for one attribute; yields (image, attribute) pairs.
 
-    Anchor, positive and negative are the images 3k, 3k + 1 and 3k + 2 of a batch. The attribute of
-    a triplet is drawn first, all with equal probability. A batch depends on seed, epoch and its
-    number alone.
+    Anchor, positive and negative are the images 3k, 3k + 1 and 3k + 2 of a batch. All attributes
+    have equal probability. A batch depends on seed, epoch and its number alone.
 
-    The ASEN family trains so: Ma et al., *Fine-Grained Fashion Similarity Learning by
-    Attribute-Specific Embedding Network*, AAAI 2020.
+    Source: Ma et al., *Fine-Grained Fashion Similarity Learning by Attribute-Specific Embedding
+    Network*, AAAI 2020.
 
     Attributes:
         triplets: The triplets of each attribute that has any.
@@ -203,15 +193,15 @@ class TripletSampler(_BatchSampler):
         rank: int,
         world_size: int,
     ) -> None:
-        """Set what is drawn.
+        """Find the triplets of each attribute.
 
         Args:
-            members: For each attribute, for each of its classes, the images that carry it.
+            members: From `members_by_class`.
             triplets_per_epoch: Triplets of all ranks in an epoch; those that do not fill a batch on
                 each rank are left out.
             batch_size: Images in the batch of one rank, a multiple of 3.
             seed: Seed of all draws, together with the epoch.
-            rank: This process.
+            rank: Rank of this process.
             world_size: Number of processes.
 
         Raises:
@@ -230,13 +220,12 @@ class TripletSampler(_BatchSampler):
                 f"{batch_size * world_size // 3} of one batch on each process: raise it, or lower "
                 "data.loading.batch_size."
             )
-        every = {a: AttributeTriplets.build(classes) for a, classes in enumerate(members)}
-        self.triplets = {a: triplets for a, triplets in every.items() if triplets.negatives}
+        every = map(AttributeTriplets.build, members)
+        self.triplets = {a: triplets for a, triplets in enumerate(every) if triplets.negatives}
         if not self.triplets:
             raise ConfigError(
-                "no attribute of the train split can give a triplet, which needs a class with two "
-                "images and an image of another class: set data.loading.sampling=shuffle, or give "
-                "it more images."
+                "the train split has no triplet, which takes two images of a class and one of "
+                "another class: set data.loading.sampling=shuffle, or add training images."
             )
 
     @override
@@ -253,16 +242,15 @@ class TripletSampler(_BatchSampler):
 def members_by_class(
     records: Records, attribute_of_class: NDArray[np.int64]
 ) -> list[list[NDArray[np.int64]]]:
-    """Return, for each attribute and each of its classes with any image, the images that carry it.
+    """Return the images of each class, by attribute; classes without images are left out.
 
     Args:
         records: The training images.
-        attribute_of_class: (M,) int64.
+        attribute_of_class: (M,) int64, the attribute id of each class id.
     """
-    images = np.repeat(np.arange(len(records)), np.diff(records.offsets))
     order = np.argsort(records.class_ids, kind="stable")
     ends = np.cumsum(records.images_per_class())
-    by_class = np.split(images[order], ends[:-1])
+    by_class = np.split(records.image_of_label[order], ends[:-1])
     return [
         [by_class[c] for c in np.flatnonzero(attribute_of_class == attribute) if len(by_class[c])]
         for attribute in range(int(attribute_of_class[-1]) + 1)

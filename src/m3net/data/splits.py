@@ -1,9 +1,9 @@
-"""Images divided into train, val and test, and those of val and test into query and gallery.
+"""Divide images into train, val and test, and those of val and test into queries and gallery.
 
-Every draw is a hash of the image's name. By `divide` an image keeps its split whatever else the
-catalogue holds and in whatever order: a photo that was trained on is never in a later test. The
-strata of `split_strata` and `draw_strata_roles` have exact shares instead: there, the split of an
-image depends on the others of its class.
+Every draw is a hash of the image's path or product. With `divide`, a photo keeps its split when the
+catalogue grows or is sorted, so that a photo that was trained on is never tested later. The strata
+of `split_strata` and `draw_strata_roles` have exact shares instead: the split of an image depends
+on the others of its class.
 """
 
 from collections.abc import Iterable
@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from m3net.base.protocol import Protocol
 from m3net.data.annotations.annotation_file import rows_error
 from m3net.data.annotations.catalogue import Catalogue
+from m3net.data.attribute_counts import others_with_class
 from m3net.data.records import Records, Role, Splits
 from m3net.data.taxonomy import Taxonomy
 from m3net.errors import AnnotationError, ConfigError
@@ -30,20 +31,19 @@ def divide(
 ) -> Splits:
     """Divide a catalogue into three splits, with the role of each image.
 
-    Splits and roles of the file are used; training images have no role. Without a val split in the
-    file, val takes images of train in the proportion of `fractions`. An image has one role for all
-    attributes that it is annotated for, and none for the others; but without a class of an
-    attribute, it is never a query.
+    Splits and roles of the file come first. Without a val split in the file, val takes images of
+    train in the proportion of `fractions`. An image has one role for all attributes that it is
+    annotated for, but is no query of an attribute without a class of it.
 
     Args:
         catalogue: The catalogue.
-        fractions: Shares of train, val and test among the items; their sum is 1.
-        seed: Another seed divides otherwise.
+        fractions: Shares of train, val and test among the products; their sum is 1.
+        seed: Seed of the draws.
         query_fraction: Share of the queries among the images of val and test.
 
     Raises:
         ConfigError: A fraction is out of range.
-        AnnotationError: The file has splits but no train or no test, or roles but none for an image
+        AnnotationError: The file has splits but not train and test, or lacks the role of an image
             of val or test.
     """
     _check_fractions(fractions)
@@ -52,11 +52,10 @@ def divide(
     records = catalogue.records
     if catalogue.columns.role is None:
         chance = chances(records.paths.tolist(), seed, purpose=b"role")
-        role = np.where(chance < query_fraction, int(Role.QUERY), int(Role.GALLERY))[:, None]
         # Without a class, an image has nothing to ask for: a garment without details.
         labels = records.labels_per_attribute(catalogue.taxonomy.attribute_of_class)
-        role = np.where(labels > 0, role, int(Role.GALLERY))
-        records = replace(records, roles=(records.annotated * role).astype(np.uint8))
+        asks = (chance < query_fraction)[:, None] & (labels > 0)
+        records = replace(records, roles=_roles(records, asks))
     else:
         _check_roles(catalogue, split)
     train, val, test = (
@@ -75,7 +74,7 @@ def split_strata(
         records: The images.
         stratum: (N,) int64, the class of each image.
         fractions: Share of each part; their sum is 1.
-        seed: Another seed divides otherwise.
+        seed: Seed of the draws.
 
     Returns:
         (N,) int64, the part of each image.
@@ -84,7 +83,7 @@ def split_strata(
         ConfigError: A fraction is out of range.
     """
     _check_fractions(fractions)
-    rank = _rank_in_stratum(chances(records.paths.tolist(), seed, purpose=b"split"), stratum)
+    rank = _rank_in_stratum(records, stratum, seed, purpose=b"split")
     return np.digitize(rank, np.cumsum(fractions)[:-1])
 
 
@@ -97,7 +96,7 @@ def draw_strata_roles(
         records: The images of one split.
         stratum: (N,) int64, the class of each image.
         query_fraction: Share of the queries, between 0 and 1.
-        seed: Another seed divides otherwise.
+        seed: Seed of the draws.
 
     Returns:
         (N, A) uint8, a `Role` for each image and attribute.
@@ -106,15 +105,21 @@ def draw_strata_roles(
         ConfigError: The fraction is out of range.
     """
     _check_query_fraction(query_fraction)
-    rank = _rank_in_stratum(chances(records.paths.tolist(), seed, purpose=b"role"), stratum)
-    role = np.where(rank < query_fraction, int(Role.QUERY), int(Role.GALLERY))
-    return (records.annotated * role[:, None]).astype(np.uint8)
+    rank = _rank_in_stratum(records, stratum, seed, purpose=b"role")
+    return _roles(records, (rank < query_fraction)[:, None])
+
+
+def _roles(records: Records, asks: NDArray[np.bool_]) -> NDArray[np.uint8]:
+    """Return (N, A): for annotated images, query where they ask and gallery elsewhere."""
+    role = np.where(asks, np.uint8(Role.QUERY), np.uint8(Role.GALLERY))
+    return np.asarray(records.annotated * role, dtype=np.uint8)
 
 
 def _rank_in_stratum(
-    chance: NDArray[np.float64], stratum: NDArray[np.int64]
+    records: Records, stratum: NDArray[np.int64], seed: int, purpose: bytes
 ) -> NDArray[np.float64]:
-    """Rank each image within its stratum, evenly spread over (0, 1)."""
+    """Rank each image at random within its stratum, evenly spread over (0, 1)."""
+    chance = chances(records.paths.tolist(), seed, purpose)
     order = np.lexsort((chance, stratum))
     _, first, sizes = np.unique(stratum[order], return_index=True, return_counts=True)
     rank = np.arange(len(order)) - np.repeat(first, sizes)
@@ -125,22 +130,18 @@ def _rank_in_stratum(
 
 def _check_fractions(fractions: tuple[float, ...]) -> None:
     if min(fractions) <= 0 or abs(sum(fractions) - 1) > 1e-6:
-        raise ConfigError(
-            f"The images cannot be divided into {fractions}. Set data.fractions to numbers above 0 "
-            "whose sum is 1."
-        )
+        raise ConfigError(f"data.fractions is {fractions}: set numbers above 0 whose sum is 1.")
 
 
 def _check_query_fraction(query_fraction: float) -> None:
     if not 0 < query_fraction < 1:
         raise ConfigError(
-            f"Of the images, {query_fraction} cannot be queries. Set data.query_fraction to a "
-            "number between 0 and 1."
+            f"data.query_fraction is {query_fraction}: set it to a number between 0 and 1."
         )
 
 
 def check_splits(splits: Splits, taxonomy: Taxonomy, protocol: Protocol = "single") -> list[str]:
-    """Describe what splits ask for that cannot be learned or found.
+    """Describe what cannot be learned from the splits or found in them.
 
     Args:
         splits: The three splits.
@@ -155,19 +156,23 @@ def check_splits(splits: Splits, taxonomy: Taxonomy, protocol: Protocol = "singl
         ConfigError: A split is empty, or val or test has no query or no gallery image of an
             attribute.
     """
-    for name, records in (("train", splits.train), ("val", splits.val), ("test", splits.test)):
+    for name, records in splits.named().items():
         if not len(records):
             remedy = "Add images to it, or set data.fractions or data.split_seed."
             raise ConfigError(f"The {name} split is empty. {remedy}")
     report = [*_shared_images(splits), *_unseen_classes(splits, taxonomy)]
     for name, records in (("val", splits.val), ("test", splits.test)):
         queries, lost = _lost_queries(records, taxonomy, protocol)
-        gallery = np.any(records.roles & Role.GALLERY, axis=0)
-        _check_both_roles(name, queries > 0, gallery, taxonomy)
+        gallery = records.has_role(Role.GALLERY).sum(axis=0)
+        for word, numbers in (("query", queries), ("gallery image", gallery)):
+            if lacking := [repr(taxonomy.names[a]) for a in np.flatnonzero(numbers == 0)]:
+                problem = f"The {name} split has no {word} of attribute {', '.join(lacking)}"
+                remedy = "Add images, leave the attribute out, or set data.fractions"
+                raise ConfigError(f"{problem}. {remedy}.")
         report += [
-            f"{name}: {lost[a]} of {queries[a]} queries of attribute {attribute.name!r} have no "
+            f"{name}: {lost[a]} of {queries[a]} queries of attribute {attribute!r} have no "
             "relevant gallery image"
-            for a, attribute in enumerate(taxonomy)
+            for a, attribute in enumerate(taxonomy.names)
             if lost[a]
         ]
     return report
@@ -213,16 +218,16 @@ def _check_roles(catalogue: Catalogue, split: NDArray[np.str_]) -> None:
 
 
 def _shared_images(splits: Splits) -> list[str]:
-    """Count the images that two splits share."""
+    """Describe the pairs of splits that share images."""
     report = []
     for (first, one), (second, other) in combinations(splits.named().items(), 2):
         if shared := len(np.intersect1d(one.paths, other.paths)):
-            report.append(f"{shared:,} images of {first} stand in {second} too")
+            report.append(f"{shared:,} images of {first} are in {second} too")
     return report
 
 
 def _unseen_classes(splits: Splits, taxonomy: Taxonomy) -> list[str]:
-    """Name for each attribute the classes in val or test that train lacks."""
+    """Describe for each attribute the classes of val or test that train lacks."""
     evaluated = splits.val.images_per_class() + splits.test.images_per_class()
     unseen = (splits.train.images_per_class() == 0) & (evaluated > 0)
     report = []
@@ -230,46 +235,27 @@ def _unseen_classes(splits: Splits, taxonomy: Taxonomy) -> list[str]:
         names = [c for c, new in zip(attribute.classes, unseen[part], strict=True) if new]
         if names:
             report.append(
-                f"attribute {attribute.name!r}: {len(names)} of the classes in val or test never "
-                f"seen in training, their queries count: {', '.join(names)}"
+                f"attribute {attribute.name!r}: {len(names)} classes of val or test are never seen "
+                f"in training, but their queries count: {', '.join(names)}"
             )
     return report
-
-
-def _check_both_roles(
-    name: str, queries: NDArray[np.bool_], gallery: NDArray[np.bool_], taxonomy: Taxonomy
-) -> None:
-    """Check that every attribute has queries and gallery images; both are (A,)."""
-    for present, word in ((queries, "query"), (gallery, "gallery image")):
-        if not present.all():
-            lacking = ", ".join(repr(taxonomy.names[a]) for a in np.flatnonzero(~present))
-            problem = f"The {name} split has no {word} of attribute {lacking}"
-            remedy = "Add images, leave the attribute out, or set data.fractions"
-            raise ConfigError(f"{problem}. {remedy}.")
 
 
 def _lost_queries(
     records: Records, taxonomy: Taxonomy, protocol: Protocol
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Count the queries of each attribute, and those without a relevant image; both are (A,)."""
-    image = np.repeat(np.arange(len(records)), np.diff(records.offsets))
     attribute = taxonomy.attribute_of_class[records.class_ids]
-    role = records.roles[image, attribute]
-    in_gallery = (role & Role.GALLERY) > 0
-    sizes = np.bincount(records.class_ids[in_gallery], minlength=taxonomy.num_classes)
-    # A query does not find its product, whose other images may carry the class too.
-    product = records.product_of(image)
-    _, pair = np.unique(product * taxonomy.num_classes + records.class_ids, return_inverse=True)
-    of_product = np.bincount(pair, weights=in_gallery)
-    has_relevant = sizes[records.class_ids] > of_product[pair]
+    label = records.image_of_label, attribute
+    has_relevant = others_with_class(records, taxonomy) > 0
+    is_query = records.has_role(Role.QUERY)
     if protocol == "multi":
-        asks = (role & Role.QUERY) > 0
+        asks = is_query[label]
         queries, lost = (
             np.bincount(attribute[labels], minlength=len(taxonomy))
             for labels in (asks, asks & ~has_relevant)
         )
         return queries, lost
-    answered = np.zeros(records.roles.shape, dtype=np.bool_)
-    answered[image[has_relevant], attribute[has_relevant]] = True
-    is_query = (records.roles & Role.QUERY) > 0
+    answered = np.zeros(is_query.shape, dtype=np.bool_)
+    np.logical_or.at(answered, label, has_relevant)
     return is_query.sum(axis=0), (is_query & ~answered).sum(axis=0)

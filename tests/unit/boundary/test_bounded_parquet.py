@@ -13,8 +13,11 @@ import pytest
 
 from m3net.boundary.bounded_parquet import BoundedParquet
 from m3net.boundary.regular_file import ExcessError
+from m3net.data.annotations.annotation_file import AnnotationFile
 from m3net.data.annotations.catalogue import CatalogueColumns, read_catalogue
 from m3net.data.annotations.catalogue_table import read_table
+from m3net.data.annotations.findings import Findings
+from m3net.data.annotations.text_rows import TextRows
 from m3net.data.embeddings.embedding_files import read_embeddings
 from m3net.errors import AnnotationError, EmbeddingError
 from tests.support.bombs import parquet_bombs
@@ -24,6 +27,10 @@ from tests.support.raw_parquet import BYTE_ARRAY, Chunk, Page, plain_texts, repe
 MOST_MIB, MOST_SECONDS = 700, 20
 READ = {"table: row groups without rows", "vectors: of fixed length"}
 TEXTS = ["long", None, "short", "", " a b ", "Ærmer", "x" * 3000]
+
+
+def read_rows(file: Path) -> TextRows:
+    return read_table(AnnotationFile(file, Findings()))
 
 
 @pytest.mark.promise("vectors-bounds", "catalogue-bounds")
@@ -73,7 +80,7 @@ def test_cells_are_those_that_arrow_reads(
     pages = {"data_page_size": 300, "row_group_size": 900, "dictionary_pagesize_limit": 2000}
     file = tmp_path / "a.parquet"
     pq.write_table(pa.table(columns), file, **way, **(pages if small else {}))
-    found = read_table(file)
+    found = read_rows(file).table
     expected = pq.read_table(file)
     assert [*found] == expected.column_names == [*columns]
     assert [*found.index] == [*range(2, rows + 2)]
@@ -104,7 +111,7 @@ def test_pages_are_counted_as_their_writer_did(way: dict[str, object], tmp_path:
 def test_equal_texts_share_memory(tmp_path: Path) -> None:
     file = tmp_path / "a.parquet"
     pd.DataFrame({"image": ["a", "b"] * 50, "sleeve": "long and wide"}).to_parquet(file)
-    assert len(set(map(id, read_table(file)["sleeve"]))) == 1
+    assert len(set(map(id, read_rows(file)["sleeve"]))) == 1
 
 
 def test_a_field_that_comes_twice_is_refused(tmp_path: Path) -> None:
@@ -120,10 +127,10 @@ def test_a_field_that_comes_twice_is_refused(tmp_path: Path) -> None:
     twice = head[:4] + b"\x05\x04" + large[1:] + head[4:]
     file = tmp_path / "a.parquet"
     file.write_bytes(whole)
-    assert len(read_table(file)) == 1
+    assert len(read_rows(file).table) == 1
     file.write_bytes(whole.replace(head, twice))
     with pytest.raises(AnnotationError, match="disorder"):
-        read_table(file)
+        read_rows(file)
 
 
 @pytest.mark.parametrize("spoilt", [b"PARE", b"PAR2"])
@@ -131,7 +138,7 @@ def test_encrypted_and_other_files_are_refused(tmp_path: Path, spoilt: bytes) ->
     file = tmp_path / "a.parquet"
     file.write_bytes(table(3).written()[:-4] + spoilt)
     with pytest.raises(AnnotationError, match="not Parquet"):
-        read_table(file)
+        read_rows(file)
 
 
 @pytest.mark.promise("vectors-bounds", "catalogue-bounds")

@@ -102,11 +102,11 @@ def test_no_images() -> None:
 
 @pytest.mark.parametrize("fractions", [(0.5, 0.6), (1.0, 0.0), (1.2, -0.2)])
 def test_fractions_out_of_range(fractions: tuple[float, ...]) -> None:
-    with pytest.raises(ConfigError, match=r"Set data\.fractions"):
+    with pytest.raises(ConfigError, match=r"data\.fractions is .*: set numbers above 0"):
         split_strata(RECORDS, STRATUM, fractions, 0)
 
 
 @pytest.mark.parametrize("share", [0.0, 1.0, -1.0])
 def test_query_fractions_out_of_range(share: float) -> None:
-    with pytest.raises(ConfigError, match=r"Set data\.query_fraction"):
+    with pytest.raises(ConfigError, match=r"data\.query_fraction is .*: set it"):
         draw_strata_roles(RECORDS, STRATUM, share, 0)

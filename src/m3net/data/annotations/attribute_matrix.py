@@ -5,9 +5,7 @@ per attribute, 1 (yes), -1 (no) or 0 (unknown), with blanks between. Only the fe
 """
 
 from array import array
-from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,11 +15,10 @@ from m3net.data.annotations.deepfashion_tables import check_count, read_head
 from m3net.errors import AnnotationError
 
 _MOST_WRONG = 100_000
-"""Lines that are named one by one, or that are blank at the end."""
+"""Blank or wrong lines."""
 _LONGEST_PATH, _LONGEST_VALUE = 2**16, 32
 """Bytes, with the blanks around."""
 _ZERO, _ONE, _MINUS = b"01-"
-_BLANKS = b" \t\r\n"
 
 
 @dataclass(frozen=True)
@@ -39,54 +36,41 @@ class AttributeMatrix:
 
 
 def read_attribute_matrix(file: AnnotationFile, num_attributes: int) -> AttributeMatrix:
-    """Read the whole file line by line; rows without `num_attributes` values are left out."""
+    """Read the file line by line; rows without `num_attributes` values are left out."""
     file.check_exists()
+    longest = _LONGEST_PATH + _LONGEST_VALUE * num_attributes
     paths: list[str] = []
     rows, counts, columns = array("q"), array("q"), array("q")
     wrong: dict[str, list[int]] = {}
-    number = 0
+    number, last, num_wrong = 2, 2, 0
     with reading(file.path), file.path.open("rb") as stream:
         expected = read_head(file, stream.readline(100), stream.readline(1000))
-        for number, line in _lines(file, stream, num_attributes):
+        while line := stream.readline(longest):
+            number += 1
+            problem = f"it has {longest:,} bytes or more" * (len(line) == longest)
+            if num_wrong > _MOST_WRONG:
+                problem = f"more than {_MOST_WRONG:,} lines before are blank or wrong"
+            if problem:
+                raise AnnotationError.at(file.path, number, problem, "Fetch the file again")
+            last = number if line.strip() else last
             try:
                 path, yes = _parse(line, num_attributes)
             except ValueError as error:
                 wrong.setdefault(str(error), []).append(number)
-                if sum(map(len, wrong.values())) > _MOST_WRONG:
-                    raise _too_many(file, number) from error
+                num_wrong += 1
                 continue
             paths.append(path)
             rows.append(number)
             columns.extend(yes.tolist())
             counts.append(len(yes))
     for problem, lines in wrong.items():
-        file.refuse(lines, problem, f"Write a path and {num_attributes:,} values of 1, -1 or 0")
-    check_count(file, expected, max(number - 2, 0))
+        # Blank lines at the end are none of the rows.
+        if inside := [row for row in lines if row <= last]:
+            remedy = f"Write a path and {num_attributes:,} values of 1, -1 or 0"
+            file.refuse(inside, problem, remedy)
+    check_count(file, expected, last - 2)
     image = np.repeat(np.arange(len(paths)), np.asarray(counts, dtype=np.int64))
     return AttributeMatrix(paths, np.asarray(rows), image, np.asarray(columns))
-
-
-def _lines(
-    file: AnnotationFile, stream: BinaryIO, num_attributes: int
-) -> Iterator[tuple[int, bytes]]:
-    """Yield lines with their numbers from 3, without blank lines at the end."""
-    longest = _LONGEST_PATH + _LONGEST_VALUE * num_attributes
-    blank = 0
-    number = 2
-    while line := stream.readline(longest):
-        number += 1
-        if len(line) == longest:
-            problem = f"it has {longest:,} bytes or more"
-            raise AnnotationError.at(file.path, number, problem, "Fetch the file again")
-        if not line.strip():
-            blank += 1
-            if blank > _MOST_WRONG:
-                raise _too_many(file, number)
-            continue
-        for earlier in range(number - blank, number):
-            yield earlier, b""
-        blank = 0
-        yield number, line
 
 
 def _parse(line: bytes, num_attributes: int) -> tuple[str, NDArray[np.int64]]:
@@ -102,7 +86,7 @@ def _parse(line: bytes, num_attributes: int) -> tuple[str, NDArray[np.int64]]:
     # If a 1 follows each minus and a blank each digit, each word has one digit, its last byte.
     if (
         len(digits) != num_attributes
-        or values.translate(None, b"01-" + _BLANKS)
+        or values.translate(None, b"01- \t\r\n")
         or values.count(b"-1") != values.count(b"-")
         or (data[digits + 1] >= _MINUS).any()
     ):
@@ -118,8 +102,3 @@ def _parse(line: bytes, num_attributes: int) -> tuple[str, NDArray[np.int64]]:
     # Before a digit at index 0 stands, by index -1, the line feed.
     yes = (data[digits] == _ONE) & (data[digits - 1] != _MINUS)
     return name, yes.nonzero()[0]
-
-
-def _too_many(file: AnnotationFile, row: int) -> AnnotationError:
-    problem = f"more than {_MOST_WRONG:,} lines up to here are blank or wrong"
-    return AnnotationError.at(file.path, row, problem, "Fetch the file again")

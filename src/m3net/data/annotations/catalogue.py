@@ -6,7 +6,7 @@ evaluation and its product.
 """
 
 import posixpath
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
@@ -16,9 +16,11 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from m3net.boundary.bounded_parquet import REMEDY, most_values
-from m3net.data.annotations.annotation_file import rows_error
+from m3net.data.annotations.annotation_file import AnnotationFile
 from m3net.data.annotations.catalogue_table import read_table
-from m3net.data.annotations.image_paths import LEAVES, RELATIVE, check_widths, shortened
+from m3net.data.annotations.findings import Findings
+from m3net.data.annotations.image_paths import LEAVES, RELATIVE, check_widths
+from m3net.data.annotations.text_rows import TextRows
 from m3net.data.records import Records, Role
 from m3net.data.taxonomy import Attribute, Taxonomy
 from m3net.errors import AnnotationError, ConfigError
@@ -63,10 +65,14 @@ class CatalogueColumns:
             ConfigError: The separator is blank or a column is named twice.
         """
         if not self.separator.strip():
-            raise ConfigError("The separator between classes is blank. Give another, as '|'.")
+            raise ConfigError(
+                "the separator between classes is blank: set data.columns.separator, such as '|'."
+            )
         names = [*self.special, *(self.attributes or ())]
         if twice := [name for name in names if names.count(name) > 1]:
-            raise ConfigError(f"Column {twice[0]!r} is named twice. Give each column one meaning.")
+            raise ConfigError(
+                f"column {twice[0]!r} is named twice in data.columns: give each column one meaning."
+            )
 
     @property
     def special(self) -> tuple[str, ...]:
@@ -109,119 +115,96 @@ def read_catalogue(file: Path, columns: CatalogueColumns) -> Catalogue:
         DatasetNotFoundError: There is no such file.
         AnnotationError: The file contradicts its format.
     """
-    table = read_table(file)
-    names = _attribute_columns(file, list(table.columns), columns)
-    paths = _read_paths(_Column(file, table[columns.image]))
-    parsed = [_read_attribute(_Column(file, table[name]), columns) for name in names]
+    rows = read_table(AnnotationFile(file, Findings()))
+    names = _attribute_columns(file, list(rows.table.columns), columns)
+    paths = _read_paths(rows, columns.image)
+    parsed = [_read_attribute(rows, name, columns) for name in names]
     taxonomy = Taxonomy(tuple(attribute for attribute, _ in parsed))
     classes = [of_images for _, of_images in parsed]
     _check_labels(file, classes)
     annotated = np.array([[bool(cell) for cell in of_images] for of_images in classes]).T
     records = Records.build(
         paths=paths,
-        rows=table.index.tolist(),
+        rows=rows.table.index.tolist(),
         labels=_class_ids(taxonomy, classes),
         annotated=annotated,
-        roles=np.zeros(annotated.shape, dtype=np.uint8),
+        roles=None,
         num_classes=taxonomy.num_classes,
         file=str(file),
     )
     items, split = paths, None
     if columns.role is not None:
-        roles = _Column(file, table[columns.role]).meanings(ROLES)
-        records = replace(records, roles=annotated * np.array(roles, dtype=np.uint8)[:, None])
+        roles = np.array(_meanings(rows, columns.role, ROLES), dtype=np.uint8)
+        records = replace(records, roles=annotated * roles[:, None])
     if columns.split is not None:
-        split = np.array(_Column(file, table[columns.split]).meanings(SPLITS), dtype=np.str_)
+        split = np.array(_meanings(rows, columns.split, SPLITS), dtype=np.str_)
     if columns.item is not None:
-        column = _Column(file, table[columns.item])
-        column.refuse(column.cells == "", "no product", "Name it")
-        items = column.cells.tolist()
+        rows.refuse(rows[columns.item] == "", columns.item, "no product", "Name it")
+        items = rows[columns.item].tolist()
         check_widths(file, "product", items)
     return Catalogue(taxonomy, records, split, np.array(items, dtype=np.str_), file, columns)
 
 
-class _Column:
-    """A column of a catalogue; a wrong cell raises an error that names all rows with one.
-
-    Each distinct text is looked at once: Parquet may repeat a long one a million times.
-    """
-
-    def __init__(self, file: Path, cells: pd.Series) -> None:
-        self.file, self.cells, self.name = file, cells, str(cells.name)
-
-    def distinct(self) -> list[str]:
-        """Return each text once, in order; pandas would hash all letters of every cell."""
-        return list(dict.fromkeys(self.cells))
-
-    def refuse(self, bad: pd.Series, problem: str, remedy: str) -> None:
-        """Raise an error if there are bad cells."""
-        if bad.any():
-            cell = self.cells[bad].iloc[0]
-            problem = f"column {self.name!r}: {problem}" + (f" {shortened(cell)!r}" if cell else "")
-            raise rows_error(self.file, self.cells.index[bad], problem, remedy)
-
-    def refuse_texts(self, bad: Iterable[str], problem: str, remedy: str) -> None:
-        """Raise an error if there are cells with a bad text."""
-        if texts := [*bad]:
-            self.refuse(self.cells.isin(texts), problem, remedy)
-
-    def meanings(self, meanings: Mapping[str, Value]) -> list[Value]:
-        """Return the meaning of each cell; upper and lower case are alike."""
-        lower = {cell: cell.lower() for cell in self.distinct()}
-        unknown = [cell for cell, word in lower.items() if word not in meanings]
-        remedy = f"Write one of {', '.join(map(repr, meanings))}"
-        self.refuse_texts(unknown, "unknown word", remedy)
-        return [meanings[lower[cell]] for cell in self.cells]
-
-
 def _attribute_columns(file: Path, names: list[str], columns: CatalogueColumns) -> tuple[str, ...]:
     """Return the attribute columns; all columns that the settings name must be there."""
-    for name in (*columns.special, *(columns.attributes or ())):
-        if name not in names:
-            problem = f"no column {name!r} among {', '.join(map(repr, names))}"
-            raise AnnotationError.at(file, 1, problem, "Add it or set data.columns")
     attributes = columns.attributes
     if attributes is None:
         attributes = tuple(name for name in names if name not in columns.special)
-    if not attributes:
-        raise AnnotationError.at(file, 1, "no attribute columns", "Add one for each attribute")
-    if unknown := [name for name in columns.multi_label if name not in attributes]:
+    problem = ""
+    if absent := [name for name in (*columns.special, *attributes) if name not in names]:
+        problem = f"no column {absent[0]!r} among {', '.join(map(repr, names))}"
+        remedy = "Add it or set data.columns"
+    elif not attributes:
+        problem, remedy = "no attribute columns", "Add one for each attribute"
+    elif unknown := [name for name in columns.multi_label if name not in attributes]:
         problem = f"data.columns.multi_label names {unknown[0]!r}, which is no attribute"
-        raise AnnotationError.at(file, 1, problem, f"The attributes are {', '.join(attributes)}")
+        remedy = f"The attributes are {', '.join(attributes)}"
+    if problem:
+        raise AnnotationError.at(file, 1, problem, remedy)
     return attributes
 
 
-def _read_paths(column: _Column) -> list[str]:
+def _meanings(rows: TextRows, column: str, meanings: Mapping[str, Value]) -> list[Value]:
+    """Return the meaning of each cell of a column; upper and lower case are alike."""
+    lower = {cell: cell.lower() for cell in rows.distinct(column)}
+    unknown = [cell for cell, word in lower.items() if word not in meanings]
+    remedy = f"Write one of {', '.join(map(repr, meanings))}"
+    rows.refuse(unknown, column, "unknown", remedy)
+    return [meanings[lower[cell]] for cell in rows[column]]
+
+
+def _read_paths(rows: TextRows, column: str) -> list[str]:
     """Return the image paths in their shortest form, so that one image has one path."""
-    column.refuse(column.cells == "", "no image path", "Fill it in or delete the row")
-    texts = column.distinct()
-    outside = filter(LEAVES.search, texts)
-    column.refuse_texts(outside, "path outside the image root", f"{RELATIVE} (data.root)")
+    rows.refuse(rows[column] == "", column, "no image path", "Fill it in or delete the row")
+    texts = rows.distinct(column)
+    outside = [text for text in texts if LEAVES.search(text)]
+    rows.refuse(outside, column, "outside the image root", f"{RELATIVE} (data.root)")
     shortest = {text: posixpath.normpath(text) for text in texts}
-    paths = [shortest[cell] for cell in column.cells]
-    cells = pd.Series(paths, column.cells.index, object, column.name)
-    repeated = cells.duplicated(keep=False)
-    remedy = "Leave one row for each image"
-    _Column(column.file, cells).refuse(repeated, "image listed more than once", remedy)
-    check_widths(column.file, "image path", paths)
+    paths = [shortest[cell] for cell in rows[column]]
+    repeated = pd.Series(paths, rows.table.index, object).duplicated(keep=False)
+    rows.refuse(repeated, column, "image listed more than once", "Leave one row for each image")
+    check_widths(rows.file.path, "image path", paths)
     return paths
 
 
-def _read_attribute(column: _Column, columns: CatalogueColumns) -> tuple[Attribute, list[_Classes]]:
+def _read_attribute(
+    rows: TextRows, column: str, columns: CatalogueColumns
+) -> tuple[Attribute, list[_Classes]]:
     """Return an attribute, and the classes of it that each image carries."""
-    classes_of = {cell: _split_cell(cell, columns.separator) for cell in column.distinct()}
+    # Each distinct text is split once: Parquet may repeat a long one a million times.
+    classes_of = {cell: _split_cell(cell, columns.separator) for cell in rows.distinct(column)}
     empty = [cell for cell, classes in classes_of.items() if "" in classes]
     twice = [cell for cell, classes in classes_of.items() if len(set(classes)) < len(classes)]
-    column.refuse_texts(empty, "empty class in", "Delete the needless separator")
-    column.refuse_texts(twice, "class named twice in", "Name it once")
+    rows.refuse(empty, column, "a class is empty", "Delete the needless separator")
+    rows.refuse(twice, column, "a class is named twice", "Name it once")
     names = tuple(sorted({name for classes in classes_of.values() for name in classes}))
     if len(names) < 2:
         number = f"one class, {names[0]!r}" if names else "no class"
-        problem = f"attribute {column.name!r} has {number}"
+        problem = f"attribute {column!r} has {number}"
         remedy = "Annotate two or more, or name the other attributes in data.columns.attributes"
-        raise AnnotationError.at(column.file, None, problem, remedy)
-    several = column.name in columns.multi_label or max(map(len, classes_of.values())) > 1
-    return Attribute(column.name, names, several), [classes_of[cell] for cell in column.cells]
+        raise AnnotationError.at(rows.file.path, None, problem, remedy)
+    several = column in columns.multi_label or max(map(len, classes_of.values())) > 1
+    return Attribute(column, names, several), [classes_of[cell] for cell in rows[column]]
 
 
 def _split_cell(cell: str, separator: str) -> _Classes:

@@ -11,6 +11,7 @@ License:
 The index files (see `index_files`) give classes as numbers; their names are not public.
 """
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +33,6 @@ SIZES = {
     "sleeve shape": 17,
 }
 PUBLISHED = {
-    "train": Counts(),
     "val": Counts(
         images=21_461,
         queries=(490, 480, 446, 498, 454, 499, 505, 471, 450),
@@ -53,7 +53,8 @@ def numbered_taxonomy() -> Taxonomy:
         >>> numbered_taxonomy().num_classes
         185
     """
-    return Taxonomy(tuple(Attribute(name, _numbers(size)) for name, size in SIZES.items()))
+    sizes = SIZES.items()
+    return Taxonomy(tuple(Attribute(name, tuple(map(str, range(k)))) for name, k in sizes))
 
 
 def read_names(file: Path) -> Taxonomy:
@@ -66,35 +67,27 @@ def read_names(file: Path) -> Taxonomy:
 
     Raises:
         DatasetNotFoundError: There is no such file.
-        AnnotationError: It is no such JSON, or names other attributes or numbers of classes.
+        AnnotationError: It is not such JSON, or names other attributes or numbers of classes.
     """
     if not file.is_file():
         raise DatasetNotFoundError.at("names file", file, "data.names_file")
     try:
         with reading(file):
-            content: Any = read_json(file)
-    except RecursionError as error:
-        raise AnnotationError.at(file, None, "nested too deeply", "Write one list") from error
-    except ValueError as error:
+            names: Any = read_json(file)
+    except (RecursionError, ValueError) as error:
         raise AnnotationError.at(file, None, f"not JSON: {error}", "Write JSON") from error
-    if not isinstance(content, dict):
+    if not isinstance(names, dict):
         raise AnnotationError.at(file, None, "no object of lists", "Write one list per attribute")
-    if unknown := [name for name in content if name not in SIZES]:
+    if unknown := [name for name in names if name not in SIZES]:
         known = f"Write one of {', '.join(SIZES)}"
         raise AnnotationError.at(file, None, f"unknown attribute {unknown[0]!r}", known)
-    classes = {name: _numbers(size) for name, size in SIZES.items()}
-    classes |= {name: _checked_names(file, name, names) for name, names in content.items()}
-    return Taxonomy(tuple(Attribute(name, names) for name, names in classes.items()))
-
-
-def _checked_names(file: Path, attribute: str, names: object) -> tuple[str, ...]:
-    size = SIZES[attribute]
-    texts = [name for name in names if isinstance(name, str)] if isinstance(names, list) else []
-    if len(texts) != size or len(set(texts)) < size:
-        problem = f"{attribute!r} does not have {size} distinct names"
-        raise AnnotationError.at(file, None, problem, "Write one for each class, in their order")
-    return tuple(texts)
-
-
-def _numbers(size: int) -> tuple[str, ...]:
-    return tuple(map(str, range(size)))
+    for name, classes in names.items():
+        is_list = isinstance(classes, list) and all(isinstance(text, str) for text in classes)
+        if not is_list or not len(classes) == len(set(classes)) == SIZES[name]:
+            problem = f"{name!r} does not have {SIZES[name]} distinct names"
+            remedy = "Write one for each class, in their order"
+            raise AnnotationError.at(file, None, problem, remedy)
+    numbered = [
+        replace(a, classes=tuple(names.get(a.name, a.classes))) for a in numbered_taxonomy()
+    ]
+    return Taxonomy(tuple(numbered))

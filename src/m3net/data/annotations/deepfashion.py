@@ -19,7 +19,12 @@ from numpy.typing import NDArray
 
 from m3net.data.annotations.annotation_file import AnnotationFile
 from m3net.data.annotations.attribute_matrix import read_attribute_matrix
-from m3net.data.annotations.deepfashion_tables import find_file, read_padded, read_partition
+from m3net.data.annotations.deepfashion_tables import (
+    find_file,
+    find_path,
+    read_padded,
+    read_partition,
+)
 from m3net.data.annotations.findings import Findings
 from m3net.data.annotations.image_labels import (
     SAME_SOURCE,
@@ -31,7 +36,7 @@ from m3net.data.annotations.index_files import (
     Evaluated,
     index_file,
     read_images,
-    read_label_pairs,
+    read_label_lines,
 )
 from m3net.data.annotations.published_counts import Counts
 from m3net.data.records import Records, Role, Splits
@@ -40,7 +45,6 @@ from m3net.errors import AnnotationError
 
 SIZES = {"texture": 156, "fabric": 218, "shape": 180, "part": 216, "style": 230}
 SINGLE = {
-    "train": Counts(),
     "val": Counts(
         images=27_625,
         queries=(1_048, 1_469, 1_147, 1_037, 824),
@@ -53,7 +57,6 @@ SINGLE = {
     ),
 }
 MULTI = {
-    "train": Counts(),
     "val": Counts(images=27_625, labels=(19_392, 26_276, 18_743, 17_310, 14_661)),
     "test": Counts(images=27_625, labels=(19_037, 26_464, 18_387, 17_272, 14_731)),
 }
@@ -84,7 +87,7 @@ def numbered_classes() -> Classes:
 
 
 def read_classes(path: Path, findings: Findings) -> Classes:
-    """Read `list_attr_cloth.txt`; a name that its type has already gets its row appended.
+    """Read `list_attr_cloth.txt`; a name that occurs twice in its type gets its row appended.
 
     Such names are noted. A wrong row always raises: without it, all that follow would have other
     numbers.
@@ -98,26 +101,26 @@ def read_classes(path: Path, findings: Findings) -> Classes:
     values = []
     for row, name, kind in zip(rows.table.index, rows["name"], attribute.tolist(), strict=True):
         values.append(len(names[kind]))
-        repeated = name in names[kind]
-        if repeated:
+        if repeated := name in names[kind]:
             findings.note(f"{path.name}, row {row}: {name!r} again, now called '{name} ({row})'")
         names[kind][f"{name} ({row})" if repeated else name] = None
     of_type = dict(zip(SIZES, map(tuple, names), strict=True))
     if empty := [name for name, classes in of_type.items() if not classes]:
         problem = f"no attribute of type {', '.join(empty)}"
         raise AnnotationError.at(path, None, problem, "Fetch the file again")
-    taxonomy = Taxonomy(tuple(Attribute(name, own, True) for name, own in of_type.items()))
+    taxonomy = Taxonomy(tuple(Attribute(n, classes, True) for n, classes in of_type.items()))
     return Classes(taxonomy, attribute, np.asarray(values, dtype=np.int64))
 
 
 def read_labels(folder: Path, split: Evaluated, classes: Classes, findings: Findings) -> Records:
-    """Read the images of val or test with all their labels, each a query and in the gallery.
+    """Read the images of val or test, whose labels are all queries and in the gallery ("multi").
 
-    This is the protocol "multi". `label_<split>.txt` holds "index type row [type row ...]", types
-    counted from 1, indices and rows of `list_attr_cloth.txt` from 0.
+    `label_<split>.txt` holds "index type row [type row ...]", with types counted from 1, indices
+    and rows of `list_attr_cloth.txt` from 0.
     """
     images = read_images(folder, split, findings)
-    labels = read_label_pairs(AnnotationFile(index_file(folder, "label", split), findings))
+    file = AnnotationFile(index_file(folder, "label", split), findings)
+    labels = read_label_lines(file, several=True)
     problem = f": there are {len(classes):,} attributes, counted from 0"
     labels = labels.without(labels.value >= len(classes), problem, "Fetch the file again")
     other = classes.attribute[labels.value] != labels.attribute - 1
@@ -159,12 +162,12 @@ def read_raw_splits(folder: Path, classes: Classes, findings: Findings) -> Split
     partition = read_partition(folder, findings)
     split_of = np.array([partition.get(path, "") for path in images.paths.tolist()], dtype=np.str_)
     if (lacking := split_of == "").any():
-        path = images.paths[lacking][0]
-        problem = f"no split for image {str(path)!r} in list_eval_partition.txt"
-        file = find_file(folder, "list_attr_img.txt", findings)
+        path = str(images.paths[lacking][0])
+        problem = f"no split for image {path!r} in list_eval_partition.txt"
+        file = AnnotationFile(find_path(folder, "list_attr_img.txt"), findings)
         file.refuse(images.rows[lacking].tolist(), problem, SAME_SOURCE)
-    train, *evaluated = (
+    train, val, test = (
         images.select(np.flatnonzero(split_of == split)) for split in ("train", "val", "test")
     )
     both = np.uint8(Role.QUERY | Role.GALLERY)
-    return Splits(train, *(replace(part, roles=part.annotated * both) for part in evaluated))
+    return Splits(train, *(replace(part, roles=part.annotated * both) for part in (val, test)))

@@ -64,9 +64,9 @@ def read_padded(file: AnnotationFile, columns: Sequence[str]) -> TextRows:
     promised = read_head(file, count[:100], names)
     # Names of attributes hold blanks, paths do not: there, one more is a wrong row.
     most = -1 if columns[0] == "path" else len(columns) - 1
-    cells = [line.rsplit(maxsplit=most) for line in lines[2:]]
+    cells = {row: line.rsplit(maxsplit=most) for row, line in enumerate(lines[2:], 3)}
     check_count(file, promised, len(cells))
-    rows = TextRows(file, cells, columns, first_row=3)
+    rows = TextRows.of_cells(file, cells, columns)
     if columns[0] == "path":
         rows.refuse_paths()
     return rows

@@ -116,8 +116,8 @@ def read_raw(root: Path, folders: Sequence[str], maybe: Maybe, findings: Finding
 def _read_labels(root: Path, folder: str, maybe: Maybe, findings: Findings) -> pd.DataFrame:
     """Read path, attribute and marks of each image of a folder, indexed by line."""
     file = AnnotationFile(root / folder / LABEL_FILE, findings)
-    cells = [line.split(",") for line in file.lines()]
-    rows = TextRows(file, cells, ("path", "attribute", "marks"))
+    cells = {row: line.split(",") for row, line in enumerate(file.lines(), 1)}
+    rows = TextRows.of_cells(file, cells, ("path", "attribute", "marks"))
     known = f"Write one of {', '.join(_IDS)}"
     rows.refuse(~rows["attribute"].isin(list(_IDS)), "attribute", "unknown", known)
     rows.refuse_paths()

@@ -28,6 +28,11 @@ class ImageLabels:
     value: NDArray[np.int64]
     """(L,), the class within the attribute."""
 
+    @property
+    def columns(self) -> NDArray[np.int64]:
+        """(4, L): rows, images, attributes and values."""
+        return np.stack([self.rows, self.image, self.attribute, self.value])
+
     def without(self, bad: NDArray[np.bool_], problem: str, remedy: str) -> "ImageLabels":
         """Report the bad labels, if there are any, and return the others.
 
@@ -36,12 +41,11 @@ class ImageLabels:
             problem: What is wrong, without a full stop; it follows the first bad label.
             remedy: What to do about it, without a full stop.
         """
-        columns = (self.rows, self.image, self.attribute, self.value)
         if bad.any():
-            _, image, attribute, value = (column[bad.argmax()] for column in columns)
+            _, image, attribute, value = self.columns[:, bad.argmax()]
             problem = f"label '{image} {attribute} {value}'{problem}"
             self.file.refuse(np.unique(self.rows[bad]).tolist(), problem, remedy)
-        return ImageLabels(self.file, *(column[~bad] for column in columns))
+        return ImageLabels(self.file, *self.columns[:, ~bad])
 
     def class_ids(self, taxonomy: Taxonomy) -> NDArray[np.int64]:
         """Return the (L,) class ids."""
@@ -63,8 +67,9 @@ class ImageList:
     def note_repeated(self) -> None:
         """Note how many lines name an image that an earlier line names."""
         if repeated := len(self) - len(set(self.paths)):
-            problem = f"{repeated:,} of its lines name an image that stands there before"
-            self.file.findings.note(f"{self.file.name}: {problem}")
+            self.file.findings.note(
+                f"{self.file.name}: {repeated:,} lines name an image that an earlier line names"
+            )
 
     def check_labels(self, labels: ImageLabels, taxonomy: Taxonomy) -> ImageLabels:
         """Return the labels with a known image, attribute and class, each once; report others."""
@@ -72,14 +77,14 @@ class ImageList:
         remedy = f"{SAME_SOURCE}; indices count from 0"
         labels = labels.without(labels.image >= len(self), problem, remedy)
         problem = f": there are {len(taxonomy)} attributes, numbered from 0"
-        remedy = "Write the attribute as its place among them"
+        remedy = "Write the number of the attribute"
         labels = labels.without(labels.attribute >= len(taxonomy), problem, remedy)
         bad = labels.value >= np.asarray(taxonomy.sizes)[labels.attribute]
         tops = [f"{len(attribute.classes) - 1} ({attribute.name})" for attribute in taxonomy]
         problem = ": its value is out of the range of the attribute"
         labels = labels.without(bad, problem, f"Write values from 0 up to {', '.join(tops)}")
         again = _again(labels.image, labels.class_ids(taxonomy))
-        labels = labels.without(again, " stands here again", "Leave it once")
+        labels = labels.without(again, ": listed before", "Leave it once")
         single = np.array([not attribute.multi_label for attribute in taxonomy])
         second = single[labels.attribute] & _again(labels.image, labels.attribute)
         problem = ": a second class of an attribute that has one per image"

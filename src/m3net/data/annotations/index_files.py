@@ -9,12 +9,11 @@ Embedding Network", AAAI 2020. All numbers count from 0:
   or in the gallery, for the attributes that are listed here and no others.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from m3net.data.annotations.annotation_file import AnnotationFile
 from m3net.data.annotations.findings import Findings
@@ -45,27 +44,24 @@ def index_files(folder: Path) -> list[Path]:
 
 def read_splits(
     name: str,
-    folder: Path,
     taxonomy: Taxonomy,
     published: Mapping[str, Counts],
     findings: Findings,
+    read: Callable[[SplitName], Records],
 ) -> Splits:
     """Read train, val and test; a split that fails as a whole is reported and stays empty.
 
     Args:
         name: Name of the data set, for errors.
-        folder: Holds the index files.
         taxonomy: Attributes and classes.
         published: Counts of each split; empty where the files are not the published ones.
         findings: Collects problems and notes.
+        read: Reads a split.
     """
     splits = empty_splits(taxonomy).named()
     for split in splits:
         with findings.part():
-            if split == "train":
-                records = read_train(folder, taxonomy, findings)
-            else:
-                records = read_evaluation(folder, split, taxonomy, findings)
+            records = read(split)
             if split in published:
                 check_counts(f"{name} {split}", published[split], records, taxonomy, findings)
             splits[split] = records
@@ -74,16 +70,22 @@ def read_splits(
 
 def empty_splits(taxonomy: Taxonomy) -> Splits:
     """Return three splits without images."""
-    shape = (0, len(taxonomy))
-    annotated, roles = np.zeros(shape, dtype=np.bool_), np.zeros(shape, dtype=np.uint8)
-    empty = Records.build([], [], [], annotated, roles, taxonomy.num_classes)
+    empty = Records.unlabelled([], len(taxonomy), taxonomy.num_classes)
     return Splits(empty, empty, empty)
+
+
+def read_split(folder: Path, taxonomy: Taxonomy, findings: Findings, split: SplitName) -> Records:
+    """Read a split whose queries are images."""
+    if split == "train":
+        return read_train(folder, taxonomy, findings)
+    return read_evaluation(folder, split, taxonomy, findings)
 
 
 def read_train(folder: Path, taxonomy: Taxonomy, findings: Findings) -> Records:
     """Read the training images; those without a label are left out and counted in a note."""
     images = read_images(folder, "train", findings)
-    labels = read_label_pairs(AnnotationFile(index_file(folder, "label", "train"), findings))
+    file = AnnotationFile(index_file(folder, "label", "train"), findings)
+    labels = read_label_lines(file, several=True)
     labels = images.check_labels(labels, taxonomy)
     return labelled_only(images.join(labels, taxonomy), images.file)
 
@@ -94,11 +96,13 @@ def read_evaluation(
     """Read the images of val or test with the labels of the query and candidate files alone."""
     images = read_images(folder, split, findings)
     files = [AnnotationFile(index_file(folder, kind, split), findings) for kind in _EVALUATED]
-    queries, gallery = (images.check_labels(_read_triples(file), taxonomy) for file in files)
+    queries, gallery = (
+        images.check_labels(read_label_lines(file, several=False), taxonomy) for file in files
+    )
     problem = f": its image is a query in {queries.file.name} too"
     both = np.isin(gallery.image, queries.image)
     gallery = gallery.without(both, problem, "Leave it in one of the files")
-    labels = ImageLabels(images.file, *np.concatenate([_stack(queries), _stack(gallery)], axis=1))
+    labels = ImageLabels(images.file, *np.concatenate([queries.columns, gallery.columns], axis=1))
     images.refuse_unlabelled(labels, "neither query nor candidate")
     roles = images.roles(queries, taxonomy, Role.QUERY)
     roles |= images.roles(gallery, taxonomy, Role.GALLERY)
@@ -117,43 +121,35 @@ def read_images(folder: Path, split: SplitName, findings: Findings) -> ImageList
     return images
 
 
-def read_label_pairs(file: AnnotationFile) -> ImageLabels:
-    """Read the labels of lines "index attribute value [attribute value ...]", numbers unchecked."""
+def read_label_lines(file: AnnotationFile, *, several: bool) -> ImageLabels:
+    """Read labels whose numbers are not checked yet.
+
+    Args:
+        file: Lines of "index attribute value".
+        several: Whether a line may go on with more pairs of attribute and value; then each image
+            has one line.
+    """
     numbers = file.numbers()
-    odd = [row for row, line in numbers.items() if len(line) < 3 or len(line) % 2 == 0]
-    if odd:
-        problem = f"{len(numbers[odd[0]])} numbers instead of index, attribute, value, ..."
-        file.refuse(odd, problem, "Write a value behind each attribute")
+    if several:
+        wrong = [row for row, line in numbers.items() if len(line) < 3 or len(line) % 2 == 0]
+        more, remedy = ", ...", "Write a value behind each attribute"
+    else:
+        wrong = [row for row, line in numbers.items() if len(line) != 3]
+        more, remedy = "", "Write three numbers on each line"
+    if wrong:
+        problem = f"{len(numbers[wrong[0]])} numbers instead of index, attribute, value{more}"
+        file.refuse(wrong, problem, remedy)
     first: dict[int, int] = {}
     twice = [row for row, line in numbers.items() if first.setdefault(line[0], row) != row]
-    if twice:
+    if several and twice:
         problem = f"index {numbers[twice[0]][0]} has a line of labels already"
         file.refuse(twice, problem, "Leave one line for each image")
-    for row in {*odd, *twice}:
-        del numbers[row]
-    return _labels(
-        file,
-        [
-            (row, line[0], attribute, value)
-            for row, line in numbers.items()
-            for attribute, value in zip(line[1::2], line[2::2], strict=True)
-        ],
-    )
-
-
-def _read_triples(file: AnnotationFile) -> ImageLabels:
-    """Read the labels of lines "index attribute value", numbers unchecked."""
-    numbers = file.numbers()
-    if wrong := [row for row, line in numbers.items() if len(line) != 3]:
-        problem = f"{len(numbers[wrong[0]])} numbers instead of index, attribute and value"
-        file.refuse(wrong, problem, "Write three numbers on each line")
-    return _labels(file, [(row, *line) for row, line in numbers.items() if len(line) == 3])
-
-
-def _labels(file: AnnotationFile, labels: Sequence[tuple[int, ...]]) -> ImageLabels:
-    """Build labels from (row, image, attribute, value)."""
+        wrong += twice
+    left_out = {*wrong}
+    labels = [
+        (row, line[0], attribute, value)
+        for row, line in numbers.items()
+        if row not in left_out
+        for attribute, value in zip(line[1::2], line[2::2], strict=True)
+    ]
     return ImageLabels(file, *np.asarray(labels, dtype=np.int64).reshape(-1, 4).T)
-
-
-def _stack(labels: ImageLabels) -> NDArray[np.int64]:
-    return np.stack([labels.rows, labels.image, labels.attribute, labels.value])

@@ -38,8 +38,8 @@ def check_counts(
         findings: Collects the differences.
     """
     attributes = taxonomy.attribute_of_class[records.class_ids]
-    queries = np.count_nonzero(records.roles & Role.QUERY, axis=0)
-    gallery = np.count_nonzero(records.roles & Role.GALLERY, axis=0)
+    queries = records.has_role(Role.QUERY).sum(axis=0)
+    gallery = records.has_role(Role.GALLERY).sum(axis=0)
     labels = np.bincount(attributes, minlength=len(taxonomy))
     numbers = [] if published.images is None else [("images", len(records), published.images)]
     for kind, counts, expected in (

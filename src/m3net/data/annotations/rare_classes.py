@@ -53,7 +53,7 @@ def _keep_classes(
     """Return the records with some classes only, renumbered; `kept` is (M,)."""
     stays = kept[records.class_ids]
     class_ids = records.class_ids[stays]
-    image = np.repeat(np.arange(len(records)), np.diff(records.offsets))[stays]
+    image = records.image_of_label[stays]
     annotated = np.zeros_like(records.annotated)
     annotated[image, attribute_of_class[class_ids]] = True
     return replace(

@@ -1,4 +1,4 @@
-"""Loaders of images, with or without labels, on each process."""
+"""Loaders of images, with or without labels, for each process."""
 
 from collections.abc import Iterator
 from dataclasses import asdict
@@ -24,10 +24,10 @@ from m3net.errors import ConfigError
 
 
 class TrainLoader(Loader[Batch]):
-    """A loader whose epoch starts when its first batch is asked for, and not before.
+    """A loader that reads the epoch at its first batch.
 
-    Lightning asks for an iterator while it builds the optimizer, long before it sets the epoch: in
-    a resumed training, workers would begin with the wrong one.
+    Lightning creates an iterator while it builds the optimizer, long before it sets the epoch: in a
+    resumed training, workers would start with the wrong one.
     """
 
     dataset: RetrievalDataset
@@ -43,21 +43,17 @@ class TrainLoader(Loader[Batch]):
 class BaseDataModule(L.LightningDataModule):
     """Loaders of images in order, each image once over all processes."""
 
-    def __init__(self, loading: LoadingConfig) -> None:
+    def __init__(self, loading: LoadingConfig, protocol: Protocol = "single") -> None:
         """Save the settings.
 
         Args:
             loading: Sizes and sampling.
+            protocol: What a query is.
         """
         super().__init__()
-        self.loading = loading
+        self.loading, self.protocol = loading, protocol
         # Saved in checkpoints: predictions have to prepare images in the same way.
         self.save_hyperparameters({"loading": asdict(loading)})
-
-    @property
-    def protocol(self) -> Protocol:
-        """What a query is; data sets whose published numbers have label queries override it."""
-        return "single"
 
     def class_counts(self) -> ClassCounts | None:
         """Count the training images of each class; None where images have no labels."""
@@ -94,7 +90,7 @@ class BaseDataModule(L.LightningDataModule):
 
         Args:
             dataset: Reads the images.
-            sampler: Yields indices, or pairs of an index and the attribute it was drawn for.
+            sampler: Yields indices, or pairs of an index and the attribute that it was drawn for.
             kind: Class of the loader.
         """
         workers = self.loading.num_workers
@@ -108,20 +104,20 @@ class BaseDataModule(L.LightningDataModule):
             persistent_workers=workers > 0,
             pin_memory=torch.cuda.is_available(),
             collate_fn=_keep,
-            # Else each loader's start would move the global random state, and a resumed training
-            # starts its loaders in another order.
+            # Without it, each start of a loader would change the global random state, and a resumed
+            # training starts its loaders in another order.
             generator=torch.Generator(),
         )
 
 
 def check_size(split: str, records: Records, need: int, remedy: str) -> None:
-    """Check that a split has an image for each process, or for each batch.
+    """Check that a split has enough images for all processes.
 
     Args:
         split: Name of the split.
         records: Its images.
-        need: Number of images needed.
-        remedy: What else than more images helps.
+        need: Smallest number of images.
+        remedy: What to do other than adding images.
 
     Raises:
         ConfigError: The split has fewer images.
@@ -129,10 +125,10 @@ def check_size(split: str, records: Records, need: int, remedy: str) -> None:
     if len(records) < need:
         raise ConfigError(
             f"the {split} split has {len(records)} images, fewer than the {need} needed: {remedy}, "
-            "or give it more images."
+            "or add images."
         )
 
 
 def _keep(batch: Any) -> Any:  # noqa: ANN401 - torch expects a list of samples here
-    """Collate nothing: the data set returns whole batches."""
+    """Return a whole batch of the data set as it is."""
     return batch

@@ -44,11 +44,11 @@ class CatalogueDataModule(RetrievalDataModule):
             fractions: Shares of train, val and test, where the table has no splits.
             query_fraction: Share of queries in val and test, where the table has no roles; the
                 others are the gallery.
-            split_seed: Another seed gives another division.
-            protocol: What a query is: single, an image, for which any class it shares counts;
-                multi, an image and one of its classes, for which that class counts.
+            split_seed: Seed of the division.
+            protocol: What a query is: single, an image, to which images that share any class are
+                relevant; multi, an image and one of its classes.
             leave_out: What a query's ranking leaves out: image, the query itself; product, all
-                images of its product, which look so much alike that finding them proves little.
+                images of its product, which are too easy to find.
             loading: How images become batches.
 
         Raises:
@@ -56,22 +56,15 @@ class CatalogueDataModule(RetrievalDataModule):
         """
         if leave_out == "product" and columns.item is None:
             raise ConfigError(
-                "images of a query's product cannot be left out, since no column says what they "
-                "show: name it by data.columns.item, or set data.leave_out=image."
+                "data.leave_out=product needs the column that names the products: set "
+                "data.columns.item, or data.leave_out=image."
             )
-        super().__init__(loading)
+        super().__init__(loading, protocol)
         self.file, self.columns = Path(file), columns
         self.root = Path(root) if root is not None else self.file.parent
         self.min_class_images = min_class_images
         self.fractions, self.query_fraction, self.split_seed = fractions, query_fraction, split_seed
         self.leave_out = leave_out
-        self._protocol: Protocol = protocol
-
-    @property
-    @override
-    def protocol(self) -> Protocol:
-        """What a query is."""
-        return self._protocol
 
     @override
     def expected_files(self) -> list[Path]:

@@ -1,12 +1,13 @@
-"""DARN by the ASEN family's index files, with the images that can still be had."""
+"""DARN by the index files of the ASEN family."""
 
+from functools import partial
 from pathlib import Path
 
 from typing_extensions import override
 
 from m3net.data.annotations.darn import PUBLISHED, numbered_taxonomy, read_names
 from m3net.data.annotations.findings import Findings
-from m3net.data.annotations.index_files import JPEG, index_files, read_splits
+from m3net.data.annotations.index_files import JPEG, index_files, read_split, read_splits
 from m3net.data.datamodules.loading_config import LoadingConfig
 from m3net.data.datamodules.retrieval_datamodule import Contents, Missing, RetrievalDataModule
 
@@ -30,11 +31,9 @@ class DARNDataModule(RetrievalDataModule):
             annotations: Folder of the index files; by default `root`.
             names_file: JSON with the names of each attribute's classes; by default they are
                 numbers.
-            missing: What to do about images that are not there, since many links are dead:
-                refuse to start, or drop them from train, queries and gallery alike, which is
-                reported.
-            published: Whether the files are the published ones, so that their counts must be the
-                published counts.
+            missing: What to do about missing images, since many links are dead: error refuses to
+                start; drop leaves them out of all splits and logs how many.
+            published: Whether to check the counts of the published files.
             loading: How images become batches.
         """
         super().__init__(loading)
@@ -57,5 +56,6 @@ class DARNDataModule(RetrievalDataModule):
             with findings.part():
                 taxonomy = read_names(self.names_file)
         counts = PUBLISHED if self.published else {}
-        splits = read_splits("DARN", self.annotations, taxonomy, counts, findings)
+        read = partial(read_split, self.annotations, taxonomy, findings)
+        splits = read_splits("DARN", taxonomy, counts, findings, read)
         return Contents(taxonomy, splits, self.file_reader(self.root, formats=JPEG), self.root)

@@ -1,6 +1,7 @@
-"""DeepFashion (Category and Attribute Prediction) by index files, or by its own partition."""
+"""DeepFashion (Category and Attribute Prediction) by index files, or by the download's split."""
 
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -16,10 +17,10 @@ from m3net.data.annotations.index_files import (
     JPEG,
     empty_splits,
     index_file,
-    read_evaluation,
-    read_train,
+    read_split,
+    read_splits,
 )
-from m3net.data.annotations.published_counts import UNPUBLISHED, check_counts
+from m3net.data.annotations.published_counts import UNPUBLISHED
 from m3net.data.datamodules.loading_config import LoadingConfig
 from m3net.data.datamodules.retrieval_datamodule import Contents, RetrievalDataModule
 from m3net.data.photos.preparation import is_prepared
@@ -30,7 +31,7 @@ TrainList = Literal["index", "rebuilt"]
 
 
 class DeepFashionDataModule(RetrievalDataModule):
-    """DeepFashion: 5 attributes (types of attributes there), 1,000 classes, several per image."""
+    """DeepFashion: 5 attributes, which it calls types, and 1,000 classes, several per image."""
 
     def __init__(
         self,
@@ -47,41 +48,33 @@ class DeepFashionDataModule(RetrievalDataModule):
 
         Args:
             root: Folder of the images, which holds img.
-            annotations: Folder of the index files and of the download's own files, which may lie
+            annotations: Folder of the index files and of the files of the download, which may lie
                 in its folders Anno, Anno_coarse and Eval; by default `root`.
-            layout: "index" for the ASEN family's index files; "raw" for the download's own
+            layout: "index" for the index files of the ASEN family; "raw" for the download's
                 list_eval_partition.txt.
-            protocol: "single": a query is an image, with the one class that the index files give
-                it; "multi": a query is a label, an image with one of its classes. Their numbers
-                do not compare.
+            protocol: "single": a query is an image, with its one class in the index files; "multi":
+                a query is an image and one of its classes. Their scores cannot be compared.
             train_list: Index layout: "index" reads filenames_train.txt and label_train.txt;
                 "rebuilt" takes all labelled images of list_attr_img.txt that are in neither val
                 nor test.
             crop_margin: Crop images to their boxes, widened by this share of their size on each
                 side; null takes whole images.
-            published: Whether the files are the published ones, so that their counts must be the
-                published counts.
+            published: Whether to check the counts of the published files.
             loading: How images become batches.
 
         Raises:
-            ConfigError: The raw layout is to be evaluated by protocol "single".
+            ConfigError: The raw layout has protocol "single".
         """
-        super().__init__(loading)
+        super().__init__(loading, protocol)
         if layout == "raw" and protocol == "single":
             raise ConfigError(
-                "the raw files of DeepFashion do not say which one class an image asks for: choose "
-                "data.protocol=multi, or data.layout=index with the index files."
+                "data.protocol=single needs one class per query, which only the index files name: "
+                "set data.protocol=multi, or data.layout=index."
             )
         self.root = Path(root)
         self.annotations = self.root if annotations is None else Path(annotations)
-        self.layout, self.train_list, self._protocol = layout, train_list, protocol
+        self.layout, self.train_list = layout, train_list
         self.crop_margin, self.published = crop_margin, published
-
-    @property
-    @override
-    def protocol(self) -> Protocol:
-        """What a query is."""
-        return self._protocol
 
     @override
     def expected_files(self) -> list[Path]:
@@ -108,7 +101,7 @@ class DeepFashionDataModule(RetrievalDataModule):
         """Read the annotation files."""
         taxonomy = deepfashion.numbered_classes().taxonomy
         splits = empty_splits(taxonomy)
-        # Without its classes, no label of an image can be understood.
+        # The numbers of all labels are rows of the list of classes.
         with findings.part():
             classes = self._read_classes(findings)
             taxonomy, splits = classes.taxonomy, self._read_splits(classes, findings)
@@ -137,27 +130,18 @@ class DeepFashionDataModule(RetrievalDataModule):
     def _read_splits(self, classes: Classes, findings: Findings) -> Splits:
         if self.layout == "raw":
             return deepfashion.read_raw_splits(self.annotations, classes, findings)
-        splits = empty_splits(classes.taxonomy).named()
-        for split in splits:
-            with findings.part():
-                splits[split] = self._read_split(split, classes, findings)
-        return Splits(**splits)
+        counts = deepfashion.SINGLE if self.protocol == "single" else deepfashion.MULTI
+        published = counts if self.published else {}
+        read = partial(self._read_split, classes, findings)
+        return read_splits("DeepFashion", classes.taxonomy, published, findings, read)
 
-    def _read_split(self, split: SplitName, classes: Classes, findings: Findings) -> Records:
+    def _read_split(self, classes: Classes, findings: Findings, split: SplitName) -> Records:
         """Read one split from the index files."""
-        taxonomy, folder = classes.taxonomy, self.annotations
-        if split == "train":
-            if self.train_list == "rebuilt":
-                return deepfashion.rebuild_train(folder, classes, findings)
-            return read_train(folder, taxonomy, findings)
-        if self.protocol == "single":
-            records, counts = read_evaluation(folder, split, taxonomy, findings), deepfashion.SINGLE
-        else:
-            records = deepfashion.read_labels(folder, split, classes, findings)
-            counts = deepfashion.MULTI
-        if self.published:
-            check_counts(f"DeepFashion {split}", counts[split], records, taxonomy, findings)
-        return records
+        if split == "train" and self.train_list == "rebuilt":
+            return deepfashion.rebuild_train(self.annotations, classes, findings)
+        if split != "train" and self.protocol == "multi":
+            return deepfashion.read_labels(self.annotations, split, classes, findings)
+        return read_split(self.annotations, classes.taxonomy, findings, split)
 
     def _with_boxes(self, splits: Splits, findings: Findings) -> Splits:
         """Add the box of each image."""
@@ -166,8 +150,9 @@ class DeepFashionDataModule(RetrievalDataModule):
                 f"{self.root} holds small copies, but boxes are in pixels of the originals. Set "
                 "data.root to the folder of the originals, or data.crop_margin to null."
             )
-        parts = [splits.train, splits.val, splits.test]
-        paths = [path for part in parts for path in part.paths.tolist()]
+        train, val, test = splits.named().values()
+        paths = np.concatenate([train.paths, val.paths, test.paths]).tolist()
         boxes = read_boxes(self.annotations, paths, findings)
-        shares = np.split(boxes, np.cumsum([len(part) for part in parts])[:-1])
-        return Splits(*(replace(part, boxes=own) for part, own in zip(parts, shares, strict=True)))
+        ends = np.cumsum([len(train), len(val)])
+        parts = zip((train, val, test), np.split(boxes, ends), strict=True)
+        return Splits(*(replace(part, boxes=of_part) for part, of_part in parts))

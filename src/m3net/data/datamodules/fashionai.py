@@ -1,6 +1,7 @@
-"""FashionAI, as the ASEN family divided it or as the competition gave it out."""
+"""FashionAI by the index files of the ASEN family, or by the files of the competition."""
 
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -16,7 +17,13 @@ from m3net.data.annotations.fashionai import (
     read_raw,
 )
 from m3net.data.annotations.findings import Findings
-from m3net.data.annotations.index_files import JPEG, empty_splits, index_files, read_splits
+from m3net.data.annotations.index_files import (
+    JPEG,
+    empty_splits,
+    index_files,
+    read_split,
+    read_splits,
+)
 from m3net.data.datamodules.loading_config import LoadingConfig
 from m3net.data.datamodules.retrieval_datamodule import Contents, RetrievalDataModule
 from m3net.data.records import Records, Splits
@@ -46,28 +53,27 @@ class FashionAIDataModule(RetrievalDataModule):
             root: Folder of the images, which holds fashionAI_attributes_train1 and the others.
             annotations: Folder of the index files, or of the competition's folders with their
                 Annotations/label.csv; by default `root`.
-            layout: "index" for the ASEN family's index files; "raw" for the competition's
-                label.csv files, divided into train, val and test here.
-            published: Index layout: whether the files are the published ones, so that their
-                counts must be the published counts.
-            maybe: Raw layout: whether to keep or drop images for which another class would be
-                right as well (m).
-            test_folders: Raw layout: folders with the competition's test images and answers (as
-                Annotations/label.csv), which then are the test split.
+            layout: "index" for the index files of the ASEN family; "raw" for the label.csv files of
+                the competition, whose images are divided into train, val and test.
+            published: Index layout: whether to check the counts of the published files.
+            maybe: Raw layout: whether to keep or drop images with a second class that is right as
+                well (m).
+            test_folders: Raw layout: folders that are the test split, with the competition's test
+                images and their answers in Annotations/label.csv.
             fractions: Raw layout: shares of train, val and test in each class.
             query_fraction: Raw layout: share of queries in val and test; the others are the
                 gallery.
-            split_seed: Raw layout: another seed gives another division.
+            split_seed: Raw layout: seed of the division.
             loading: How images become batches.
 
         Raises:
-            ConfigError: A setting of the raw layout is given for the other one.
+            ConfigError: A setting of the raw layout is set for the index layout.
         """
         super().__init__(loading)
         if layout == "index" and (maybe != "keep" or test_folders):
             raise ConfigError(
-                "the index files of FashionAI know no second class and no test folders: "
-                "data.maybe=drop and data.test_folders need data.layout=raw."
+                "data.maybe=drop and data.test_folders need data.layout=raw: the index files have "
+                "neither second classes nor test folders."
             )
         self.root = Path(root)
         self.annotations = self.root if annotations is None else Path(annotations)
@@ -80,8 +86,8 @@ class FashionAIDataModule(RetrievalDataModule):
         """Return the annotation files that `read` needs."""
         if self.layout == "index":
             return index_files(self.annotations)
-        found = sorted(self.annotations.glob(f"*/{LABEL_FILE}"))
-        return found or [self.annotations / "*" / LABEL_FILE]
+        files = sorted(self.annotations.glob(f"*/{LABEL_FILE}"))
+        return files or [self.annotations / "*" / LABEL_FILE]
 
     @override
     def read(self, findings: Findings) -> Contents:
@@ -89,7 +95,8 @@ class FashionAIDataModule(RetrievalDataModule):
         splits = empty_splits(TAXONOMY)
         if self.layout == "index":
             counts = PUBLISHED if self.published else {}
-            splits = read_splits("FashionAI", self.annotations, TAXONOMY, counts, findings)
+            read = partial(read_split, self.annotations, TAXONOMY, findings)
+            splits = read_splits("FashionAI", TAXONOMY, counts, findings, read)
         else:
             with findings.part():
                 splits = self._divide(findings)
@@ -99,27 +106,22 @@ class FashionAIDataModule(RetrievalDataModule):
         """Read the competition's files and divide their images."""
         folders = label_folders(self.annotations, findings)
         if lacking := [name for name in self.test_folders if name not in folders]:
-            there = ", ".join(map(repr, folders))
             raise ConfigError(
-                f"data.test_folders names {lacking[0]!r}, which is not among the folders with an "
-                f"Annotations/label.csv: {there}."
+                f"data.test_folders names {lacking[0]!r}: choose from the folders with an "
+                f"Annotations/label.csv, {', '.join(map(repr, folders))}."
             )
+        fractions = self.fractions[:2] if self.test_folders else self.fractions
+        shares = tuple(fraction / sum(fractions) for fraction in fractions)
         train = [name for name in folders if name not in self.test_folders]
         records = read_raw(self.annotations, train, self.maybe, findings)
+        # Each image has one label: its class is its stratum.
+        part_of = split_strata(records, records.class_ids, shares, self.split_seed)
+        parts = [records.select(np.flatnonzero(part_of == part)) for part in range(len(shares))]
         if self.test_folders:
-            test = read_raw(self.annotations, self.test_folders, self.maybe, findings)
-            parts = [*self._parts(records, 2), test]
-        else:
-            parts = self._parts(records, 3)
-        return Splits(parts[0], *(self._with_roles(part) for part in parts[1:]))
-
-    def _parts(self, records: Records, number: int) -> list[Records]:
-        """Divide images into train and val, and test as well if there are to be three parts."""
-        whole = sum(self.fractions[:number])
-        shares = tuple(fraction / whole for fraction in self.fractions[:number])
-        part = split_strata(records, records.class_ids, shares, self.split_seed)
-        return [records.select(np.flatnonzero(part == number)) for number in range(len(shares))]
+            parts.append(read_raw(self.annotations, self.test_folders, self.maybe, findings))
+        return Splits(parts[0], *map(self._with_roles, parts[1:]))
 
     def _with_roles(self, records: Records) -> Records:
+        """Draw the queries of val or test."""
         seed, share = self.split_seed, self.query_fraction
         return replace(records, roles=draw_strata_roles(records, records.class_ids, share, seed))

@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-import numpy as np
 from torch.utils.data import DataLoader
 from typing_extensions import override
 
@@ -16,11 +15,7 @@ from m3net.data.records import Records
 class ImagesDataModule(BaseDataModule):
     """The images of a folder, or of a list."""
 
-    def __init__(
-        self,
-        images: str,
-        loading: LoadingConfig = LoadingConfig(),
-    ) -> None:
+    def __init__(self, images: str, loading: LoadingConfig = LoadingConfig()) -> None:
         """List the images.
 
         Args:
@@ -33,7 +28,7 @@ class ImagesDataModule(BaseDataModule):
     @override
     def setup(self, stage: str) -> None:
         """Check that each process gets images."""
-        self.records = _unlabelled(self.paths)
+        self.records = Records.unlabelled(self.paths)
         _, world_size = self.rank()
         check_size("predict", self.records, world_size, "use fewer processes (trainer.devices)")
 
@@ -41,16 +36,3 @@ class ImagesDataModule(BaseDataModule):
     def predict_dataloader(self) -> DataLoader[Batch]:
         """Load the images in order, each once over all processes."""
         return self.ordered_loader(self.records, self.file_reader(Path()))
-
-
-def _unlabelled(paths: list[str]) -> Records:
-    """Build records with nothing but the path and the index in the list."""
-    shape = (len(paths), 0)
-    return Records.build(
-        paths,
-        rows=range(1, len(paths) + 1),
-        labels=[()] * len(paths),
-        annotated=np.zeros(shape, dtype=np.bool_),
-        roles=np.zeros(shape, dtype=np.uint8),
-        num_classes=0,
-    )

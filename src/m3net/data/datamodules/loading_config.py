@@ -16,7 +16,7 @@ _RANGES = {
     "images_per_class": (1, 65_536),
     "triplets_per_epoch": (1, 10**8),
 }
-"""A higher number is a slip or an attack: no machine has the memory or the processes."""
+"""Higher numbers are typing errors or attacks: no machine has the memory or the processes."""
 
 
 @dataclass(frozen=True)
@@ -37,11 +37,11 @@ class LoadingConfig:
     timeout: int = 600
     """Seconds to wait for a batch of the loader processes; 0 waits for ever."""
     max_pixels: int = MAX_PIXELS
-    """Images with more are refused by their header, before memory is allocated for them."""
+    """Images whose header has more are refused before memory is allocated for them."""
     sampling: Sampling = "shuffle"
     """shuffle takes each image once an epoch; balanced fills batches with groups that share a
-    class, each class as often as the others; triplets fills them with an anchor, a positive and a
-    negative in turn, each attribute as often as the others."""
+    class, all classes with equal probability; triplets fills them with an anchor, a positive and a
+    negative in turn, all attributes with equal probability."""
     images_per_class: int = 4
     """Images in a group of balanced sampling."""
     triplets_per_epoch: int = 100_000

@@ -1,4 +1,4 @@
-"""A data set with attributes: annotation files in, loaders of its three splits out."""
+"""Loaders of the three splits of a data set with attributes."""
 
 import logging
 from abc import ABC, abstractmethod
@@ -18,13 +18,8 @@ from m3net.data.class_counts import ClassCounts
 from m3net.data.datamodules.base_datamodule import BaseDataModule, TrainLoader, check_size
 from m3net.data.dataset import Reader, RetrievalDataset
 from m3net.data.photos.listing import missing_error, missing_images
-from m3net.data.records import Records, Role, Splits
-from m3net.data.samplers import (
-    BalancedSampler,
-    ShuffleSampler,
-    TripletSampler,
-    members_by_class,
-)
+from m3net.data.records import Records, Role, SplitName, Splits
+from m3net.data.samplers import BalancedSampler, ShuffleSampler, TripletSampler, members_by_class
 from m3net.data.splits import check_splits
 from m3net.data.taxonomy import Taxonomy
 from m3net.data.transforms import Transform
@@ -52,7 +47,7 @@ class RetrievalDataModule(BaseDataModule, ABC):
     """
 
     missing: Missing | None = None
-    """What to do about listed images without a file; None is an error, and offers no choice."""
+    """What to do about listed images without a file; None is an error too, and not a setting."""
 
     @abstractmethod
     def read(self, findings: Findings) -> Contents:
@@ -66,7 +61,7 @@ class RetrievalDataModule(BaseDataModule, ABC):
         """
 
     def expected_files(self) -> list[Path]:
-        """Return the annotation files that `read` needs; none where images are not files."""
+        """Return the annotation files that `read` needs; empty where images are not files."""
         return []
 
     @cached_property
@@ -75,7 +70,7 @@ class RetrievalDataModule(BaseDataModule, ABC):
         return self.load()
 
     def load(self, *, photos: bool = True) -> Contents:
-        """Read the data set, check its splits, and log the notes.
+        """Read the data set, check its splits and log the notes.
 
         Args:
             photos: Whether to check that every image file exists.
@@ -111,17 +106,16 @@ class RetrievalDataModule(BaseDataModule, ABC):
         if stage == "fit" and self.loading.sampling != "triplets":
             need = self.loading.batch_size * world_size
             check_size("train", splits.train, need, "lower data.loading.batch_size")
-        if stage in ("fit", "validate"):
-            check_size("val", splits.val, world_size, "use fewer processes (trainer.devices)")
-        if stage in ("test", "predict"):
-            check_size("test", splits.test, world_size, "use fewer processes (trainer.devices)")
+        split: SplitName = "val" if stage in ("fit", "validate") else "test"
+        remedy = "use fewer processes (trainer.devices)"
+        check_size(split, splits.named()[split], world_size, remedy)
 
     @override
     def train_dataloader(self) -> DataLoader[Batch]:
         """Load batches of augmented training images."""
         loading, records = self.loading, self.contents.splits.train
         transform = Transform(loading.image_size, loading.resize, loading.augmentation)
-        # The seed of `seed_everything`; the order has another one.
+        # `seed_everything` seeds the augmentation, data.loading.seed the order of the images.
         seed = torch.initial_seed()
         dataset = RetrievalDataset(records, self.contents.reader, transform, seed)
         return self.loader(dataset, self._train_sampler(records), TrainLoader)
@@ -152,7 +146,7 @@ class RetrievalDataModule(BaseDataModule, ABC):
         sampler = TripletSampler(members, loading.triplets_per_epoch, *share)
         without = [name for a, name in enumerate(taxonomy.names) if a not in sampler.triplets]
         if without:
-            _log.info(f"train: no triplet can be drawn for {', '.join(without)}")
+            _log.info(f"train: no triplets of {', '.join(without)}")
         return sampler
 
 
@@ -169,22 +163,21 @@ def present_only(root: Path, missing: Missing | None, findings: Findings, splits
         M3NetError: An image or the whole folder is missing.
     """
     absent = {name: missing_images(root, part) for name, part in splits.named().items()}
-    lost = {name: part.select(absent[name]) for name, part in splits.named().items()}
-    if missing != "drop" and any(map(len, lost.values())):
+    present = splits.named()
+    if missing != "drop" and any(map(len, absent.values())):
         remedy = "Put the images there, take them out of the annotations, or set data.root"
         remedy += "" if missing is None else "; or leave them out by data.missing=drop"
-        raise missing_error(root, [*lost.values()], remedy)
-    for name, part in lost.items():
-        queries, gallery = (
-            np.count_nonzero((part.roles & role).any(axis=1)) for role in (Role.QUERY, Role.GALLERY)
-        )
-        if len(part):
-            findings.note(
-                f"{name}: {len(part):,} images are not there and left out, {queries:,} queries and "
-                f"{gallery:,} gallery images among them"
+        lost = [part.select(absent[name]) for name, part in present.items()]
+        raise missing_error(root, lost, remedy)
+    for name, part in present.items():
+        if len(absent[name]):
+            queries, gallery = (
+                part.has_role(role)[absent[name]].any(axis=1).sum()
+                for role in (Role.QUERY, Role.GALLERY)
             )
-    present = {
-        name: part.select(np.setdiff1d(np.arange(len(part)), absent[name]))
-        for name, part in splits.named().items()
-    }
+            findings.note(
+                f"{name}: {len(absent[name]):,} images are missing and left out, {queries:,} "
+                f"queries and {gallery:,} gallery images among them"
+            )
+            present[name] = part.select(np.setdiff1d(np.arange(len(part)), absent[name]))
     return Splits(**present)

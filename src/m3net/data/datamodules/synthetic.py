@@ -1,4 +1,4 @@
-"""The built-in catalogue of drawn garments: no file, no download."""
+"""The catalogue of drawn garments, which needs no files."""
 
 from pathlib import Path
 
@@ -17,7 +17,7 @@ _MOST_SIDE = 4096
 
 
 class SyntheticDataModule(RetrievalDataModule):
-    """Garments drawn while they are loaded; equal seeds give equal pixels."""
+    """Garments drawn while they are loaded; the same seed draws the same pixels."""
 
     def __init__(
         self,
@@ -33,11 +33,11 @@ class SyntheticDataModule(RetrievalDataModule):
 
         Args:
             num_images: Garments in all splits together.
-            drawn_size: Height and width in pixels at which they are drawn.
+            drawn_size: Height and width of the drawn pictures in pixels.
             seed: Seed of the garments.
             fractions: Shares of train, val and test.
             query_fraction: Share of queries in val and test; the others are the gallery.
-            split_seed: Another seed gives another division.
+            split_seed: Seed of the division.
             loading: How images become batches.
 
         Raises:
@@ -46,7 +46,8 @@ class SyntheticDataModule(RetrievalDataModule):
         super().__init__(loading)
         if not 1 <= num_images <= _MOST_IMAGES or not 1 <= drawn_size <= _MOST_SIDE:
             raise ConfigError(
-                f"num_images must be from 1 to {_MOST_IMAGES}, drawn_size to {_MOST_SIDE}."
+                f"data.num_images must be from 1 to {_MOST_IMAGES:,}, data.drawn_size from 1 to "
+                f"{_MOST_SIDE:,}."
             )
         self.num_images, self.drawn_size, self.seed = num_images, drawn_size, seed
         self.fractions, self.query_fraction, self.split_seed = fractions, query_fraction, split_seed

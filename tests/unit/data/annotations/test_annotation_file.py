@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from m3net.data.annotations.annotation_file import AnnotationFile
 from m3net.data.annotations.findings import Findings
 from m3net.data.annotations.image_paths import OUTSIDE
-from m3net.data.annotations.index_files import _read_triples
+from m3net.data.annotations.index_files import read_label_lines
 from m3net.errors import AnnotationError, DatasetNotFoundError
 
 LINES = ["img/a b.jpg", "img/é.jpg", "3 1 4"]
@@ -107,10 +107,10 @@ def test_a_row_of_anything_else_is_left_out_and_named(tmp_path: Path, line: str)
     file = tmp_path / "numbers.txt"
     file.write_text(f"0 1 2\n{line}\n5 6 7\n", encoding="utf-8")
     findings = Findings(keep_going=True)
-    labels = _read_triples(AnnotationFile(file, findings))
+    labels = read_label_lines(AnnotationFile(file, findings), several=False)
     columns = (labels.rows, labels.image, labels.attribute, labels.value)
     assert np.stack(columns, axis=1).tolist() == [[1, 0, 1, 2], [3, 5, 6, 7]]
     [problem] = findings.problems
     assert f"row 2: {line!r} is not a row of whole numbers" in str(problem)
     with pytest.raises(AnnotationError, match="row 2"):
-        _read_triples(AnnotationFile(file, Findings()))
+        read_label_lines(AnnotationFile(file, Findings()), several=False)

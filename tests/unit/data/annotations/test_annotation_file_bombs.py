@@ -12,7 +12,7 @@ from m3net.data.annotations.catalogue import CatalogueColumns, read_catalogue
 from m3net.data.annotations.catalogue_table import read_table
 from m3net.data.annotations.findings import Findings
 from m3net.data.annotations.image_paths import check_widths
-from m3net.data.annotations.index_files import read_label_pairs
+from m3net.data.annotations.index_files import read_label_lines
 from m3net.errors import AnnotationError, M3NetError
 from tests.support.bombs import csv_bombs
 from tests.support.measured import costs
@@ -38,7 +38,7 @@ def test_many_columns_are_read(tmp_path: Path, columns: int) -> None:
     file = tmp_path / "a.csv"
     names = [f"c{number}" for number in range(columns)]
     file.write_text(",".join(names) + "\n" + ",".join(names) + "\n")
-    assert read_table(file).to_numpy().tolist() == [names]
+    assert read_table(AnnotationFile(file, Findings())).table.to_numpy().tolist() == [names]
 
 
 @pytest.mark.promise("catalogue-bounds")
@@ -107,5 +107,5 @@ def test_no_line_makes_a_pattern_go_back_and_forth(tmp_path: Path, line: str) ->
     file.write_text(line)
     start = time.monotonic()
     with pytest.raises(M3NetError):
-        read_label_pairs(AnnotationFile(file, Findings()))
+        read_label_lines(AnnotationFile(file, Findings()), several=True)
     assert time.monotonic() - start < 5

@@ -87,7 +87,7 @@ def test_a_wrong_class_stops_even_where_all_problems_are_wanted(tmp_path: Path) 
     file = tmp_path / "list_attr_cloth.txt"
     rows = ["dot 1", "lace two", "a 3", "b 4", "c 5"]
     file.write_text("\n".join(["5", "attribute_name attribute_type", *rows]), encoding="utf-8")
-    with pytest.raises(AnnotationError, match="row 4: type 'two'"):
+    with pytest.raises(AnnotationError, match="row 4: column 'type' holds 'two'"):
         read_classes(file, Findings(keep_going=True))
 
 

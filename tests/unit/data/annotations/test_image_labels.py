@@ -67,7 +67,7 @@ def test_good_labels_are_kept_and_joined(triples: list[Triple]) -> None:
         ((4, 0, 0), "'4 0 0': its index is beyond the 4 images of names.txt"),
         ((0, 2, 0), "'0 2 0': there are 2 attributes, numbered from 0"),
         ((0, 0, 2), "'0 0 2': its value is out of the range of the attribute"),
-        ((1, 1, 2), "'1 1 2' stands here again"),
+        ((1, 1, 2), "'1 1 2': listed before"),
         ((2, 0, 0), "'2 0 0': a second class of an attribute that has one per image"),
     ],
 )

@@ -71,7 +71,7 @@ def test_an_image_that_is_listed_twice_stays_twice_and_is_noted(tmp_path: Path) 
     findings = Findings()
     assert len(read_evaluation(tmp_path, "val", TAXONOMY, findings)) == 2
     assert findings.notes == [
-        "filenames_valid.txt: 1 of its lines name an image that stands there before"
+        "filenames_valid.txt: 1 lines name an image that an earlier line names"
     ]
 
 

@@ -12,7 +12,7 @@ from m3net.data.annotations import darn, deepfashion, fashionai
 from m3net.data.annotations.annotation_file import AnnotationFile
 from m3net.data.annotations.deepfashion import Classes, read_labels
 from m3net.data.annotations.findings import Findings
-from m3net.data.annotations.index_files import read_evaluation, read_label_pairs
+from m3net.data.annotations.index_files import read_evaluation, read_label_lines
 from m3net.data.annotations.published_counts import Counts, check_counts
 from m3net.data.records import Records, Role
 from m3net.data.taxonomy import Taxonomy
@@ -67,7 +67,7 @@ def test_every_line_of_the_lists_is_taken_over(folder: Path, name: str) -> None:
         assert listed(records, taxonomy, role) == sorted(triples(folder / name, kind))
     repeated = len(lines) - len(set(lines))
     assert (repeated > 0) == (name == "DeepFashion")
-    told = f"filenames_valid.txt: {repeated} of its lines name an image that stands there before"
+    told = f"filenames_valid.txt: {repeated} lines name an image that an earlier line names"
     assert findings.notes == [told] * (repeated > 0)
 
 
@@ -118,7 +118,7 @@ def test_fashionai_raw_labels_give_the_same(folder: Path, tmp_path: Path) -> Non
 
 def test_fashionai_training_labels(folder: Path) -> None:
     file = folder / "FashionAI" / "label_train.txt"
-    labels = read_label_pairs(AnnotationFile(file, Findings()))
+    labels = read_label_lines(AnnotationFile(file, Findings()), several=True)
     columns = zip(
         labels.image.tolist(), labels.attribute.tolist(), labels.value.tolist(), strict=True
     )

@@ -21,7 +21,8 @@ CELLS = [
 
 
 def rows_of(findings: Findings) -> TextRows:
-    return TextRows(AnnotationFile(Path("box.txt"), findings), CELLS, ("path", "x1"), first_row=3)
+    file = AnnotationFile(Path("box.txt"), findings)
+    return TextRows.of_cells(file, dict(enumerate(CELLS, 3)), ("path", "x1"))
 
 
 def test_lines_count_from_the_first_row_and_ragged_ones_are_left_out() -> None:
@@ -29,7 +30,7 @@ def test_lines_count_from_the_first_row_and_ragged_ones_are_left_out() -> None:
     rows = rows_of(findings)
     assert rows.table.index.tolist() == [3, 4, 5, 6, 7, 8]
     assert [str(problem) for problem in findings.problems] == [
-        "box.txt, row 9: 1 cell instead of path, x1. Write 2 cells."
+        "box.txt, row 9: 1 cell instead of 2. Write path, x1."
     ]
 
 
@@ -38,7 +39,7 @@ def test_paths_that_lead_nowhere_good() -> None:
     rows = rows_of(findings)
     rows.refuse_paths()
     assert rows.table.index.tolist() == [3, 4, 5, 6]
-    assert "row 7: path '../c.jpg'" in str(findings.problems[1])
+    assert "row 7: column 'path' holds '../c.jpg'" in str(findings.problems[1])
     assert "(2 rows: 7, 8)" in str(findings.problems[1])
 
 
@@ -47,7 +48,9 @@ def test_a_row_that_contradicts_an_earlier_one_is_refused_and_a_repeated_one_is_
     rows = rows_of(findings)
     rows.refuse_contradictions()
     assert rows.table.index.tolist() == [3, 4, 5, 7, 8]
-    assert "row 6: path 'a.jpg': listed before with other cells" in str(findings.problems[1])
+    assert "row 6: column 'path' holds 'a.jpg': listed before with other cells" in str(
+        findings.problems[1]
+    )
 
 
 def test_the_first_problem_stops() -> None:
@@ -57,7 +60,7 @@ def test_the_first_problem_stops() -> None:
 
 def test_no_rows_at_all() -> None:
     findings = Findings()
-    rows = TextRows(AnnotationFile(Path("box.txt"), findings), [], ("path", "x1"))
+    rows = TextRows.of_cells(AnnotationFile(Path("box.txt"), findings), {}, ("path", "x1"))
     rows.refuse_paths()
     rows.refuse_contradictions()
     assert rows.table.empty

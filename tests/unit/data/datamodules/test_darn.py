@@ -103,7 +103,7 @@ def test_missing_images_can_be_left_out_everywhere(
     roles = module.contents.splits.test.roles
     assert (roles == Role.QUERY).sum() == len(queries) - 1
     assert (roles == Role.GALLERY).sum() == 81 - len(queries) - 1
-    left_out = "images are not there and left out"
+    left_out = "images are missing and left out"
     assert f"train: 2 {left_out}, 0 queries and 0 gallery images among them" in caplog.messages
     assert f"test: 2 {left_out}, 1 queries and 1 gallery images among them" in caplog.messages
     assert not [message for message in caplog.messages if message.startswith("val: 0")]
