@@ -10,7 +10,8 @@ from PIL import Image, features
 from m3net.data.photos.formats import FORMAT_OF_SUFFIX, format_of
 from m3net.data.photos.listing import list_images
 from m3net.data.photos.reader import read_image
-from m3net.errors import AnnotationError, ConfigError, DatasetNotFoundError
+from m3net.errors import AnnotationError, ConfigError, DatasetNotFoundError, ImageReadError
+from m3net.serving.photos import read_photos
 from tests.photo_files import encode, write
 
 
@@ -79,6 +80,20 @@ def test_images_that_cannot_be_decoded_are_counted(
         (tmp_path / name).touch()
     assert list_images(tmp_path) == [str(tmp_path / "a.jpg")]
     assert "left out: 1 .dng, 2 .heic" in caplog.text
+
+
+def test_names_that_no_table_can_hold(tmp_path: Path) -> None:
+    name = os.fsdecode(b"caf\xe9.jpg")
+    write(tmp_path, encode(Image.new("RGB", (8, 8)), "JPEG"), "a.jpg")
+    file = write(tmp_path, encode(Image.new("RGB", (8, 8)), "JPEG"), name)
+    for source, count in ((tmp_path, "1 of 2"), (file, "1 of 1")):
+        with pytest.raises(
+            ConfigError, match=rf"{count} file names .* as .*caf\\udce9\.jpg: rename"
+        ):
+            list_images(source)
+    with pytest.raises(ImageReadError, match=r"caf\\udce9\.jpg is not UTF-8: rename"):
+        list(read_photos(tmp_path))
+    assert read_image(file, None).shape == (8, 8, 3)
 
 
 @pytest.mark.promise("photo-bounds")

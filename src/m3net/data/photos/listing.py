@@ -77,8 +77,26 @@ def list_images(source: Path) -> list[str]:
     Raises:
         DatasetNotFoundError: `source` does not exist.
         AnnotationError: A text file is not regular or not UTF-8, or lists no path.
-        ConfigError: A folder holds no image.
+        ConfigError: A folder holds no image, or a name is not UTF-8.
     """
+    paths = _paths_of(source)
+    if wrong := [path for path in paths if not is_utf8(path)]:
+        # Parquet holds no other names.
+        problem = f"{len(wrong):,} of {len(paths):,} file names are not UTF-8, such as {wrong[0]}"
+        raise ConfigError(f"{problem}: rename them, or leave them out of data.images.")
+    return paths
+
+
+def is_utf8(path: str) -> bool:
+    """Tell whether a path can be written to a table: Linux lets names be any bytes."""
+    try:
+        path.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _paths_of(source: Path) -> list[str]:
     if not source.exists():
         raise DatasetNotFoundError.at("images", source, "data.images")
     if source.is_dir():
