@@ -11,7 +11,7 @@ class ExcessError(ValueError):
     """A file asks for more than its kind may take; the text says what and how much."""
 
 
-def read_bytes(file: Path, most: int) -> bytes:
+def read_bytes(file: str | Path, most: int) -> bytes:
     """Read a regular file.
 
     Args:

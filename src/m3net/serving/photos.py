@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL.Image import Image
 
-from m3net.data.photos.listing import images_below
+from m3net.data.photos.listing import images_below, is_utf8
 from m3net.data.photos.reader import read_image, to_pixels
-from m3net.errors import ConfigError
+from m3net.errors import ConfigError, ImageReadError
 
 Photo = str | os.PathLike[str] | Image | NDArray[np.uint8]
 """A file; or an image in memory, as `m3net.data.photos.reader.to_pixels` takes it."""
@@ -34,6 +34,8 @@ def read_photos(photos: Photos) -> Iterator[tuple[Name, NDArray[np.uint8]]]:
     for place, photo in enumerate(_all_of(photos)):
         if isinstance(photo, (str, os.PathLike)):
             path = os.fspath(photo)
+            if not is_utf8(path):  # no table of results could name it
+                raise ImageReadError(f"the file name {path} is not UTF-8: rename the file.")
             yield path, read_image(path, None)
         else:
             yield place, to_pixels(photo, f"image {place}")

@@ -1,43 +1,102 @@
 """Which image files are on disk, and which listed ones are missing."""
 
 import errno
+import logging
 import os
-from collections.abc import Sequence
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from m3net.boundary.regular_file import MIB, ExcessError, read_text
 from m3net.data.annotations.annotation_file import rows_error
 from m3net.data.photos.formats import FORMAT_OF_SUFFIX
 from m3net.data.records import Records
 from m3net.errors import AnnotationError, ConfigError, DatasetNotFoundError
 
 _NO_FOLDER = {errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG, errno.ELOOP}
+_OTHER_IMAGES = re.compile(
+    r"\.(arw|cr2|cr3|dng|exr|hdr|heic|heif|ico|jxl|nef|orf|pfm|psd|raw|svg|tga)"
+)
+"""Suffixes of images that cannot be decoded."""
+_MOST_OF_LIST = 1024 * MIB
+_log = logging.getLogger(__name__)
 
 
 def images_below(folder: Path) -> list[Path]:
-    """Return all files with an image suffix in a folder and its subfolders, sorted."""
-    return sorted(
-        Path(below, name)
-        for below, _, names in os.walk(folder)
-        for name in names
-        if os.path.splitext(name)[1].lower() in FORMAT_OF_SUFFIX
-    )
+    """Return all files with an image suffix in a folder and its subfolders, sorted.
+
+    Linked folders count as subfolders. Images of formats that cannot be decoded are counted in a
+    warning.
+    """
+    images = []
+    others: Counter[str] = Counter()
+    for below, name in _files_below(folder):
+        suffix = os.path.splitext(name)[1].lower()
+        if suffix in FORMAT_OF_SUFFIX:
+            images.append(Path(below, name))
+        elif _OTHER_IMAGES.fullmatch(suffix):
+            others[suffix] += 1
+    if others:
+        listed = ", ".join(f"{number:,} {suffix}" for suffix, number in sorted(others.items()))
+        _log.warning("%s: images in formats that cannot be read are left out: %s", folder, listed)
+    return sorted(images)
+
+
+def _files_below(folder: Path) -> Iterator[tuple[str, str]]:
+    """Yield folder and name of each file; a link back to a folder above is not followed."""
+    above = {str(folder): frozenset([_identity(str(folder))])}
+    for below, folders, names in os.walk(str(folder), followlinks=True):
+        chain = above.pop(below)
+        for name in [*folders]:
+            path = os.path.join(below, name)
+            if (identity := _identity(path)) in chain:
+                folders.remove(name)
+            else:
+                above[path] = chain | {identity}
+        for name in names:
+            yield below, name
+
+
+def _identity(path: str) -> tuple[int, int]:
+    """Identify a folder whatever its name is."""
+    status = os.stat(path)
+    return status.st_dev, status.st_ino
 
 
 def list_images(source: Path) -> list[str]:
     """Return the paths of photos that no annotation file lists.
 
     Args:
-        source: An image; or a folder, whose images are sorted; or a UTF-8 text file with one path
-            per line, absolute or relative to the file's folder.
+        source: An image; or a folder, see `images_below`; or a UTF-8 text file with one path per
+            line, absolute or relative to the file's folder.
 
     Raises:
         DatasetNotFoundError: `source` does not exist.
-        AnnotationError: A text file is not UTF-8 or lists no path.
-        ConfigError: A folder holds no image.
+        AnnotationError: A text file is not regular or not UTF-8, or lists no path.
+        ConfigError: A folder holds no image, or a name is not UTF-8.
     """
+    paths = _paths_of(source)
+    if wrong := [path for path in paths if not is_utf8(path)]:
+        # Parquet holds no other names.
+        problem = f"{len(wrong):,} of {len(paths):,} file names are not UTF-8, such as {wrong[0]}"
+        raise ConfigError(f"{problem}: rename them, or leave them out of data.images.")
+    return paths
+
+
+def is_utf8(path: str) -> bool:
+    """Tell whether a path can be written to a table: Linux lets names be any bytes."""
+    try:
+        path.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _paths_of(source: Path) -> list[str]:
     if not source.exists():
         raise DatasetNotFoundError.at("images", source, "data.images")
     if source.is_dir():
@@ -49,9 +108,13 @@ def list_images(source: Path) -> list[str]:
     if source.suffix.lower() in FORMAT_OF_SUFFIX:
         return [str(source)]
     try:
-        lines = source.read_text(encoding="utf-8-sig").splitlines()
+        lines = read_text(source, _MOST_OF_LIST).removeprefix("\ufeff").splitlines()
     except UnicodeDecodeError as error:
         raise AnnotationError.at(source, None, "not UTF-8 text", "Save it as UTF-8") from error
+    except (ExcessError, OSError) as error:
+        problem = error.strerror if isinstance(error, OSError) else error
+        remedy = "Set data.images to a folder or a list of photos"
+        raise AnnotationError.at(source, None, f"{problem}", remedy) from error
     paths = [str(source.parent / line.strip()) for line in lines if line.strip()]
     if not paths:
         raise AnnotationError.at(source, None, "it lists no path", "Write one path on each line")

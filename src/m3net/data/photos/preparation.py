@@ -1,7 +1,8 @@
 """Small copies of all photos below a folder, so that large ones do not slow down every epoch.
 
 A copy has the format that its suffix names: JPEG and WebP with losses; PNG, BMP and TIFF without.
-Its pixels are upright, without an EXIF orientation.
+Where the suffix names any other format, what shrinks or turns becomes a PNG: readers of photos look
+at the bytes. Pixels are upright, without an EXIF orientation.
 """
 
 import io
@@ -31,6 +32,7 @@ _JOURNAL = "prepared.journal"
 _TEMPORARY = ".m3net-temporary"
 _ORIENTATION = 0x0112
 _QUALITY = {"jpeg": cv2.IMWRITE_JPEG_QUALITY, "webp": cv2.IMWRITE_WEBP_QUALITY}
+_ENCODED = frozenset(_QUALITY) | {"png", "bmp", "tiff"}
 
 CopyAction = Literal["resized", "encoded", "copied"]
 Action = CopyAction | Literal["kept", "unreadable"]
@@ -99,9 +101,14 @@ class Preparation:
         if not source.is_dir():
             raise DatasetNotFoundError.at("folder of images", source, "SOURCE")
         inner, outer = source.resolve(), target.resolve()
-        if inner.is_relative_to(outer) or outer.is_relative_to(inner):
-            raise ConfigError(f"{target} and {source} are not apart. Choose another TARGET.")
+        if outer.is_relative_to(inner):
+            raise _not_apart(source, target)
         paths = images_below(source)
+        # Also where a link leads from one folder into the other.
+        if any(
+            folder.resolve().is_relative_to(outer) for folder in {path.parent for path in paths}
+        ):
+            raise _not_apart(source, target)
         if not paths:
             raise ConfigError(f"{source} holds no image. Choose another SOURCE.")
         self.source, self.target, self.settings = source, target, settings
@@ -165,18 +172,19 @@ class _Copy:
             _replace(target, copy)
         except OSError as error:
             raise _cannot_write(target, error) from error
-        actual, expected = format_of(content), FORMAT_OF_SUFFIX[target.suffix.lower()]
-        note = f"{source} holds {actual}; its copy is {expected}" if actual != expected else None
+        actual, made = format_of(content), format_of(copy)
+        named = actual or "an unknown format"
+        note = f"{source} holds {named}; its copy is {made}" if actual != made else None
         return Outcome(action, note, (*stamp, len(copy)) if stamp else None)
 
 
 def small_copy(
-    content: NDArray[np.uint8], pixels: NDArray[np.uint8], suffix: str, settings: CopySettings
+    content: bytes, pixels: NDArray[np.uint8], suffix: str, settings: CopySettings
 ) -> tuple[CopyAction, bytes]:
     """Shrink one photo; encode it again only where it shrinks, turns or changes its format.
 
     Args:
-        content: (n,) uint8, the file.
+        content: The file.
         pixels: (H, W, 3) uint8 RGB, upright, decoded from the file.
         suffix: Suffix of the copy, ".jpg".
         settings: Size and quality.
@@ -185,7 +193,8 @@ def small_copy(
         "resized"; "encoded", where a small file has another format or an EXIF orientation; or
         "copied". And the bytes of the copy.
     """
-    form = FORMAT_OF_SUFFIX[suffix.lower()]
+    named = FORMAT_OF_SUFFIX[suffix.lower()]
+    form = named if named in _ENCODED else "png"
     height, width = pixels.shape[:2]
     side = min(height, width) if settings.resize == "short" else max(height, width)
     if side > settings.side:
@@ -193,15 +202,15 @@ def small_copy(
         size = (max(round(width * scale), 1), max(round(height * scale), 1))
         shrunk = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
         return "resized", _encode(np.asarray(shrunk, dtype=np.uint8), form, settings.quality)
-    if format_of(content) != form or _is_turned(content):
+    if (form == named and format_of(content) != form) or _is_turned(content):
         return "encoded", _encode(pixels, form, settings.quality)
-    return "copied", content.tobytes()
+    return "copied", content
 
 
-def _is_turned(content: NDArray[np.uint8]) -> bool:
+def _is_turned(content: bytes) -> bool:
     """Tell whether EXIF turns or mirrors the image, or cannot be read."""
     try:
-        with Image.open(io.BytesIO(content.tobytes())) as image:
+        with Image.open(io.BytesIO(content)) as image:
             return bool(image.getexif().get(_ORIENTATION, 1) != 1)
     except (OSError, SyntaxError, ValueError):
         return True
@@ -245,6 +254,10 @@ def _replace(file: Path, content: bytes) -> None:
     temporary = file.with_name(f".{os.getpid()}{_TEMPORARY}")
     write_new(temporary, content)
     temporary.replace(file)
+
+
+def _not_apart(source: Path, target: Path) -> ConfigError:
+    return ConfigError(f"{target} and {source} are not apart. Choose another TARGET.")
 
 
 def _cannot_write(path: Path, error: OSError) -> ConfigError:

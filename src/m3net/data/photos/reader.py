@@ -6,7 +6,6 @@ not blended; colour profiles are ignored.
 
 import math
 import os
-import stat
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
-from m3net.boundary.regular_file import open_at_once
+from m3net.boundary.regular_file import ExcessError, read_bytes
 from m3net.data.photos.formats import MAX_PIXELS, find_problem
 from m3net.data.records import Record
 from m3net.errors import ConfigError, ImageReadError
@@ -90,21 +89,16 @@ def read_image(
     return decode_image(read_content(path, listed), path, listed, formats, max_pixels)
 
 
-def read_content(path: str | Path, listed: str | None) -> NDArray[np.uint8]:
-    """Read the bytes of an image file as (n,) uint8; arguments as of `read_image`.
+def read_content(path: str | Path, listed: str | None) -> bytes:
+    """Read the bytes of an image file; arguments as of `read_image`.
 
     Raises:
         ImageReadError: The file cannot be opened, is not regular or larger than any photo.
     """
     try:
-        with open(path, "rb", buffering=0, opener=open_at_once) as stream:
-            status = os.fstat(stream.fileno())
-            if not stat.S_ISREG(status.st_mode):
-                raise ImageReadError.at(path, listed, "it is no regular file")
-            if status.st_size > MAX_BYTES:
-                problem = f"{status.st_size:,} bytes are more than a photo has"
-                raise ImageReadError.at(path, listed, problem)
-            return np.fromfile(stream, dtype=np.uint8)
+        return read_bytes(path, MAX_BYTES)
+    except ExcessError as error:
+        raise ImageReadError.at(path, listed, str(error)) from error
     except OSError as error:
         raise ImageReadError.at(path, listed, error.strerror or "it cannot be opened") from error
     except ValueError as error:  # a zero byte in the path
@@ -113,13 +107,13 @@ def read_content(path: str | Path, listed: str | None) -> NDArray[np.uint8]:
 
 
 def decode_image(
-    data: NDArray[np.uint8],
+    content: bytes,
     path: str | Path,
     listed: str | None,
     formats: frozenset[str] | None = None,
     max_pixels: int = MAX_PIXELS,
 ) -> NDArray[np.uint8]:
-    """Decode the (n,) uint8 bytes of an image file; other arguments as of `read_image`.
+    """Decode the bytes of an image file; other arguments as of `read_image`.
 
     Returns:
         (H, W, 3) uint8 RGB.
@@ -128,11 +122,11 @@ def decode_image(
         ImageReadError: The bytes are truncated, too large, too narrow to be a photo, of another
             format or not an image.
     """
-    problem = find_problem(data, formats, max_pixels)
+    problem = find_problem(content, formats, max_pixels)
     if problem:
         raise ImageReadError.at(path, listed, problem)
     try:
-        pixels = cv2.imdecode(data, cv2.IMREAD_COLOR_RGB)
+        pixels = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR_RGB)
     except cv2.error as error:
         raise ImageReadError.at(path, listed, f"OpenCV says {error.err}") from error
     if pixels is None:

@@ -171,6 +171,27 @@ def test_folders_that_are_not_apart(source: Path, tmp_path: Path) -> None:
     assert not (source / "new").exists()
 
 
+def test_a_link_from_the_source_into_the_target(source: Path, target: Path) -> None:
+    prepare(source, target)
+    (source / "copies").symlink_to(target)
+    with pytest.raises(ConfigError, match="are not apart"):
+        Preparation(source, target, SETTINGS)
+
+
+def test_other_formats_become_png_only_where_they_shrink(source: Path, target: Path) -> None:
+    for name, size in (("large.gif", (96, 64)), ("small.gif", (20, 20)), ("tops/x.jp2", (96, 64))):
+        kind = "GIF" if name.endswith("gif") else "JPEG2000"
+        (source / name).write_bytes(encode(1, kind, size))
+    done = prepare(source, target)
+    assert {done["large.gif"], done["tops/x.jp2"]} == {"resized"}
+    assert done["small.gif"] == "copied"
+    assert (target / "small.gif").read_bytes() == (source / "small.gif").read_bytes()
+    for name in ("large.gif", "tops/x.jp2"):
+        with Image.open(target / name) as copy:
+            assert (copy.format, copy.size) == ("PNG", (32, 48))
+    assert prepare(source, target) == dict.fromkeys(done, "kept")
+
+
 def test_a_target_with_other_things_is_left_alone(source: Path, target: Path) -> None:
     shutil.copytree(source, target)
     before = {file: file.read_bytes() for file in target.rglob("*.*") if file.is_file()}

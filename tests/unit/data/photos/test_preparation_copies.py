@@ -36,8 +36,7 @@ def copy(
 ) -> tuple[str, bytes, Image.Image]:
     file = folder / f"source{suffix}"
     file.write_bytes(content)
-    data = np.frombuffer(content, np.uint8)
-    action, made = small_copy(data, read_image(file, None), suffix, settings)
+    action, made = small_copy(content, read_image(file, None), suffix, settings)
     return action, made, Image.open(io.BytesIO(made))
 
 
