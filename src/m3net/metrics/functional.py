@@ -13,6 +13,8 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from m3net.metrics.query_results import are_integers
+
 
 def average_precision(
     ranked: Tensor,
@@ -37,7 +39,7 @@ def average_precision(
         by: The divisor.
 
     Raises:
-        ValueError: `k` is less than 1.
+        ValueError: `k` is no integer, or less than 1.
 
     Example:
         >>> ranked = torch.tensor([[True, False, True, False, True]])  # hits at ranks 1, 3, 5
@@ -71,7 +73,7 @@ def recall(ranked: Tensor, num_relevant: Tensor, k: int | None = None) -> Tensor
         k: Number of ranks that count; None counts all.
 
     Raises:
-        ValueError: `k` is less than 1.
+        ValueError: `k` is no integer, or less than 1.
 
     Example:
         >>> ranked = torch.tensor([[True, False, True, False, True]])
@@ -91,7 +93,7 @@ def precision(ranked: Tensor, k: int) -> Tensor:
         k: Number of ranks that count.
 
     Raises:
-        ValueError: `k` is less than 1.
+        ValueError: `k` is no integer, or less than 1.
 
     Example:
         >>> ranked = torch.tensor([[True, False, True, False, True]])
@@ -109,7 +111,7 @@ def hit_rate(ranked: Tensor, k: int) -> Tensor:
         k: Number of ranks that count.
 
     Raises:
-        ValueError: `k` is less than 1.
+        ValueError: `k` is no integer, or less than 1.
 
     Example:
         >>> ranked = torch.tensor([[False, False, True, False, True]])
@@ -139,6 +141,6 @@ def r_precision(ranked: Tensor, num_relevant: Tensor) -> Tensor:
 
 def _top(ranked: Tensor, k: int | None) -> Tensor:
     """Return the first k ranks, or all where k is None."""
-    if k is not None and k < 1:
-        raise ValueError(f"k must be at least 1, not {k}")
+    if k is not None and not (are_integers(k) and k >= 1):
+        raise ValueError(f"k must be an integer of at least 1, not {k}")
     return ranked[:, :k]

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, get_args
 
 from m3net.errors import ConfigError
-from m3net.metrics.query_results import CUTOFFS, WithoutRelevant
+from m3net.metrics.query_results import CUTOFFS, WithoutRelevant, are_integers
 from m3net.metrics.ranking import MEMORY_LIMIT
 
 _MAX_CUTOFFS = 100
@@ -40,15 +40,16 @@ class MetricsConfig:
         Raises:
             ConfigError: A value is out of range.
         """
-        distinct = len(set(self.cutoffs)) == len(self.cutoffs)
+        distinct = are_integers(*self.cutoffs) and len(set(self.cutoffs)) == len(self.cutoffs)
         few = len(self.cutoffs) <= _MAX_CUTOFFS
         positive = min(self.cutoffs, default=0) >= 1
         self._require(
-            "cutoffs", distinct and few and positive, f"1 to {_MAX_CUTOFFS} different numbers >= 1"
+            "cutoffs", distinct and few and positive, f"1 to {_MAX_CUTOFFS} different integers >= 1"
         )
         choices = get_args(WithoutRelevant)
         self._require("without_relevant", self.without_relevant in choices, " or ".join(choices))
-        self._require("top_k", 0 <= self.top_k <= _MAX_TOP_K, f"from 0 to {_MAX_TOP_K}")
+        in_range = are_integers(self.top_k) and 0 <= self.top_k <= _MAX_TOP_K
+        self._require("top_k", in_range, f"an integer from 0 to {_MAX_TOP_K}")
         in_range = 1 <= self.memory_limit <= _MAX_MEMORY
         self._require("memory_limit", in_range, f"from 1 to {_MAX_MEMORY} bytes")
         in_range = self.gallery_limit is None or self.gallery_limit >= 1

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from math import nan
+from numbers import Integral
 from typing import Literal, get_args
 
 import torch
@@ -27,6 +28,11 @@ def metric_names(cutoffs: Sequence[int]) -> tuple[str, ...]:
     return ("map_all", "r_precision", *(form.format(k) for k in cutoffs for form in forms))
 
 
+def are_integers(*numbers: object) -> bool:
+    """Return whether all numbers are integers, of Python or of numpy; 5.0 is none."""
+    return all(isinstance(number, Integral) for number in numbers)
+
+
 @dataclass(frozen=True)
 class Criteria:
     """What a query is, and what is computed for it."""
@@ -42,12 +48,16 @@ class Criteria:
         """Check all values.
 
         Raises:
-            ValueError: The protocol is unknown, a cutoff is below 1 or repeated, or top_k is
-                negative.
+            ValueError: The protocol is unknown, a cutoff is no integer, below 1 or repeated, or
+                top_k is no integer or negative.
         """
         protocols = get_args(Protocol)
         if self.protocol not in protocols:
             raise ValueError(f"unknown protocol {self.protocol!r}; choose {' or '.join(protocols)}")
+        if not are_integers(*self.cutoffs, self.top_k):
+            raise ValueError(
+                f"cutoffs {tuple(self.cutoffs)} and top_k {self.top_k} must be integers"
+            )
         if min(self.cutoffs, default=1) < 1 or len(set(self.cutoffs)) < len(self.cutoffs):
             raise ValueError(f"cutoffs must be at least 1 and differ, not {tuple(self.cutoffs)}")
         if self.top_k < 0:

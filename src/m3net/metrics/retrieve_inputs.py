@@ -122,8 +122,10 @@ def _read(
         raise ValueError(f"{name} has {len(array)} rows, but there are {size} images")
     if not isinstance(array, Tensor):
         dtype = {"float": np.float32, "integer": np.int64, "bool": np.bool_}[kind]
-        # torch takes no negative strides, and warns of read-only memory.
-        array = torch.from_numpy(np.require(array, dtype, ["C", "W"]))
+        # torch warns of read-only memory. It takes no negative strides, which numpy does not count
+        # along axes of length 1.
+        array = np.require(array, dtype, ["C", "W"])
+        array = torch.from_numpy(array.copy() if min(array.strides) < 0 else array)
     dtypes = {"float": torch.float32, "integer": torch.int64, "bool": torch.bool}
     return array.detach().to(device, dtypes[kind])
 

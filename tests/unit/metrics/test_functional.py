@@ -1,6 +1,6 @@
 """The definitions, against hand-worked rankings and scikit-learn."""
 
-from typing import Literal
+from typing import Any, Literal
 
 import pytest
 import torch
@@ -117,8 +117,8 @@ def test_average_precision_agrees_with_scikit_learn() -> None:
     assert values.tolist() == pytest.approx(expected, abs=1e-12)
 
 
-@pytest.mark.parametrize("k", [0, -10])
-def test_k_must_be_positive(k: int) -> None:
+@pytest.mark.parametrize("k", [0, -10, 1.5, 2.0])
+def test_k_must_be_a_positive_integer(k: Any) -> None:  # noqa: ANN401 - also no integer
     with pytest.raises(ValueError, match=f"at least 1, not {k}"):
         average_precision(*ranking("10"), k=k)
     with pytest.raises(ValueError, match=f"at least 1, not {k}"):

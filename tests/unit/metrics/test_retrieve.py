@@ -134,6 +134,16 @@ def test_arrays_of_any_memory_are_read_and_left_as_they_are() -> None:
     assert rows_of(retrieve(**(arrays | small))) == rows_of(retrieve(**arrays))
 
 
+def test_a_single_row_may_be_read_backwards() -> None:
+    arrays = drawn()
+    one = {name: arrays[name][:1] for name in ("queries", "query_labels")}
+    backwards = {name: row[::-1] for name, row in one.items()}
+    single = {name: arrays[name].astype(np.float32)[:, :1] for name in ("queries", "gallery")}
+    flipped = {name: column[:, ::-1] for name, column in single.items()}
+    assert rows_of(retrieve(**(arrays | backwards))) == rows_of(retrieve(**(arrays | one)))
+    assert rows_of(retrieve(**(arrays | flipped))) == rows_of(retrieve(**(arrays | single)))
+
+
 def test_gradients_are_not_followed() -> None:
     arrays: Arrays = {name: torch.tensor(own) for name, own in drawn().items()}
     arrays["queries"].requires_grad_()

@@ -57,9 +57,9 @@ def rank(
 
     Raises:
         M3NetError: An embedding is not finite; names the images.
-        ValueError: Queries and gallery differ in D or K, or only one has products; a size or cutoff
-            is too small, a cutoff is repeated, the protocol is unknown, or the device cannot
-            compute in TF32.
+        ValueError: Queries and gallery differ in D or K, or only one has products; a cutoff or
+            top_k is no integer, a size or cutoff is too small, a cutoff is repeated, the protocol
+            is unknown, or the device cannot compute in TF32.
 
     Example:
         >>> import torch

@@ -2,7 +2,9 @@
 
 from dataclasses import replace
 from math import inf, nan
+from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
@@ -60,6 +62,17 @@ def test_cutoffs_must_be_positive_and_differ(cutoffs: tuple[int, ...]) -> None:
         rank(images([1.0]), images([1.0]), cutoffs=cutoffs)
 
 
+@pytest.mark.parametrize("criteria", [{"cutoffs": (1.5,)}, {"cutoffs": (5, 2.0)}, {"top_k": 0.5}])
+def test_cutoffs_and_top_k_must_be_integers(criteria: Any) -> None:  # noqa: ANN401 - no integers
+    with pytest.raises(ValueError, match=r"cutoffs \(.*\) and top_k .* must be integers"):
+        rank(images([1.0]), images([1.0]), **criteria)
+
+
+def test_integers_of_numpy_are_integers() -> None:
+    criteria: Any = {"cutoffs": np.array([1, 5]), "top_k": np.int64(1)}
+    assert rank(images([1.0]), images([1.0], first=1), **criteria).top_index.tolist() == [[1]]
+
+
 def test_products_are_known_of_all_images_or_of_none() -> None:
     known = replace(images([1.0]), product=torch.tensor([3]))
     for queries, gallery in ((known, images([1.0])), (images([1.0]), known)):
@@ -70,8 +83,9 @@ def test_products_are_known_of_all_images_or_of_none() -> None:
 @pytest.mark.parametrize(
     ("setting", "value"),
     [
-        *[("cutoffs", value) for value in ((), (0,), (10, 10))],
-        *[("without_relevant", "drop"), ("top_k", -1), ("memory_limit", 0), ("gallery_limit", 0)],
+        *[("cutoffs", value) for value in ((), (0,), (10, 10), (1.5,))],
+        *[("without_relevant", "drop"), ("top_k", -1), ("top_k", 2.5)],
+        *[("memory_limit", 0), ("gallery_limit", 0)],
     ],
 )
 def test_settings_out_of_range_are_refused(setting: str, value: object) -> None:
