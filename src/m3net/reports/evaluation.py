@@ -1,7 +1,7 @@
 """An evaluation as one value, from which tables, pictures, the page and W&B are made."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
@@ -26,9 +26,15 @@ from m3net.reports.score_files import score_rows, write_classes, write_queries, 
 from m3net.reports.score_table import render_scores
 
 
-@dataclass(frozen=True)
+@dataclass
 class Evaluation:
-    """Scores and rankings of one split; `Evaluation.compute` makes one."""
+    """Scores and rankings of one split, from metrics that were updated with its images.
+
+    All processes must build one, because they exchange their metrics.
+
+    Raises:
+        M3NetError: Images of a whole split are missing.
+    """
 
     name: Literal["validate", "test"]
     """Also the name of the folder of its results."""
@@ -36,44 +42,24 @@ class Evaluation:
     taxonomy: Taxonomy
     metrics: RetrievalMetrics
     """Hold the ranking vectors."""
-    scores: Sequence[AttributeScores]
-    """A row for each attribute, then the two overall rows."""
-    results: Mapping[str, QueryResults]
-    """Of each attribute."""
     is_whole: bool = True
     """Whether all batches of the split were evaluated."""
     retriever: Retriever | None = None
     """None for vectors of another model."""
     other_ranking: str | None = None
     """The ranking, if it is not the configured one."""
+    scores: Sequence[AttributeScores] = field(init=False)
+    """A row for each attribute, then the two overall rows."""
+    results: Mapping[str, QueryResults] = field(init=False)
+    """Of each attribute."""
 
-    @classmethod
-    def compute(
-        cls,
-        name: Literal["validate", "test"],
-        dataset: RetrievalDataset,
-        taxonomy: Taxonomy,
-        metrics: RetrievalMetrics,
-        *,
-        is_whole: bool = True,
-        retriever: Retriever | None = None,
-        other_ranking: str | None = None,
-    ) -> "Evaluation":
-        """Compute scores and results from metrics that were updated with the images.
-
-        All processes must call this, because they exchange their metrics.
-
-        Raises:
-            M3NetError: Images of a whole split are missing.
-        """
-        scores, results = metrics.table(), metrics.results()
-        if is_whole:
-            records = dataset.records
-            num_labels = records.labels_per_attribute(taxonomy.attribute_of_class)
-            metrics.check_complete(torch.from_numpy(records.roles), torch.from_numpy(num_labels))
-        return cls(
-            name, dataset, taxonomy, metrics, scores, results, is_whole, retriever, other_ranking
-        )
+    def __post_init__(self) -> None:
+        """Compute scores and results."""
+        self.scores, self.results = self.metrics.table(), self.metrics.results()
+        if self.is_whole:
+            records = self.dataset.records
+            labels = records.labels_per_attribute(self.taxonomy.attribute_of_class)
+            self.metrics.check_complete(torch.from_numpy(records.roles), torch.from_numpy(labels))
 
     @property
     def protocol(self) -> Protocol:

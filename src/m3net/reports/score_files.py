@@ -9,7 +9,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from m3net.base.escaping import csv_text
@@ -103,26 +102,26 @@ def write_queries(
     keys = ["image", "attribute", "class", "protocol", "num_relevant"]
     columns = [*keys, *next(iter(results.values())).terms]
     rows = (
-        dict(zip(columns, (image, attribute, classes, protocol, relevant, *values), strict=True))
+        row | {"attribute": attribute, "protocol": protocol}
         for attribute, queries in results.items()
-        for image, classes, relevant, values in _queries(queries, records, taxonomy, attribute)
+        for row in _query_rows(queries, records, taxonomy, attribute)
     )
     with replacing(file) as part:
         write_csv(rows, columns, part)
 
 
-def _queries(
+def _query_rows(
     results: QueryResults, records: Records, taxonomy: Taxonomy, attribute: str
-) -> Iterator[tuple[str, str, int, list[float]]]:
+) -> Iterator[dict[str, Any]]:
     """Yield each query's image, classes, number of relevant images, and value of each metric."""
     names = taxonomy.attributes[taxonomy.names.index(attribute)].classes
-    values = np.stack([term.cpu().numpy() for term in results.terms.values()], axis=1).tolist()
     columns = (results.query_index, results.query_class, results.num_relevant)
-    numbers = (column.tolist() for column in columns)
-    for image, label, num_relevant, row in zip(*numbers, values, strict=True):
+    values = (column.tolist() for column in (*columns, *results.terms.values()))
+    for image, label, num_relevant, *terms in zip(*values, strict=True):
         record = records[image]
         classes = labels_of(record, taxonomy, attribute) if label < 0 else (names[label],)
-        yield record.path, SEPARATOR.join(classes), num_relevant, row
+        row = {"image": record.path, "class": SEPARATOR.join(classes), "num_relevant": num_relevant}
+        yield row | dict(zip(results.terms, terms, strict=True))
 
 
 def _is_nan(value: object) -> bool:

@@ -14,8 +14,8 @@ from m3net.reports.page.confusion_section import collect_confusions
 from m3net.reports.page.curve_section import collect_curves
 from m3net.reports.page.gallery_section import collect_galleries
 from m3net.reports.page.heading_section import collect_heading
-from m3net.reports.page.map_section import collect_planes
-from m3net.reports.page.rendering import Page, render_page
+from m3net.reports.page.map_section import SEED, collect_planes
+from m3net.reports.page.rendering import render_page
 from m3net.reports.page.run_files import RunFiles, read_run
 from m3net.reports.page.score_section import collect_scores
 
@@ -66,17 +66,18 @@ class PageMaker:
             comparison = collect_comparison(run, table, self.data, self.others)
         has_lists = evaluation.has_lists
         planes, sprite = collect_planes(evaluation.metrics, album)
-        page = Page(
+        page = render_page(
             heading=collect_heading(run, evaluation, self.data, self.argv),
             scores=collect_scores(table, config.without_relevant, self.data, evaluation.is_whole),
             curves=collect_curves([run]),
-            galleries=collect_galleries(evaluation.results, album) if has_lists else (),
+            galleries=collect_galleries(evaluation.results, album) if has_lists else [],
             top_k=config.top_k,
             attention=evaluation.attention,
-            confusions=collect_confusions(evaluation) if has_lists else (),
+            confusions=collect_confusions(evaluation) if has_lists else [],
             planes=planes,
             sprite=sprite,
+            seed=SEED,
             album=album,
             comparison=comparison,
         )
-        write_text(file, render_page(page))
+        write_text(file, page)

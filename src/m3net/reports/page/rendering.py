@@ -1,52 +1,25 @@
-"""The contents of a page, and the templates that show them in one HTML file."""
+"""The templates of a page, filled in."""
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cache
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from m3net.base.escaping import printable_lines
-from m3net.reports.album import Album, data_uri, shrink
-from m3net.reports.attention_pictures import Map, PhotoAttention, Pixels, overlay
+from m3net.reports.album import data_uri, shrink
+from m3net.reports.attention_pictures import Map, Pixels, overlay
 from m3net.reports.formatting import coarse_percent
-from m3net.reports.page.comparison_section import Comparison
-from m3net.reports.page.confusion_section import Confusion
-from m3net.reports.page.curve_section import HEIGHT, WIDTH, Curves
-from m3net.reports.page.gallery_section import Gallery
-from m3net.reports.page.heading_section import Heading
-from m3net.reports.page.map_section import SEED, Plane, Sprite
-from m3net.reports.sheets import Sheet
+from m3net.reports.page.curve_section import HEIGHT, WIDTH
 
 
-@dataclass(frozen=True)
-class Page:
-    """The contents of a page, in its order, as plain text: the templates escape it."""
+def render_page(**contents: object) -> str:
+    """Return the HTML of a page; names are escaped, and control characters in them are visible.
 
-    heading: Heading
-    scores: Sequence[Sheet]
-    curves: Curves
-    galleries: Sequence[Gallery]
-    """One for each attribute; none without lists."""
-    top_k: int
-    """Length of the lists."""
-    attention: Sequence[PhotoAttention]
-    confusions: Sequence[Confusion]
-    planes: Sequence[Plane]
-    sprite: Sprite | None
-    """The thumbnails of all maps; None without a map."""
-    album: Album
-    comparison: Comparison | None = None
-    """None without other runs."""
-    seed: int = SEED
-    """Of the maps and their samples."""
-
-
-def render_page(page: Page) -> str:
-    """Return the HTML of a page; names are escaped, and control characters in them are visible."""
-    return _environment().get_template("page.html").render(page=page)
+    Args:
+        **contents: The values that page.html and the templates of its sections name.
+    """
+    return _environment().get_template("page.html").render(contents)
 
 
 @cache

@@ -67,7 +67,7 @@ class EvaluationReport(L.Callback):
         """Write one evaluation."""
         retriever = task.retriever
         other_ranking = None if task.ranks_as_configured else retriever.ranking
-        evaluation = Evaluation.compute(
+        evaluation = Evaluation(
             name,
             loader.dataset,
             retriever.taxonomy,

@@ -66,7 +66,7 @@ def evaluate(
     transform = Transform(data.loading.image_size, data.loading.resize)
     dataset = RetrievalDataset(records, contents.reader, transform)
     scored = score(vectors, records, taxonomy, data.protocol, metrics)
-    evaluation = Evaluation.compute(_NAMES[split], dataset, taxonomy, scored)
+    evaluation = Evaluation(_NAMES[split], dataset, taxonomy, scored)
     run = Run.create(runs, experiment)
     folder = run.evaluation(evaluation.name).folder
     write_evaluation(evaluation, folder, details=details, pictures=photos)
