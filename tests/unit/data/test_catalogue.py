@@ -1,6 +1,5 @@
 import csv
 import os
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +15,6 @@ from m3net.data.annotations.catalogue import (
     CatalogueColumns,
     read_catalogue,
 )
-from m3net.data.annotations.rare_classes import drop_rare_classes
 from m3net.data.photos.listing import missing_images
 from m3net.data.records import Role
 from m3net.errors import AnnotationError, ConfigError, DatasetNotFoundError
@@ -231,44 +229,49 @@ def test_settings_that_suit_no_file() -> None:
         CatalogueColumns(split="split", attributes=("sleeve", "split"))
 
 
-RARE = """image,sleeve,detail
-a.jpg,x,p|r
-b.jpg,x,r
-c.jpg,y,p
-d.jpg,y,q
-e.jpg,z,q
+RARE = """image,sleeve,detail,role
+a.jpg,x,p|r,query
+b.jpg,x,r,query
+c.jpg,y,p,query
+d.jpg,y,q,query
+e.jpg,z,q,query
 """
+RARE_COLUMNS = CatalogueColumns(role="role")
 
 
 def test_rare_classes_are_left_out_and_reported(tmp_path: Path) -> None:
-    catalogue = read_catalogue(write(tmp_path, RARE), CatalogueColumns())
-    roles = catalogue.records.annotated * np.uint8(Role.QUERY)
-    catalogue = replace(catalogue, records=replace(catalogue.records, roles=roles))
-    smaller, report = drop_rare_classes(catalogue, 2)
+    file = write(tmp_path, RARE)
+    smaller = read_catalogue(file, RARE_COLUMNS, min_class_images=2)
     assert [a.classes for a in smaller.taxonomy] == [("x", "y"), ("p", "q", "r")]
     assert smaller.taxonomy.attributes[1].multi_label
-    expected = labels_of(catalogue)
+    expected = labels_of(read_catalogue(file, RARE_COLUMNS))
     expected[4] = {("detail", "q")}
     assert labels_of(smaller) == expected
     assert smaller.records.annotated.tolist() == [[True, True]] * 4 + [[False, True]]
     assert smaller.records.roles.tolist() == [[1, 1]] * 4 + [[0, 1]]
-    assert len(report) == 1
+    [note] = smaller.notes
     for word in ("'sleeve'", "z (1)", "fewer than 2 images"):
-        assert word in report[0]
+        assert word in note
+
+
+def test_a_rare_class_beside_another_is_left_out_of_the_cell(tmp_path: Path) -> None:
+    smaller = read_catalogue(write(tmp_path, RARE.replace("p|r", "p|r|s")), RARE_COLUMNS, 2)
+    assert labels_of(smaller)[0] == {("sleeve", "x"), ("detail", "p"), ("detail", "r")}
 
 
 def test_a_minimum_of_one_keeps_all(tmp_path: Path) -> None:
-    catalogue = read_catalogue(write(tmp_path, RARE), CatalogueColumns())
-    same, report = drop_rare_classes(catalogue, 1)
-    assert report == []
-    assert same.taxonomy == catalogue.taxonomy
-    assert labels_of(same) == labels_of(catalogue)
+    catalogue = read_catalogue(write(tmp_path, RARE), RARE_COLUMNS, min_class_images=1)
+    assert catalogue.notes == ()
+    assert [a.classes for a in catalogue.taxonomy] == [("x", "y", "z"), ("p", "q", "r")]
+    sleeves = [{("sleeve", name)} for name in "xxyyz"]
+    assert [
+        labels & own for labels, own in zip(labels_of(catalogue), sleeves, strict=True)
+    ] == sleeves
 
 
 def test_a_rule_that_leaves_one_class(tmp_path: Path) -> None:
-    catalogue = read_catalogue(write(tmp_path, RARE), CatalogueColumns())
     with pytest.raises(AnnotationError, match=r"photos\.csv: attribute 'sleeve' has fewer.*Lower"):
-        drop_rare_classes(catalogue, 3)
+        read_catalogue(write(tmp_path, RARE), RARE_COLUMNS, min_class_images=3)
 
 
 def test_real_catalogue() -> None:

@@ -1,4 +1,4 @@
-"""A text file of annotations: its lines, paths and numbers; every wrong row is named."""
+"""The lines, paths and numbers of a text file; every wrong row is named."""
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
@@ -12,8 +12,8 @@ from m3net.data.annotations.image_paths import LEAVES, RELATIVE, shortened
 from m3net.errors import AnnotationError, DatasetNotFoundError
 
 MOST_BYTES = 2**32
-"""Of a text file that is read whole; in memory it takes about 10 times as much, and up to 100 times
-if all of its lines are as short as can be."""
+"""Bytes of a text file that is read whole; lines take 10 times as much memory, and up to 100 times
+if they are as short as possible."""
 # 64 bits hold any number of 9 digits; no index has more.
 _NUMBERS = re.compile(r"\s*\d{1,9}(?:\s+\d{1,9})*\s*", re.ASCII)
 
@@ -35,7 +35,7 @@ class AnnotationFile:
 
     path: Path
     findings: Findings
-    """Collects the rows that are wrong."""
+    """Collects the problems of its rows."""
 
     @property
     def name(self) -> str:
@@ -43,15 +43,11 @@ class AnnotationFile:
         return self.path.name
 
     def refuse(self, rows: Iterable[int], problem: str, remedy: str) -> None:
-        """Report a problem that rows share; see `rows_error`."""
+        """Report a problem of rows, or of the whole file; see `rows_error`."""
         self.findings.problem(rows_error(self.path, rows, problem, remedy))
 
-    def refuse_whole(self, problem: str, remedy: str, row: int | None = None) -> None:
-        """Report a problem of the whole file, or one that only one row can have."""
-        self.findings.problem(AnnotationError.at(self.path, row, problem, remedy))
-
     def check_exists(self) -> None:
-        """Raise a DatasetNotFoundError if there is no such file."""
+        """Raise a DatasetNotFoundError if the file does not exist."""
         if not self.path.is_file():
             raise DatasetNotFoundError.at("annotation file", self.path, "data.annotations")
 
@@ -77,7 +73,7 @@ class AnnotationFile:
         return lines
 
     def paths(self) -> list[str]:
-        """Read a path from each line; one that leaves the image root becomes ""."""
+        """Read a path from each line; a path that leaves the image root becomes ""."""
         paths = [line.strip() for line in self.lines()]
         for index in self.refuse_outside(range(1, len(paths) + 1), paths):
             paths[index] = ""
@@ -108,19 +104,19 @@ class AnnotationFile:
 def rows_error(
     file: Path, rows: Iterable[int], problem: str, remedy: str, more: str = ""
 ) -> AnnotationError:
-    """Return one error for all rows that share a problem: the first five, and their number.
+    """Return one error for all rows with a problem, which lists the first five.
 
     Args:
         file: The annotation file.
-        rows: Lines of the file, at least one.
-        problem: What is wrong with the first, without a full stop.
+        rows: Lines of the file; none for the whole file.
+        problem: What is wrong with the first row, without a full stop.
         remedy: What to do about it, without a full stop.
-        more: Text to add behind the rows.
+        more: Text to add after the rows.
     """
     lines = [int(row) for row in rows]
     listed = ", ".join(map(str, lines[:5])) + (", ..." if len(lines) > 5 else "")
     several = f" ({len(lines)} rows: {listed})" if len(lines) > 1 else ""
-    return AnnotationError.at(file, lines[0], problem + several + more, remedy)
+    return AnnotationError.at(file, lines[0] if lines else None, problem + several + more, remedy)
 
 
 @contextmanager
@@ -150,7 +146,7 @@ def read_utf8(file: Path) -> str:
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        # What could not be decoded, which starts behind a byte order mark.
+        # `error.object` starts after a byte order mark.
         text, start = error.object, error.start
         row = text.count(b"\n", 0, start) + 1
         problem = f"byte {text[start : start + 1]!r} is not UTF-8"

@@ -1,11 +1,12 @@
-"""A user's photos: a CSV or Parquet catalogue, one row per image and one column per attribute.
+"""A CSV or Parquet catalogue of photos, with one row per image and one column per attribute.
 
-A cell holds the image's class of that attribute, several classes with a separator between them, or
-nothing where the image is not annotated. Optional columns name each image's split, its role in the
+A cell holds the class of the image, several classes with a separator between them, or nothing where
+the image is not annotated. Optional columns name the split of each image, its role in the
 evaluation and its product.
 """
 
 import posixpath
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -97,6 +98,8 @@ class Catalogue:
     """The catalogue file."""
     columns: CatalogueColumns = CatalogueColumns()
     """Which column held what."""
+    notes: tuple[str, ...] = ()
+    """A sentence for each attribute that lost rare classes."""
 
     def by_product(self) -> "Catalogue":
         """Return the catalogue with images of a product left out of each other's rankings."""
@@ -104,23 +107,26 @@ class Catalogue:
         return replace(self, records=replace(self.records, products=products))
 
 
-def read_catalogue(file: Path, columns: CatalogueColumns) -> Catalogue:
+def read_catalogue(file: Path, columns: CatalogueColumns, min_class_images: int = 1) -> Catalogue:
     """Read and check a catalogue; no image is opened.
 
     Args:
         file: UTF-8 CSV with a header, or Parquet.
         columns: Which column holds what.
+        min_class_images: Classes of fewer images are left out; an image without any other class of
+            the attribute is not annotated for it.
 
     Raises:
         DatasetNotFoundError: There is no such file.
-        AnnotationError: The file contradicts its format.
+        AnnotationError: The file contradicts its format, or an attribute has fewer than two
+            classes.
     """
     rows = read_table(AnnotationFile(file, Findings()))
     names = _attribute_columns(file, list(rows.table.columns), columns)
     paths = _read_paths(rows, columns.image)
-    parsed = [_read_attribute(rows, name, columns) for name in names]
-    taxonomy = Taxonomy(tuple(attribute for attribute, _ in parsed))
-    classes = [of_images for _, of_images in parsed]
+    parsed = [_read_attribute(rows, name, columns, min_class_images) for name in names]
+    attributes, classes, notes = zip(*parsed, strict=True)
+    taxonomy = Taxonomy(attributes)
     _check_labels(file, classes)
     annotated = np.array([[bool(cell) for cell in of_images] for of_images in classes]).T
     records = Records.build(
@@ -142,7 +148,8 @@ def read_catalogue(file: Path, columns: CatalogueColumns) -> Catalogue:
         rows.refuse(rows[columns.item] == "", columns.item, "no product", "Name it")
         items = rows[columns.item].tolist()
         check_widths(file, "product", items)
-    return Catalogue(taxonomy, records, split, np.array(items, dtype=np.str_), file, columns)
+    products = np.array(items, dtype=np.str_)
+    return Catalogue(taxonomy, records, split, products, file, columns, tuple(filter(None, notes)))
 
 
 def _attribute_columns(file: Path, names: list[str], columns: CatalogueColumns) -> tuple[str, ...]:
@@ -188,23 +195,44 @@ def _read_paths(rows: TextRows, column: str) -> list[str]:
 
 
 def _read_attribute(
-    rows: TextRows, column: str, columns: CatalogueColumns
-) -> tuple[Attribute, list[_Classes]]:
-    """Return an attribute, and the classes of it that each image carries."""
+    rows: TextRows, column: str, columns: CatalogueColumns, minimum: int
+) -> tuple[Attribute, list[_Classes], str]:
+    """Return an attribute, its classes of each image, and a sentence about rare classes or ""."""
     # Each distinct text is split once: Parquet may repeat a long one a million times.
-    classes_of = {cell: _split_cell(cell, columns.separator) for cell in rows.distinct(column)}
+    cells = Counter(rows[column].tolist())
+    classes_of = {cell: _split_cell(cell, columns.separator) for cell in cells}
     empty = [cell for cell, classes in classes_of.items() if "" in classes]
     twice = [cell for cell, classes in classes_of.items() if len(set(classes)) < len(classes)]
     rows.refuse(empty, column, "a class is empty", "Delete the needless separator")
     rows.refuse(twice, column, "a class is named twice", "Name it once")
-    names = tuple(sorted({name for classes in classes_of.values() for name in classes}))
-    if len(names) < 2:
-        number = f"one class, {names[0]!r}" if names else "no class"
-        problem = f"attribute {column!r} has {number}"
-        remedy = "Annotate two or more, or name the other attributes in data.columns.attributes"
-        raise AnnotationError.at(rows.file.path, None, problem, remedy)
+    sizes: Counter[str] = Counter()
+    for cell, number in cells.items():
+        sizes.update(dict.fromkeys(classes_of[cell], number))
+    frequent = _frequent(rows.file.path, column, sizes, minimum)
     several = column in columns.multi_label or max(map(len, classes_of.values())) > 1
-    return Attribute(column, names, several), [classes_of[cell] for cell in rows[column]]
+    note = ""
+    if rare := [f"{name} ({sizes[name]})" for name in sorted({*sizes} - {*frequent})]:
+        note = f"attribute {column!r}: left out, with fewer than {minimum} images each: "
+        note += ", ".join(rare)
+        kept = {*frequent}
+        for cell, classes in classes_of.items():
+            classes_of[cell] = tuple(name for name in classes if name in kept)
+    carried = [classes_of[cell] for cell in rows[column]]
+    return Attribute(column, frequent, several), carried, note
+
+
+def _frequent(file: Path, column: str, sizes: Counter[str], minimum: int) -> _Classes:
+    """Return the classes of enough images, sorted; there must be two."""
+    names = tuple(name for name in sorted(sizes) if sizes[name] >= minimum)
+    if len(names) > 1:
+        return names
+    if len(sizes) > 1:
+        number = f"fewer than two classes of {minimum} images"
+        remedy = "Lower data.min_class_images or leave the column out of the attributes"
+    else:
+        number = f"one class, {next(iter(sizes))!r}" if sizes else "no class"
+        remedy = "Annotate two or more, or name the other attributes in data.columns.attributes"
+    raise AnnotationError.at(file, None, f"attribute {column!r} has {number}", remedy)
 
 
 def _split_cell(cell: str, separator: str) -> _Classes:

@@ -20,23 +20,27 @@ _FOLDERS = ("", "Anno", "Anno_coarse", "Eval")
 
 
 def find_file(folder: Path, name: str, findings: Findings) -> AnnotationFile:
-    """Return a file of the download that is there, beside the index files or in a folder."""
+    """Return a file of the download, beside the index files or in a folder of the download.
+
+    Raises:
+        DatasetNotFoundError: There is no such file.
+    """
     file = AnnotationFile(find_path(folder, name), findings)
     file.check_exists()
     return file
 
 
 def find_path(folder: Path, name: str) -> Path:
-    """Return the path of a file of the download, below Anno where it is in none of the folders."""
+    """Return the path of a file of the download; below Anno if no folder has it."""
     paths = [folder / inner / name for inner in _FOLDERS]
     return next((path for path in paths if path.is_file()), folder / "Anno" / name)
 
 
 def read_head(file: AnnotationFile, count: bytes, names: bytes) -> int:
-    """Return the number of rows that the first two lines promise.
+    """Return the number of rows in line 1.
 
     Raises:
-        AnnotationError: The first is no number, or the second does not name the columns.
+        AnnotationError: Line 1 is not a number, or line 2 does not name the columns.
     """
     count = count.removeprefix(codecs.BOM_UTF8).strip()
     if not count.isdigit():
@@ -51,18 +55,18 @@ def read_head(file: AnnotationFile, count: bytes, names: bytes) -> int:
 
 
 def check_count(file: AnnotationFile, promised: int, number: int) -> None:
-    """Report a difference between the rows that line 1 promises and those that follow."""
+    """Report a number of rows that differs from that of line 1."""
     if promised != number:
         problem = f"it promises {promised:,} rows, but {number:,} follow"
-        file.refuse_whole(problem, "Fetch the file again: it may be cut off", row=1)
+        file.refuse([1], problem, "Fetch the file again: it may be cut off")
 
 
 def read_padded(file: AnnotationFile, columns: Sequence[str]) -> TextRows:
-    """Read a file in the format above; cells of the first column may hold blanks, paths not."""
+    """Read rows padded with blanks; cells of the first column may hold blanks, but not paths."""
     lines = file.lines()
     count, names = (line.encode() for line in [*lines, ""][:2])
     promised = read_head(file, count[:100], names)
-    # Names of attributes hold blanks, paths do not: there, one more is a wrong row.
+    # Names of attributes hold blanks; a path with a blank is a wrong row.
     most = -1 if columns[0] == "path" else len(columns) - 1
     cells = {row: line.rsplit(maxsplit=most) for row, line in enumerate(lines[2:], 3)}
     check_count(file, promised, len(cells))
@@ -96,7 +100,7 @@ def read_boxes(folder: Path, paths: Sequence[str], findings: Findings) -> NDArra
     rows.refuse(empty, "path", "its box is empty", "Write x1 below x2 and y1 below y2")
     boxes = dict(zip(rows["path"], numbers[~empty].to_numpy(), strict=True))
     if lacking := [path for path in paths if path not in boxes]:
-        problem = f"no box for {len(lacking):,} images, as {lacking[0]!r}"
-        file.refuse_whole(problem, "Fetch the file again")
-    nowhere = np.zeros(4, dtype=np.int32)
-    return np.array([boxes.get(path, nowhere) for path in paths], dtype=np.int32).reshape(-1, 4)
+        problem = f"no box for {len(lacking):,} images, such as {lacking[0]!r}"
+        file.refuse([], problem, "Fetch the file again")
+    rows_of_boxes = [boxes.get(path, (0, 0, 0, 0)) for path in paths]
+    return np.array(rows_of_boxes, dtype=np.int32).reshape(-1, 4)

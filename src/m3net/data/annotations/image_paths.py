@@ -7,17 +7,17 @@ from pathlib import Path
 from m3net.errors import AnnotationError
 
 OUTSIDE = r"^[/\\]|^[A-Za-z]:|(?:^|[/\\])\.\.(?:[/\\]|$)|\0"
-"""An absolute path on any system, one that climbs, or a name that no file can have."""
+"""An absolute path on any system, a path with "..", or a zero byte."""
 LEAVES = re.compile(OUTSIDE)
 RELATIVE = "Write paths relative to the image root"
 _MOST_WIDTH, _MOST_WASTE = 2**24, 64
-"""Letters of an array of texts: in all, or times the letters of the texts themselves."""
+"""Letters of an array of texts: in all, or as a multiple of the letters of the texts."""
 
 
 def check_widths(file: Path, what: str, texts: Sequence[str]) -> None:
     """Refuse a text that is far longer than the others.
 
-    NumPy keeps texts with room for the longest in each, so that one could fill the memory.
+    NumPy gives each text the room of the longest, so that one could fill the memory.
 
     Args:
         file: Lists the texts.
@@ -25,10 +25,7 @@ def check_widths(file: Path, what: str, texts: Sequence[str]) -> None:
         texts: All texts.
 
     Raises:
-        AnnotationError: One is far longer than most.
-
-    Example:
-        >>> check_widths(Path("a.csv"), "image path", ["a.jpg"] * 100_000)
+        AnnotationError: A text is far longer than most.
     """
     lengths = [*map(len, texts)]
     longest = max(lengths, default=0)

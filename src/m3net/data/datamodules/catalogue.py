@@ -8,7 +8,6 @@ from typing_extensions import override
 from m3net.base.protocol import Protocol
 from m3net.data.annotations.catalogue import CatalogueColumns, read_catalogue
 from m3net.data.annotations.findings import Findings
-from m3net.data.annotations.rare_classes import drop_rare_classes
 from m3net.data.datamodules.loading_config import LoadingConfig
 from m3net.data.datamodules.retrieval_datamodule import Contents, RetrievalDataModule
 from m3net.data.splits import divide
@@ -74,10 +73,9 @@ class CatalogueDataModule(RetrievalDataModule):
     @override
     def read(self, findings: Findings) -> Contents:
         """Read the table and divide its images."""
-        catalogue = read_catalogue(self.file, self.columns)
+        catalogue = read_catalogue(self.file, self.columns, self.min_class_images)
         if self.leave_out == "product":
             catalogue = catalogue.by_product()
-        catalogue, dropped = drop_rare_classes(catalogue, self.min_class_images)
         splits = divide(catalogue, self.fractions, self.split_seed, self.query_fraction)
-        findings.notes += dropped
+        findings.notes += catalogue.notes
         return Contents(catalogue.taxonomy, splits, self.file_reader(self.root), self.root)

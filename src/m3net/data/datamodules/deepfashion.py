@@ -124,7 +124,7 @@ class DeepFashionDataModule(RetrievalDataModule):
         sizes, published = classes.taxonomy.sizes, tuple(deepfashion.SIZES.values())
         if self.published and sizes != published:
             problem = f"{sizes} attributes of the types, but the published file has {published}"
-            file.refuse_whole(problem, f"Fetch it again, {UNPUBLISHED}")
+            file.refuse([], problem, f"Fetch it again, {UNPUBLISHED}")
         return classes
 
     def _read_splits(self, classes: Classes, findings: Findings) -> Splits:

@@ -1,4 +1,4 @@
-"""A picture to draw on in the wearer's measures, with its colours and curves."""
+"""A picture to draw on in body units, with its colours and curves."""
 
 from dataclasses import dataclass
 
@@ -23,7 +23,7 @@ _SPLINE = np.vander(np.arange(6) / 6, 4, increasing=True) @ _CUBIC
 
 
 def colours(codes: str) -> list[Colour]:
-    """Return the colours of hexadecimal codes that are separated by spaces."""
+    """Return the colours of hexadecimal codes with spaces between."""
     return [(code[0], code[1], code[2]) for code in map(bytes.fromhex, codes.split())]
 
 
@@ -86,15 +86,14 @@ def ellipse(x: float, y: float, across: float, down: float) -> Points:
 
 @dataclass(frozen=True)
 class Canvas:
-    """A picture with the affine map from body units to its pixels.
-
-    `pixels` is (S, S, 3) or (S, S) uint8 and is changed in place; `to_pixels` is (2, 3) float64;
-    `scale` is the number of pixels per body unit.
-    """
+    """A picture with the affine map from body units to its pixels."""
 
     pixels: NDArray[np.uint8]
+    """(S, S, 3) or (S, S), changed in place."""
     to_pixels: NDArray[np.float64]
+    """(2, 3)"""
     scale: float
+    """Pixels per body unit."""
 
     def flood(self, colour: Colour) -> None:
         """Paint the whole picture."""

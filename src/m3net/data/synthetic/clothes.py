@@ -18,7 +18,7 @@ WAIST, CROTCH, ANKLE = 0.8, 1.3, 2.42
 BODY_SIDE = smooth((0.35, 0.3), (0.355, 0.42), (0.27, WAIST), (0.385, 1.16), (0.37, 1.5))
 """The right side of the wearer's body, to which all clothes are cut."""
 
-# Heights of the lower end, down from the shoulders.
+# Lower end, down from the shoulders.
 _HEMS = {"crop": 0.6, "hip": 1.2, "knee": 1.78, "midi": 2.1, "floor": 2.5}
 _LEG_ENDS = {"shorts": 1.5, "bermuda": 1.8, "cropped": 2.12, "full": ANKLE + 0.04}
 # Parts of the way from shoulder to wrist.
@@ -36,7 +36,7 @@ _NECKLINES: dict[str, Points] = {
     "stand": smooth((0, -0.05), (0.08, -0.07), (0.125, -0.11)),
     "shawl": corners((0, 0.55), (0.14, -0.09)),
 }
-# From there to the armpit.
+# From the end of the neckline to the armpit.
 _ARMHOLES: dict[str, Points] = {
     "off_shoulder": corners((0.37, 0.3)),
     "halter": smooth((0.13, -0.15), (0.2, 0.12), (0.35, 0.3)),

@@ -1,4 +1,4 @@
-"""Many garments: as records with a reader that draws, or as files."""
+"""The catalogue as records with a reader that draws, or as files."""
 
 import csv
 from dataclasses import dataclass
@@ -18,9 +18,9 @@ from m3net.errors import ConfigError
 
 
 def synthetic_records(num_images: int, seed: int) -> Records:
-    """Return the records of a catalogue's first images, without drawing them.
+    """Build the records of a catalogue without drawing it; images have no roles.
 
-    The row of a record is the index of its garment. No image is a query or in the gallery yet.
+    The row of a record is the index of its garment.
 
     Example:
         >>> records = synthetic_records(num_images=3, seed=0)
@@ -32,26 +32,18 @@ def synthetic_records(num_images: int, seed: int) -> Records:
         paths=[f"synthetic/{index:06}.png" for index in range(num_images)],
         rows=range(num_images),
         labels=[
-            [
-                TAXONOMY.class_id(attribute, name)
-                for attribute in visible
-                for name in visible[attribute]
-            ]
+            [TAXONOMY.class_id(a, name) for a, names in visible.items() for name in names]
             for visible in labels
         ],
         annotated=np.array([[name in visible for name in TAXONOMY.names] for visible in labels]),
-        roles=np.zeros((num_images, len(TAXONOMY)), dtype=np.uint8),
+        roles=None,
         num_classes=TAXONOMY.num_classes,
     )
 
 
 @dataclass(frozen=True)
 class SyntheticReader:
-    """Draws the images of records that `synthetic_records` made with the same seed.
-
-    Attributes:
-        seed: Seed of the catalogue.
-        size: Height and width of the images in pixels.
+    """Draws the images of the records of `synthetic_records`.
 
     Example:
         >>> read = SyntheticReader(seed=0, size=64)
@@ -60,7 +52,9 @@ class SyntheticReader:
     """
 
     seed: int
+    """Seed of the records."""
     size: int
+    """Height and width of the images in pixels."""
 
     def __call__(self, record: Record) -> NDArray[np.uint8]:
         """Return the image of a record as (size, size, 3) uint8, RGB."""
@@ -70,16 +64,15 @@ class SyntheticReader:
 def write_catalogue(folder: Path, num_images: int, size: int, seed: int) -> Path:
     """Write a catalogue as PNG files and a table; return the path of the table.
 
-    The table `catalogue.csv` has a column `image`, such as "images/000012.png" relative to
-    `folder`, and a column of class names for each attribute; classes of `details` are joined by
-    "|". An empty cell means that the image is not annotated for the attribute, or that the garment
-    visibly has no details: a table of class names cannot tell the two apart.
+    The table `catalogue.csv` has a column `image`, such as "images/000012.png", and one of class
+    names for each attribute; classes of `details` are joined by "|". A cell is empty where the
+    image is not annotated for the attribute, or shows a garment without details.
 
     The files are written beside `folder` and moved there at the end, so that an interrupted call
     leaves nothing that looks complete.
 
     Args:
-        folder: Must be new or empty.
+        folder: New or empty.
         num_images: Number of images.
         size: Height and width of the images in pixels.
         seed: Seed of the catalogue, 0 or more.
@@ -90,7 +83,7 @@ def write_catalogue(folder: Path, num_images: int, size: int, seed: int) -> Path
     """
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise ConfigError(
-            f"cannot write a catalogue to {folder.absolute()}: there is something already. "
+            f"cannot write a catalogue to {folder.absolute()}: it is not an empty folder. "
             "Delete it or choose another folder."
         )
     with writing(folder, instead="another FOLDER"):

@@ -1,5 +1,6 @@
-"""Draw lots: which garment each index of the catalogue is."""
+"""Sample the garment of each index of the catalogue."""
 
+from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import accumulate
@@ -42,7 +43,7 @@ Choice = TypeVar("Choice")
 
 
 def sample_garment(seed: int, index: int) -> Garment:
-    """Return garment `index` (0 or more) of the catalogue with this seed (0 or more).
+    """Sample garment `index` (0 or more) of the catalogue with this seed (0 or more).
 
     Example:
         >>> sample_garment(0, 7) == sample_garment(0, 7)
@@ -72,15 +73,14 @@ def _pick(
     shares: Mapping[Choice, int],
     among: Sequence[Choice] | None = None,
 ) -> Choice:
-    """Draw a choice by its share, thirty times as fast as `Generator.choice`."""
+    """Draw a choice by its share, thirty times faster than `Generator.choice`."""
     choices = list(shares) if among is None else among
     ends = list(accumulate(shares[choice] for choice in choices))
-    lot = random.random() * ends[-1]
-    return next(choice for choice, end in zip(choices, ends, strict=True) if lot < end)
+    return choices[bisect_right(ends, random.random() * ends[-1])]
 
 
 def one_of(random: np.random.Generator, choices: Sequence[Choice]) -> Choice:
-    """Draw one of some equally likely choices."""
+    """Draw a choice, all with equal probability."""
     return choices[int(random.random() * len(choices))]
 
 
@@ -120,7 +120,7 @@ def _dye(random: np.random.Generator, colour: Colour) -> Colour:
 
 
 def _details(random: np.random.Generator, kind: Kind) -> tuple[str, ...]:
-    """Draw details independently, without two that overlap."""
+    """Draw details independently, then take off those that others overlap."""
     worn = {name for name, share in SHARES["details"].items() if 100 * random.random() < share}
     if "buttons" in worn:
         worn.discard("zip")
@@ -130,7 +130,7 @@ def _details(random: np.random.Generator, kind: Kind) -> tuple[str, ...]:
 
 
 def _companion(random: np.random.Generator, kind: Kind, colour: str) -> Piece:
-    """Draw a bottom to go with a top, or a top to go with a bottom; it is the quieter piece."""
+    """Draw the bottom or top that goes with a piece, without details and mostly plain."""
     worn_with: Kind = "top"
     if kind == "top":
         worn_with = "trousers" if random.random() < 0.6 else "skirt"
@@ -143,10 +143,5 @@ def _pose(random: np.random.Generator) -> Pose:
     """Draw a pose."""
     across, down, zoom, tilt, build = random.uniform(-1, 1, size=5).tolist()
     left, right = (8 + 34 * random.random(2) ** 1.5).tolist()
-    return Pose(
-        shift=(0.05 * across, 0.025 * down),
-        zoom=1 + 0.06 * zoom,
-        tilt=4 * tilt,
-        build=1 + 0.09 * build,
-        arms=(left, right),
-    )
+    shift = (0.05 * across, 0.025 * down)
+    return Pose(shift, 1 + 0.06 * zoom, 4 * tilt, 1 + 0.09 * build, arms=(left, right))

@@ -1,4 +1,4 @@
-"""What is sewn on a piece or worn over it: collars, details and covers."""
+"""Collars, details and covers: what is sewn on a piece or worn over it."""
 
 import numpy as np
 
@@ -64,14 +64,14 @@ def draw_detail(canvas: Canvas, piece: Piece, detail: str) -> None:
             canvas.pair(part + np.array([0, y]), piece.ink)
         canvas.shape(on.ellipse(0, y, 0.04, 0.045), piece.ink)
     elif detail == "pocket":
-        for place in [(0.19, 0.27)] if piece.kind == "top" else [(-0.22, 0.98), (0.22, 0.98)]:
-            patch = _POCKET + np.array(place)
+        for centre in [(0.19, 0.27)] if piece.kind == "top" else [(-0.22, 0.98), (0.22, 0.98)]:
+            patch = _POCKET + np.array(centre)
             canvas.shape(patch, shaded)
             canvas.line(patch[:2] + np.array([0, 0.05]), on.outline(shaded))
 
 
 def draw_cover(canvas: Canvas, cover: Cover, colour: Colour) -> None:
-    """Draw what hides a part of the garment; a close-up hides by its frame."""
+    """Draw what hides a part of the garment; a close-up hides it by its frame alone."""
     if cover == "scarf":
         canvas.pair(rectangle(0.01, 0.1, 0.19, 0.56), colour)
         canvas.shape(_SCARF, colour)
