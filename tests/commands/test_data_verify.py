@@ -108,6 +108,19 @@ def test_missing_images_are_no_problem_where_they_are_left_out(
     assert sizes == expected
 
 
+def test_the_same_photo_under_two_names_is_a_note(
+    verify: Command, tmp_path: Path, photos: dict[str, list[Photo]]
+) -> None:
+    first, second = photos["train"][0].path, photos["test"][0].path
+    root = tmp_path / "darn"
+    (root / second).write_bytes((root / first).read_bytes())
+    done = verify()
+    assert done.returncode == 0, done.stdout
+    [note] = [note for note in report(tmp_path)["notes"] if "the same bytes" in note]
+    assert repr(first) in note
+    assert repr(second) in note
+
+
 def test_json_goes_to_standard_output(verify: Command, tmp_path: Path) -> None:
     done = verify("--json")
     assert json.loads(done.stdout) == report(tmp_path)

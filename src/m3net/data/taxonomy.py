@@ -5,6 +5,7 @@ through the whole taxonomy (0 .. M-1), attribute after attribute, so that a slic
 classes of one attribute.
 """
 
+import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -172,3 +173,30 @@ def _class_differences(mine: Attribute, theirs: Attribute) -> str:
     if mine.multi_label != theirs.multi_label:
         differences.append("several classes per image in one, one class per image in the other")
     return ", ".join(differences)
+
+
+def similar_names(taxonomy: Taxonomy) -> list[str]:
+    r"""Return a sentence for each two attributes, or classes of one, that look the same.
+
+    They differ by case, spaces, invisible letters or how Unicode composes a letter, and are
+    probably meant to be one.
+
+    Example:
+        >>> similar_names(Taxonomy((Attribute("sleeve", ("long", "Long\u200b", "short")),)))
+        ["attribute 'sleeve': classes 'long' and 'Long\\u200b' look the same"]
+    """
+    pairs = [f"attributes {pair} look the same" for pair in _similar(taxonomy.names)]
+    for attribute in taxonomy:
+        here = f"attribute {attribute.name!r}"
+        pairs += [f"{here}: classes {pair} look the same" for pair in _similar(attribute.classes)]
+    return pairs
+
+
+def _similar(names: Iterable[str]) -> Iterator[str]:
+    first: dict[str, str] = {}
+    for name in names:
+        visible = "".join(c for c in name if unicodedata.category(c) != "Cf")
+        shape = " ".join(unicodedata.normalize("NFC", visible).casefold().split())
+        if shape in first:
+            yield f"{first[shape]!a} and {name!a}"
+        first.setdefault(shape, name)

@@ -1,4 +1,4 @@
-"""Errors of torch for lack of memory or failed workers, as one sentence that helps."""
+"""Errors of torch for lack of memory or files, or failed workers, as one helpful sentence."""
 
 import re
 import traceback
@@ -10,7 +10,7 @@ import torch
 
 from m3net.data.datamodules import LoadingConfig
 from m3net.data.dataset import RetrievalDataset
-from m3net.data.photos.workers import Loader
+from m3net.data.photos.workers import Loader, lacking
 from m3net.errors import TrainingError
 
 _DIED = re.compile(r"DataLoader worker \(pid(?:\(s\))? ([\d, ]+)\)")
@@ -19,7 +19,7 @@ _NO_MEMORY_OF_CPU = "DefaultCPUAllocator"
 
 
 def failure(
-    error: RuntimeError | ConnectionResetError,
+    error: RuntimeError | OSError,
     loading: LoadingConfig,
     loaders: Iterable[Loader[Any]],
 ) -> TrainingError | None:
@@ -38,6 +38,8 @@ def failure(
             "(trainer.accumulate_grad_batches makes up for it) or data.loading.image_size, "
             "choose a smaller model.network.backbone, or end what else uses the device."
         )
+    if problem := lacking(error, "data.loading.num_workers"):
+        return TrainingError(problem)
     if text.startswith(_HANGS):
         return TrainingError(
             f"no worker returned a batch within {loading.timeout} seconds"

@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from m3net.data.taxonomy import Attribute, Taxonomy
+from m3net.data.taxonomy import Attribute, Taxonomy, similar_names
 
 SLEEVE = Attribute("sleeve", ("short", "long"))
 DETAIL = Attribute("detail", ("zip", "belt", "bow"), multi_label=True)
@@ -69,3 +69,15 @@ def test_ambiguous_attributes_are_refused(attributes: tuple[Attribute, ...]) -> 
 )
 def test_differences(other: tuple[Attribute, ...], words: list[str]) -> None:
     assert TAXONOMY.differences(Taxonomy(other)) == words
+
+
+def test_names_that_look_the_same() -> None:
+    classes = ("rød", "Rød", "caf\xe9", "cafe\u0301", "in visible", "in\u200b  visible ", "red")
+    taxonomy = Taxonomy((Attribute("colour", classes), Attribute("Colour", ("x", "y"))))
+    assert similar_names(taxonomy) == [
+        "attributes 'colour' and 'Colour' look the same",
+        r"attribute 'colour': classes 'r\xf8d' and 'R\xf8d' look the same",
+        r"attribute 'colour': classes 'caf\xe9' and 'cafe\u0301' look the same",
+        r"attribute 'colour': classes 'in visible' and 'in\u200b  visible ' look the same",
+    ]
+    assert similar_names(TAXONOMY) == []

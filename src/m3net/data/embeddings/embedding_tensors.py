@@ -1,17 +1,19 @@
 """Vectors from safetensors: a tensor per attribute, image names in the metadata."""
 
-import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import FailFast, TypeAdapter, ValidationError
 from safetensors import SafetensorError, safe_open
 
 from m3net.boundary.regular_file import ExcessError, check_regular
 from m3net.data.embeddings.attribute_vectors import BLOCK_SIZE, Block
 from m3net.errors import EmbeddingError
 
+_NAMES = TypeAdapter(Annotated[list[str], FailFast()])
 _FLOATS = ("F64", "F32", "F16", "BF16")
 
 
@@ -58,30 +60,18 @@ def _image_names(
 ) -> list[str]:
     """Return the image names of one tensor; `parsed` keeps lists that tensors share."""
     key = f"images/{attribute}" if f"images/{attribute}" in metadata else "images"
-    try:
-        if key not in metadata:
-            raise ValueError(
-                f"the metadata has no {key!r}, which names the images of {attribute!r}"
-            )
-        if key not in parsed:
-            parsed[key] = _parse_names(key, metadata[key])
-        count = len(parsed[key])
-        if count != num_images:
-            raise ValueError(f"tensor {attribute!r} has {num_images} vectors for {count} images")
-    except ValueError as error:
-        remedy = f"Save a JSON list of {num_images} paths under {key!r} of the metadata"
-        raise EmbeddingError.at(file, str(error), remedy) from error
+    remedy = f"Save a JSON list of {num_images} paths under {key!r} of the metadata"
+    if key not in metadata:
+        problem = f"the metadata has no {key!r}, which names the images of {attribute!r}"
+        raise EmbeddingError.at(file, problem, remedy)
+    if key not in parsed:
+        try:
+            parsed[key] = _NAMES.validate_json(metadata[key], strict=True)
+        except ValidationError as error:
+            reason = error.errors(include_url=False, include_input=False)[0]["msg"]
+            problem = f"{key!r} of the metadata is not a JSON list of texts: {reason}"
+            raise EmbeddingError.at(file, problem, remedy) from error
+    if (count := len(parsed[key])) != num_images:
+        problem = f"tensor {attribute!r} has {num_images} vectors for {count} images"
+        raise EmbeddingError.at(file, problem, remedy)
     return parsed[key]
-
-
-def _parse_names(key: str, text: str) -> list[str]:
-    try:
-        names = json.loads(text)
-    except RecursionError as error:
-        raise ValueError(f"{key!r} of the metadata is nested too deeply") from error
-    # It is not JSON, or a number has more digits than Python reads.
-    except ValueError as error:
-        raise ValueError(f"{key!r} of the metadata is not JSON: {error}") from error
-    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
-        raise ValueError(f"{key!r} of the metadata is not a list of texts")
-    return names

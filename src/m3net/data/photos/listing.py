@@ -29,8 +29,8 @@ _log = logging.getLogger(__name__)
 def images_below(folder: Path) -> list[Path]:
     """Return all files with an image suffix in a folder and its subfolders, sorted.
 
-    Linked folders count as subfolders. Images of formats that cannot be decoded are counted in a
-    warning.
+    Linked folders count as subfolders. Warnings count images of formats that cannot be decoded, and
+    name folders that cannot be listed.
     """
     images = []
     others: Counter[str] = Counter()
@@ -49,7 +49,7 @@ def images_below(folder: Path) -> list[Path]:
 def _files_below(folder: Path) -> Iterator[tuple[str, str]]:
     """Yield folder and name of each file; a link back to a folder above is not followed."""
     above = {str(folder): frozenset([_identity(str(folder))])}
-    for below, folders, names in os.walk(str(folder), followlinks=True):
+    for below, folders, names in os.walk(str(folder), onerror=_warn, followlinks=True):
         chain = above.pop(below)
         for name in [*folders]:
             path = os.path.join(below, name)
@@ -61,10 +61,18 @@ def _files_below(folder: Path) -> Iterator[tuple[str, str]]:
             yield below, name
 
 
-def _identity(path: str) -> tuple[int, int]:
-    """Identify a folder whatever its name is."""
-    status = os.stat(path)
+def _identity(path: str) -> tuple[int, int] | None:
+    """Identify a folder whatever its name is; None if it is missing."""
+    try:
+        status = os.stat(path)
+    except OSError:
+        return None
     return status.st_dev, status.st_ino
+
+
+def _warn(error: OSError) -> None:
+    if error.errno not in _NO_FOLDER:
+        _log.warning("%s: its images are left out: %s", error.filename, error.strerror)
 
 
 def list_images(source: Path) -> list[str]:

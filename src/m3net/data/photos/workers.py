@@ -2,6 +2,7 @@
 
 import multiprocessing
 import os
+import re
 from collections.abc import Callable, Collection, Iterator
 from functools import partial
 from multiprocessing import resource_tracker
@@ -23,6 +24,8 @@ Result = TypeVar("Result")
 Item_co = TypeVar("Item_co", covariant=True)
 
 _BATCH = 16
+_NO_FILES = re.compile("Too many open files|received 0 items of ancdata")
+_NO_SHARED_MEMORY = re.compile("</torch_.*No space left on device|killed by signal: Bus error")
 _at_work: NDArray[np.int64] = np.full(2, -1, dtype=np.int64)
 """Item and process id: in a worker its row of the loader's table, elsewhere nobody's."""
 
@@ -38,7 +41,10 @@ class Items(Protocol[Item_co]):
 
 
 class Loader(DataLoader[Result]):
-    """A loader whose workers outlive signals and note the item that they are at."""
+    """A loader whose workers outlive signals and note the item that they are at.
+
+    Batches are lists or dicts of tensors.
+    """
 
     _table: Tensor | None = None
 
@@ -50,6 +56,7 @@ class Loader(DataLoader[Result]):
             table = torch.full((self.num_workers, 2), -1, dtype=torch.int64)
             self._table = table.share_memory_()  # type: ignore[no-untyped-call]  # torch's gap
             self.worker_init_fn = partial(_set_up_worker, self._table)
+            self.collate_fn = partial(_share, self.collate_fn)
         if self.num_workers and multiprocessing.get_start_method() != "fork":
             # Python starts it before the first worker, and lets signals through from then on.
             with held_signals():
@@ -72,6 +79,30 @@ def note_item(item: int) -> None:
     _at_work[0] = item
 
 
+def lacking(error: Exception, workers: str) -> str | None:
+    """Return a sentence if workers ran out of open files or shared memory; None otherwise.
+
+    Args:
+        error: What a loader raised.
+        workers: The setting of their number.
+
+    Example:
+        >>> lacking(OSError(24, "Too many open files"), "workers")
+        'too many open files: raise the limit of the system (ulimit -n), or lower workers.'
+    """
+    text = str(error)
+    if _NO_FILES.search(text):
+        return (
+            f"too many open files: raise the limit of the system (ulimit -n), or lower {workers}."
+        )
+    if _NO_SHARED_MEMORY.search(text):
+        return (
+            "the shared memory of the workers is full: enlarge /dev/shm (docker run "
+            f"--shm-size=8g), or lower {workers}; 0 needs none."
+        )
+    return None
+
+
 def map_in_order(
     function: Callable[[Item], Result], items: Items[Item], workers: int
 ) -> Iterator[Result]:
@@ -83,7 +114,7 @@ def map_in_order(
         workers: Number of worker processes; 0 works in this process.
 
     Raises:
-        ConfigError: `workers` is negative, or a worker died.
+        ConfigError: `workers` is negative, or a worker died or lacks open files or shared memory.
 
     Example:
         >>> list(map_in_order(len, ["a", "", "abc"], workers=0))
@@ -100,17 +131,19 @@ def map_in_order(
         collate_fn=list,
         generator=torch.Generator(),  # else the global random state would move
     )
-    batches = iter(loader)
+    batches = None
     while True:
         try:
+            batches = batches or iter(loader)
             batch = next(batches, None)
-        except RuntimeError as error:
+        except (RuntimeError, OSError) as error:
+            if problem := lacking(error, "workers"):
+                raise ConfigError(problem) from error
             if not str(error).startswith("DataLoader worker"):
                 raise
             raise ConfigError(
-                f"a process that reads images died ({str(error).strip().rstrip('.')}): lower "
-                "workers where the system ends processes for want of memory; workers=0 shows what "
-                "it meets."
+                f"a worker died ({str(error).strip().rstrip('.')}): lower workers if the system "
+                "killed it for lack of memory; with workers 0 the error itself shows."
             ) from error
         if batch is None:
             return
@@ -128,6 +161,18 @@ class _Results(Dataset[Result], Generic[Item, Result]):
 
     def __getitem__(self, index: int) -> Result:
         return self.function(self.items[index])
+
+
+def _share(collate: Callable[[Any], Any], samples: object) -> Any:  # noqa: ANN401 - a batch
+    """Move a batch to shared memory in the worker itself.
+
+    The thread that hands batches over would do so, but loses the batch if the memory is full.
+    """
+    batch = collate(samples)
+    for value in batch.values() if isinstance(batch, dict) else ():
+        if isinstance(value, Tensor):
+            value.share_memory_()  # type: ignore[no-untyped-call]  # torch's gap
+    return batch
 
 
 def _set_up_worker(table: Tensor, worker: int) -> None:

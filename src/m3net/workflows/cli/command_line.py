@@ -201,12 +201,13 @@ class M3NetCLI(LightningCLI):
             subcommand: Its name.
 
         Raises:
-            TrainingError: The device has too little memory, or a loader process died or hangs.
+            TrainingError: The device has too little memory, workers lack open files or shared
+                memory, or one of them died or hangs.
             Stopped: It died when a signal had asked to stop.
         """
         try:
             super()._run_subcommand(subcommand)
-        except (RuntimeError, ConnectionResetError) as error:
+        except (RuntimeError, OSError) as error:
             own = failure(error, self.datamodule.loading, loaders_of(self.trainer))
             if own is None:
                 raise

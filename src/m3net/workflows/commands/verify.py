@@ -19,10 +19,12 @@ from m3net.data.attribute_counts import count_attributes
 from m3net.data.datamodules import RetrievalDataModule
 from m3net.data.datamodules.retrieval_datamodule import Contents, present_only
 from m3net.data.photos.check import find_unreadable
+from m3net.data.photos.duplicates import find_duplicates
 from m3net.data.photos.listing import images_below
 from m3net.data.photos.reader import FileReader
 from m3net.data.records import Records
 from m3net.data.splits import check_splits
+from m3net.data.taxonomy import similar_names
 from m3net.errors import M3NetError
 from m3net.reports.verification import FileState, SplitState, Verification, print_verification
 from m3net.workflows.commands.datasets import parse_dataset
@@ -94,10 +96,13 @@ def _verify(
             contents = replace(contents, splits=splits)
     with findings.part():
         findings.notes += check_splits(contents.splits, contents.taxonomy, module.protocol)
+    findings.notes += similar_names(contents.taxonomy)
     unreadable = _read_images(contents, workers, journal) if images else {}
     found = [] if contents.root is None else images_below(contents.root)
     parts = contents.splits.named()
     listed = {path for part in parts.values() for path in part.paths.tolist()}
+    if images and contents.root is not None:
+        findings.notes += _duplicates(contents.root, listed)
     return Verification(
         dataset=name,
         protocol=module.protocol,
@@ -113,6 +118,16 @@ def _verify(
         unreadable=[sentence for own in unreadable.values() for sentence in own],
         notes=findings.notes,
     )
+
+
+def _duplicates(root: Path, paths: set[str]) -> list[str]:
+    """Return a note if photos have the same bytes under several names."""
+    groups = find_duplicates(root, paths)
+    if not groups:
+        return []
+    shown = "; ".join(" and ".join(map(repr, group[:3])) for group in groups[:5])
+    number = sum(map(len, groups)) - len(groups)
+    return [f"{number:,} images hold the same bytes as another under a different name: {shown}"]
 
 
 def _read_images(contents: Contents, workers: int, journal: Path) -> dict[str, list[str]]:

@@ -144,9 +144,16 @@ def test_images_without_a_vector_are_counted_and_named(frame: pd.DataFrame, tmp_
     [
         (None, "has no 'images'"),
         ({"images/collar": json.dumps(IMAGES)}, "names the images of 'length [cm]'"),
-        ({"images": "ærme/0.jpg"}, "not JSON"),
-        ({"images": json.dumps([*range(7)])}, "not a list of texts"),
-        ({"images": json.dumps("ærme/0")}, "not a list of texts"),
+        ({"images": "ærme/0.jpg"}, "not a JSON list of texts: Invalid JSON"),
+        (
+            {"images": json.dumps([*range(7)])},
+            "not a JSON list of texts: Input should be a valid string",
+        ),
+        (
+            {"images": json.dumps("ærme/0")},
+            "not a JSON list of texts: Input should be a valid array",
+        ),
+        ({"images": json.dumps(["\ud800"] * 7)}, "not a JSON list of texts: Invalid JSON"),
         ({"images": json.dumps(IMAGES[1:])}, "7 vectors for 6 images"),
     ],
 )

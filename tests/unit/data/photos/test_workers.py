@@ -1,4 +1,5 @@
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -133,3 +134,64 @@ def wait_until(so: Callable[[], bool]) -> None:
     while not so():
         assert time.monotonic() < end
         time.sleep(0.01)
+
+
+LACKING = """
+import resource, sys
+import torch
+from torch.utils.data import Dataset
+from m3net.data.photos.workers import Loader, lacking, map_in_order
+from m3net.errors import ConfigError
+
+
+class Batches(Dataset):
+    def __len__(self):
+        return 400
+
+    def __getitems__(self, indices):
+        return {"image": torch.ones(1_000_000 if sys.argv[1] == "0" else 1)}
+
+
+def first(samples):
+    return samples
+
+
+if __name__ == "__main__":
+    limit = int(sys.argv[1])
+    if limit:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (limit, limit))
+    try:
+        if sys.argv[2] == "map":
+            list(map_in_order(abs, range(100), 40))
+        else:
+            loader = Loader(Batches(), batch_size=2, num_workers=2, collate_fn=first, timeout=60)
+            kept = [batch for batch in loader]
+    except ConfigError as error:
+        print(error)
+    except (RuntimeError, OSError) as error:
+        print(lacking(error, "num_workers"))
+"""
+
+
+@pytest.mark.parametrize("what", ["map", "load"])
+def test_too_many_open_files(tmp_path: Path, what: str) -> None:
+    file = tmp_path / "own.py"
+    file.write_text(LACKING, encoding="utf-8")
+    words = [sys.executable, str(file), "60", what]
+    done = subprocess.run(words, capture_output=True, text=True, timeout=120)
+    assert done.stdout.startswith("too many open files: raise the limit of the system (ulimit -n)")
+
+
+def test_shared_memory_that_is_too_small(tmp_path: Path) -> None:
+    """In a mount of its own, as in a container; a batch that gets lost would be waited for."""
+    file = tmp_path / "own.py"
+    file.write_text(LACKING, encoding="utf-8")
+    mount = ["unshare", "-Urm", "sh", "-ec", 'mount -t tmpfs -o size=2m tmpfs /dev/shm; "$@"', "sh"]
+    if shutil.which("unshare") is None or subprocess.run([*mount, "true"]).returncode:
+        pytest.skip("this system lets nobody mount")
+    words = [*mount, sys.executable, str(file), "0", "load"]
+    done = subprocess.run(words, capture_output=True, text=True, timeout=120)
+    assert done.stdout == (
+        "the shared memory of the workers is full: enlarge /dev/shm (docker run --shm-size=8g), or "
+        "lower num_workers; 0 needs none.\n"
+    ), done.stderr
