@@ -23,7 +23,7 @@ from m3net.data.photos.listing import list_images
 from m3net.data.photos.reader import read_image
 from m3net.errors import ConfigError
 from m3net.workflows.commands.compare import _comparison, _parser
-from m3net.workflows.studies.sweep.file import read_sweep
+from m3net.workflows.studies.sweep_file import read_sweep
 from tests.fake import darn, deepfashion
 from tests.fake import fashionai as fake_fashionai
 from tests.fuzz.hostile_data import hostile_data
