@@ -236,7 +236,7 @@ def test_a_damaged_file_of_a_sweep_is_named(
             "best",
         ),
         ({"method": "guess"}, [], "shop.yaml: method: Input should be 'grid', 'random' or 'bayes'"),
-        ({"method": "random"}, [], "--trials"),
+        ({"method": "random"}, [], "set trials to a positive number"),
         ({}, ["--jobs=0"], "--jobs is 0"),
         ({}, ["--seed=-1"], "--seed is -1"),
     ],

@@ -51,7 +51,7 @@ def test_the_number_of_trials_is_the_least_of_what_is_said(tmp_path: Path) -> No
     assert read(tmp_path, grid | {"run_cap": 4}).count(None) == 4
     assert read(tmp_path, {"run_cap": 4}).count(2) == 2
     for asked in (None, 0, -1):
-        with pytest.raises(ConfigError, match="set --trials to a positive number"):
+        with pytest.raises(ConfigError, match="set trials to a positive number"):
             read(tmp_path, {}).count(asked)
 
 

@@ -1,7 +1,6 @@
 """`m3net compare`: train and test systems on one data set, and write their table."""
 
 from collections.abc import Sequence
-from contextlib import nullcontext
 from pathlib import Path
 
 import yaml
@@ -20,7 +19,7 @@ from m3net.reports.system_sheets import comparison_bars, comparison_sheets
 from m3net.workflows.studies.comparison import Comparison
 from m3net.workflows.studies.comparison_results import read_results
 from m3net.workflows.studies.comparison_study import ComparisonStudy
-from m3net.workflows.studies.runner import exclusive, make_study_folder
+from m3net.workflows.studies.runner import study_folder
 
 ABOUT = (
     "Train and test systems on one data set, with several seeds, under one budget, each in its "
@@ -53,9 +52,7 @@ def run(arguments: Sequence[str]) -> int:
     folder = config.runs / "compare" / comparison.name
     console, errors = Terminal(soft_wrap=True), Terminal(stderr=True, soft_wrap=True)
     study = ComparisonStudy(comparison, folder, console)
-    make_study_folder(folder)
-    # The tables can be written while another process trains.
-    with nullcontext() if config.only == [] else exclusive(folder):
+    with study_folder(folder, trains=config.only != []):
         plain = yaml.safe_load(parser.dump(config))
         write_text(folder / "compare.yaml", yaml.safe_dump(plain, sort_keys=False))
         study.run(config.only, config.jobs)
@@ -64,7 +61,7 @@ def run(arguments: Sequence[str]) -> int:
         else:
             console.print("nothing is trained yet, so there is no table")
     for failure in study.failures:
-        errors.print(f"m3net: {failure.job.name} failed: {failure.reason} (log: {failure.log})")
+        errors.print(f"m3net: {failure.job.name} failed: {failure.reason}")
     return 1 if study.failures else 0
 
 

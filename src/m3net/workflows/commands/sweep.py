@@ -8,7 +8,6 @@ from typing import Any
 import yaml
 from jsonargparse import ArgumentParser
 
-from m3net.base.differences import differences
 from m3net.base.extras import check_extra
 from m3net.base.files import write_text
 from m3net.base.messages import set_up_speech
@@ -17,10 +16,11 @@ from m3net.base.terminal import Terminal
 from m3net.boundary.parsing import parsing
 from m3net.boundary.plain_values import read_yaml
 from m3net.errors import ConfigError
-from m3net.workflows.studies.runner import Outcome, exclusive, make_study_folder
+from m3net.workflows.studies.job import check_unchanged
+from m3net.workflows.studies.runner import Outcome, study_folder
 from m3net.workflows.studies.sweep_file import Trial, read_sweep
 from m3net.workflows.studies.sweep_study import SweepStudy
-from m3net.workflows.studies.trial_ranking import rank_trials, ranking_sheet, write_ranking
+from m3net.workflows.studies.trial_ranking import ranking_sheet, write_ranking
 
 ABOUT = (
     "Search hyper-parameters by a sweep file of Weights & Biases. Without --local, print the "
@@ -59,8 +59,7 @@ def run(arguments: Sequence[str]) -> int:
     count = sweep.count(config.trials)
     folder = config.runs / "sweep" / sweep.name
     study = SweepStudy(sweep, folder, config.seed)
-    make_study_folder(folder)
-    with exclusive(folder):
+    with study_folder(folder):
         settings = {"seed": config.seed} | sweep.identity
         _check_unchanged(folder / "sweep.yaml", settings)
         write_text(folder / "sweep.yaml", yaml.safe_dump(settings, sort_keys=False))
@@ -78,7 +77,7 @@ def _train(study: SweepStudy, count: int, limit: int, console: Terminal) -> None
     """Train the trials; update the ranking after each of them."""
 
     def report(trial: Trial, outcome: Outcome) -> None:
-        write_ranking(rank_trials([*study.trials.values()]), study.sweep, study.folder)
+        write_ranking(study.ranking, study.sweep, study.folder)
         result = trial.status if trial.score is None else f"MAP@all {100 * trial.score:.2f}"
         console.print(f"{outcome.job.name}, {outcome.duration}: {result}")
 
@@ -87,7 +86,7 @@ def _train(study: SweepStudy, count: int, limit: int, console: Terminal) -> None
 
 def _report(study: SweepStudy, runs: Path, console: Terminal) -> None:
     """Print the ranking and the command that trains the best trial again."""
-    sweep, folder, trials = study.sweep, study.folder, rank_trials([*study.trials.values()])
+    sweep, folder, trials = study.sweep, study.folder, study.ranking
     wide = Terminal(width=max(console.width, 100))
     wide.print("", ranking_sheet(trials, sweep, folder).render(wide.width), "")
     for name in ("ranking.md", "ranking.csv"):
@@ -135,9 +134,4 @@ def _check_unchanged(file: Path, settings: dict[str, Any]) -> None:
         before = read_yaml(file)
         if not isinstance(before, dict):
             raise TypeError("no mapping")
-        changes = differences(before, settings)
-    if changes:
-        raise ConfigError(
-            f"{file.parent} has trials of another sweep: {'; '.join(changes.values())}. Restore "
-            "these settings, give the sweep another name, or delete the folder."
-        )
+    check_unchanged(before, settings, file, file.parent)

@@ -85,11 +85,7 @@ class Comparison:
         self.check_systems([] if self.baseline is None else [self.baseline], "baseline")
 
     def check_systems(self, names: list[str], setting: str) -> None:
-        """Check that all names are names of systems.
-
-        Args:
-            names: Names from a setting.
-            setting: Name of the setting.
+        """Check that all names in a setting are names of systems.
 
         Raises:
             ConfigError: A name is unknown.

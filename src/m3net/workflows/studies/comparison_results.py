@@ -47,20 +47,8 @@ def read_results(
                 rows += [key | {"split": split} | row for row in _read_scores(file)]
         key = {"system": system, "seed": seed, "ranking": configured, "own": True}
         key |= {"split": "train", "protocol": "", "attribute": ""}
-        rows += [key | {"metric": name, "value": cost} for name, cost in _read_costs(run).items()]
+        rows += [key | {"metric": name, "value": cost} for name, cost in read_costs(run).items()]
     return pd.DataFrame(rows)
-
-
-def images_per_second(run: Path) -> float:
-    """Return the speed of a training.
-
-    Args:
-        run: Its run folder.
-
-    Raises:
-        CheckpointError: Its metrics.json is damaged.
-    """
-    return _read_costs(Run(run))["images_per_second"]
 
 
 def _configured_ranking(run: Run) -> str:
@@ -72,7 +60,12 @@ def _configured_ranking(run: Run) -> str:
         return ranking
 
 
-def _read_costs(run: Run) -> dict[str, float]:
+def read_costs(run: Run) -> dict[str, float]:
+    """Read the costs of a training.
+
+    Raises:
+        CheckpointError: Its metrics.json is damaged.
+    """
     with parsing(run.summary, RETRAIN):
         summary = read_json(run.summary)
         costs = {name: float(summary[name]) for name in COSTS}

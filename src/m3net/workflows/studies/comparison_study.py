@@ -11,7 +11,7 @@ from m3net.experiments.run import Run
 from m3net.training.callbacks.run_summary import WARM_UP
 from m3net.workflows.cli import resolve
 from m3net.workflows.studies.comparison import Comparison
-from m3net.workflows.studies.comparison_results import PARTS, images_per_second
+from m3net.workflows.studies.comparison_results import PARTS, read_costs
 from m3net.workflows.studies.job import Job, Settings, plan_job
 from m3net.workflows.studies.runner import Outcome, Runner
 
@@ -23,18 +23,14 @@ class ComparisonStudy:
 
     Attributes:
         comparison: Systems, seeds and budget.
+        folder: The study's folder.
+        console: Shows the progress.
         runs: Run folder of each system and seed that has finished.
         failures: Outcomes of the jobs that failed.
     """
 
     def __init__(self, comparison: Comparison, folder: Path, console: Terminal) -> None:
-        """Read nothing and train nothing yet.
-
-        Args:
-            comparison: Systems, seeds and budget.
-            folder: The study's folder.
-            console: Shows the progress.
-        """
+        """Read nothing and train nothing yet."""
         self.comparison, self.folder, self.console = comparison, folder, console
         self.runs: dict[tuple[str, int], Path] = {}
         self.failures: list[Outcome] = []
@@ -127,26 +123,17 @@ class ComparisonStudy:
         jobs = {name: [self.timing(name)] for name in available}
         # One at a time, so that systems do not slow down one another.
         runs = self._run(jobs, chosen, limit=1)
-        speeds = {
-            name: images_per_second(runs[job.name])
-            for name, [job] in jobs.items()
-            if job.name in runs
-        }
-        return {name: max(1, int(60 * budget.minutes * speed)) for name, speed in speeds.items()}
+        images = {}
+        for name, [job] in jobs.items():
+            if job.name in runs:
+                speed = read_costs(Run(runs[job.name]))["images_per_second"]
+                images[name] = max(1, int(60 * budget.minutes * speed))
+        return images
 
     def _run(
         self, jobs: dict[str, list[Job]], chosen: Sequence[str], limit: int
     ) -> dict[str, Path]:
-        """Run the unfinished jobs of the chosen systems.
-
-        Args:
-            jobs: Jobs of each system.
-            chosen: Names of systems.
-            limit: Number of processes at a time.
-
-        Returns:
-            The run folder of each finished job, by its name, those of other systems too.
-        """
+        """Run the unfinished jobs of the chosen systems; return the run folders of all jobs."""
         # All are looked up first: changed settings are refused before anything is trained.
         runs = {job.name: self._runner.find(job) for group in jobs.values() for job in group}
         todo = [job for name in chosen for job in jobs.get(name, []) if runs[job.name] is None]
@@ -177,11 +164,7 @@ class ComparisonStudy:
 
 
 def images_per_step(settings: Settings) -> int:
-    """Return the number of images per optimizer step, over all processes.
-
-    Args:
-        settings: Settings of a training.
-    """
+    """Return the number of images per optimizer step of a training, over all its processes."""
     trainer, loading = settings["trainer"], settings["data"]["init_args"]["loading"]
     devices = {key: trainer[key] for key in ("accelerator", "strategy", "devices", "num_nodes")}
     processes = L.Trainer(**devices, logger=False, enable_checkpointing=False).world_size

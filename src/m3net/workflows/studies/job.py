@@ -12,6 +12,7 @@ from m3net.base.files import make_folder, write_text
 from m3net.boundary.parsing import parsing
 from m3net.boundary.plain_values import read_json
 from m3net.boundary.typed import read_as
+from m3net.errors import ConfigError
 from m3net.experiments.run import PLACES, Run
 from m3net.training.resume import SURVIVAL, latest_run
 from m3net.training.trainer import best_precision
@@ -57,13 +58,7 @@ class Record:
 
 
 def plan_job(name: str, arguments: Sequence[str], files: Sequence[str], folder: Path) -> Job:
-    """Build a job that writes into runs/NAME of a study's folder.
-
-    Args:
-        name: Name of the job.
-        arguments: Command and flags of the training.
-        files: Files of its run folder that exist once it has finished.
-        folder: The study's folder.
+    """Build a job that writes into runs/NAME of a study's folder; see `Job`.
 
     Raises:
         ConfigError: The training refuses an argument.
@@ -77,11 +72,6 @@ def plan_job(name: str, arguments: Sequence[str], files: Sequence[str], folder: 
 def can_resume(runs: Path, name: str, settings: Settings) -> bool:
     """Return whether the latest run of a job was interrupted and has the same settings.
 
-    Args:
-        runs: Folder of all runs.
-        name: Name of the job.
-        settings: The job's settings.
-
     Raises:
         CheckpointError: The settings of the run cannot be read.
     """
@@ -94,13 +84,28 @@ def can_resume(runs: Path, name: str, settings: Settings) -> bool:
     return all(setting.startswith(_PER_RUN) for setting in changed)
 
 
-def write_record(file: Path, job: Job, run: str) -> None:
-    """Record that a job has finished.
+def check_unchanged(before: Settings, now: Settings, file: Path, results: Path) -> None:
+    """Check that a study repeats the settings of its results.
 
     Args:
-        file: The record file; its folder is created.
-        job: The finished job.
-        run: Its run folder, runs/JOB/N.
+        before: Settings of the results.
+        now: Settings of the study.
+        file: File of the settings before.
+        results: File or folder to delete to train again.
+
+    Raises:
+        ConfigError: They differ.
+    """
+    changes = differences(before, now)
+    if changes:
+        raise ConfigError(
+            f"{file} was made with other settings: {'; '.join(changes.values())}. Restore them, "
+            f"choose another name, or delete {results} to train again."
+        )
+
+
+def write_record(file: Path, job: Job, run: str) -> None:
+    """Record that a job has finished, with its run folder runs/JOB/N.
 
     Raises:
         OutputError: The file cannot be written.
@@ -112,11 +117,7 @@ def write_record(file: Path, job: Job, run: str) -> None:
 
 
 def read_record(file: Path, name: str) -> Record:
-    """Read the record of a job.
-
-    Args:
-        file: The record file.
-        name: Name of the job.
+    """Read the record of a job of that name.
 
     Raises:
         CheckpointError: The file is damaged.

@@ -1,12 +1,10 @@
 """Which values a sweep tries next, and the file that keeps them."""
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
-from m3net.base.files import write_text
 from m3net.boundary.parsing import parsing
 from m3net.boundary.plain_values import read_json
 from m3net.workflows.studies.sweep_file import Sweep, Trial, Values
@@ -27,7 +25,7 @@ def propose(sweep: Sweep, seed: int, number: int, tried: Sequence[Trial]) -> Val
     """
     if sweep.method == "grid":
         return _grid_point(sweep, number)
-    # The extra is needed here only: a sweep file can be read without it.
+    # An extra, which the module's other function does not need.
     import optuna
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
@@ -48,7 +46,7 @@ def propose(sweep: Sweep, seed: int, number: int, tried: Sequence[Trial]) -> Val
             )
         )
     drawn = study.ask(distributions).params
-    return {name: own.from_optuna(drawn[name]) for name, own in sweep.parameters.items()}
+    return {name: some.from_optuna(drawn[name]) for name, some in sweep.parameters.items()}
 
 
 def _grid_point(sweep: Sweep, number: int) -> Values:
@@ -60,11 +58,7 @@ def _grid_point(sweep: Sweep, number: int) -> Values:
 
 
 def read_proposals(file: Path, sweep: Sweep) -> list[Values]:
-    """Read the values of the trials so far; none if there is no file.
-
-    Args:
-        file: The file that `write_proposals` wrote.
-        sweep: The sweep of the trials.
+    """Read the values of a sweep's trials so far; none if there is no file.
 
     Raises:
         CheckpointError: The file is damaged, or belongs to another sweep.
@@ -80,15 +74,6 @@ def read_proposals(file: Path, sweep: Sweep) -> list[Values]:
         for values in proposals:
             if {*values} != {*sweep.parameters}:
                 raise ValueError("other hyper-parameters")
-            if not all(own.allows(values[name]) for name, own in sweep.parameters.items()):
+            if not all(some.allows(values[name]) for name, some in sweep.parameters.items()):
                 raise ValueError("another value")
         return proposals
-
-
-def write_proposals(file: Path, proposals: Sequence[Values]) -> None:
-    """Write the values of all trials.
-
-    Raises:
-        OutputError: The file cannot be written.
-    """
-    write_text(file, json.dumps(proposals, indent=2) + "\n")

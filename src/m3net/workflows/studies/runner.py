@@ -10,14 +10,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from m3net.base.differences import differences
 from m3net.base.files import make_folder, writing
 from m3net.base.lock import Lock
 from m3net.base.signals import StopRequest
 from m3net.boundary.links import check_run_folder
-from m3net.errors import ConfigError
 from m3net.experiments.run import Run
-from m3net.workflows.studies.job import Job, can_resume, read_record, write_record
+from m3net.workflows.studies.job import Job, can_resume, check_unchanged, read_record, write_record
 
 _PAUSE = 0.1
 
@@ -29,12 +27,10 @@ class Outcome:
     job: Job
     run: Path | None
     """Its run folder; None if it failed."""
-    log: Path
-    """Everything that the process printed."""
     seconds: float | None
     """Time from start to end; None if an earlier command finished the job."""
     reason: str = ""
-    """Why it failed: the last line of the log."""
+    """Why it failed, and its log."""
 
     @property
     def duration(self) -> str:
@@ -49,24 +45,21 @@ class _Process:
     start: float
 
 
-def make_study_folder(folder: Path) -> None:
-    """Create the folder of a study; check that nothing in it leads out of it.
+@contextmanager
+def study_folder(folder: Path, trains: bool = True) -> Iterator[None]:
+    """Create the folder of a study; keep it to this process within a block.
+
+    Args:
+        folder: The study's folder.
+        trains: False lets another process train there meanwhile.
 
     Raises:
-        M3NetError: It cannot be created, or holds a link that leads out of it.
+        M3NetError: It cannot be created, holds a link that leads out of it, or another process
+            trains there.
     """
     make_folder(folder)
     check_run_folder(folder)
-
-
-@contextmanager
-def exclusive(folder: Path) -> Iterator[None]:
-    """Keep the folder of a study to this process within a block.
-
-    Raises:
-        ConfigError: Another process trains there.
-    """
-    _lock = Lock(folder / ".lock")
+    _lock = Lock(folder / ".lock") if trains else None
     yield
 
 
@@ -81,11 +74,7 @@ class Runner:
     """
 
     def __init__(self, folder: Path) -> None:
-        """Start no process yet.
-
-        Args:
-            folder: The study's folder.
-        """
+        """Start no process yet."""
         self.folder = folder
         self._running: list[_Process] = []
 
@@ -103,12 +92,7 @@ class Runner:
         # pathlib raises an exception for a name that is too long.
         if not all(os.path.isfile(run / name) for name in record.files):
             return None
-        changes = differences(record.settings, job.settings)
-        if changes:
-            raise ConfigError(
-                f"{file} was made with other settings: {'; '.join(changes.values())}. "
-                "Restore them, choose another name, or delete the file to train again."
-            )
+        check_unchanged(record.settings, job.settings, file, file)
         return run if {*job.files} <= {*record.files} else None
 
     def run(self, jobs: Iterable[Job], limit: int, on_end: Callable[[Outcome], None]) -> None:
@@ -131,7 +115,7 @@ class Runner:
                 for job in jobs:
                     request.follow()
                     if (run := self.find(job)) is not None:
-                        on_end(Outcome(job, run, self._log(job), None))
+                        on_end(Outcome(job, run, None))
                         continue
                     self._running.append(self._start(job, limit))
                     while len(self._running) >= limit:
@@ -180,14 +164,14 @@ class Runner:
         latest = Run.latest(self.folder / "runs", job.name)
         run = None if latest is None else latest.folder
         lost = [name for name in job.files if run is None or not (run / name).is_file()]
+        if run is not None and not lost and process.popen.returncode == 0:
+            write_record(self._record(job), job, str(run.relative_to(self.folder)))
+            return Outcome(job, run, seconds)
+        reason = f"its run folder lacks {', '.join(lost)}"
         if process.popen.returncode:
             lines = log.read_text(encoding="utf-8", errors="replace").split("\n")
-            last = next((line for line in reversed(lines) if line.strip()), "")
-            return Outcome(job, None, log, seconds, last)
-        if run is None or lost:
-            return Outcome(job, None, log, seconds, f"its run folder lacks {', '.join(lost)}")
-        write_record(self._record(job), job, str(run.relative_to(self.folder)))
-        return Outcome(job, run, log, seconds)
+            reason = next((line for line in reversed(lines) if line.strip()), "")
+        return Outcome(job, None, seconds, f"{reason} (log: {log})")
 
     def _log(self, job: Job) -> Path:
         return self.folder / "logs" / f"{job.name}.txt"

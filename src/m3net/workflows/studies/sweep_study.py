@@ -1,17 +1,19 @@
 """A sweep at work: proposes values, trains the trials and ranks them."""
 
+import json
 import math
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from m3net.base.files import write_text
 from m3net.boundary.parsing import parsing
 from m3net.boundary.plain_values import read_json
 from m3net.experiments.run import Run
 from m3net.workflows.cli import resolve
 from m3net.workflows.studies.job import RETRAIN, Job, plan_job
-from m3net.workflows.studies.proposals import propose, read_proposals, write_proposals
+from m3net.workflows.studies.proposals import propose, read_proposals
 from m3net.workflows.studies.runner import Outcome, Runner
-from m3net.workflows.studies.sweep_file import METRIC, Sweep, Trial
+from m3net.workflows.studies.sweep_file import METRIC, Sweep, Trial, Values
 
 _PREFIX = "trial-"
 
@@ -25,7 +27,7 @@ class SweepStudy:
     """
 
     def __init__(self, sweep: Sweep, folder: Path, seed: int) -> None:
-        """Check that the training accepts each flag of the sweep; nothing is written.
+        """Check that the training accepts each flag of the sweep; write nothing yet.
 
         Args:
             sweep: Command, hyper-parameters and method.
@@ -37,7 +39,8 @@ class SweepStudy:
         """
         self.sweep, self.folder, self.seed = sweep, folder, seed
         self.trials: dict[int, Trial] = {}
-        self._proposals_file = folder / "proposals.json"
+        self._runner, self._proposals_file = Runner(folder), folder / "proposals.json"
+        self._proposals: list[Values] = []
         for values in sweep.edges():
             resolve(("fit", *sweep.arguments(values)))
 
@@ -54,14 +57,14 @@ class SweepStudy:
             Stopped: A signal came.
         """
         self._proposals = read_proposals(self._proposals_file, self.sweep)
+        self._runner.run(
+            self._jobs(count), limit, lambda outcome: on_end(self._add(outcome), outcome)
+        )
 
-        def report(outcome: Outcome) -> None:
-            trial = self._trial(outcome)
-            self.trials[trial.number] = trial
-            on_end(trial, outcome)
-
-        self._runner = Runner(self.folder)
-        self._runner.run(self._jobs(count), limit, report)
+    @property
+    def ranking(self) -> list[Trial]:
+        """The trials that have ended, best first."""
+        return sorted(self.trials.values(), key=lambda trial: trial.order)
 
     def _jobs(self, count: int) -> Iterator[Job]:
         """Yield the trials, each as late as possible: earlier scores inform its values."""
@@ -80,29 +83,26 @@ class SweepStudy:
         return plan_job(f"{_PREFIX}{number}", arguments, files, self.folder)
 
     def _propose(self, number: int) -> None:
-        """Choose the values of a trial by what is known now, and write them."""
-        started = [Trial(earlier, values) for earlier, values in enumerate(self._proposals)]
-        known = [self.trials.get(trial.number, trial) for trial in started]
-        tried = [trial for trial in known if not trial.reason]
+        """Choose the values of a trial by the scores that are known now, and write them."""
+        earlier = [self.trials.get(n, Trial(n, some)) for n, some in enumerate(self._proposals)]
+        tried = [trial for trial in earlier if not trial.reason]
         self._proposals.append(propose(self.sweep, self.seed, number, tried))
-        write_proposals(self._proposals_file, self._proposals)
+        write_text(self._proposals_file, json.dumps(self._proposals, indent=2) + "\n")
 
-    def _trial(self, outcome: Outcome) -> Trial:
-        """Return the trial of a job; a finished training may have no score."""
-        number = int(outcome.job.name.removeprefix(_PREFIX))
-        values, run = self._proposals[number], outcome.run
-        if run is None:
-            return Trial(number, values, reason=f"{outcome.reason} (log: {outcome.log})")
-        score = best_score(run)
-        reason = "" if score is not None else f"{Run(run).summary} has no best {METRIC}"
-        return Trial(number, values, run, score, reason)
+    def _add(self, outcome: Outcome) -> Trial:
+        """Add the trial of a job that has ended; one that was never validated has failed."""
+        number, run = int(outcome.job.name.removeprefix(_PREFIX)), outcome.run
+        score = None if run is None else best_score(run)
+        reason = outcome.reason
+        if run is not None and score is None:
+            reason = f"{Run(run).summary} has no best {METRIC}"
+        trial = Trial(number, self._proposals[number], run, score, reason)
+        self.trials[number] = trial
+        return trial
 
 
 def best_score(run: Path) -> float | None:
-    """Return the validation score of a training's best weights; None if it has none.
-
-    Args:
-        run: Its run folder.
+    """Return the validation score of a run's best weights; None if it was never validated.
 
     Raises:
         CheckpointError: Its metrics.json is damaged.

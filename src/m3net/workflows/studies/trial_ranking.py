@@ -12,26 +12,8 @@ from m3net.reports.sheets import Sheet
 from m3net.workflows.studies.sweep_file import METRIC, Sweep, Trial
 
 
-def rank_trials(trials: Sequence[Trial]) -> list[Trial]:
-    """Return trials, best first, ties by number; failed ones are last.
-
-    Example:
-        >>> trials = [Trial(0, {}), Trial(1, {}, score=0.5), Trial(2, {}, score=0.6)]
-        >>> [trial.number for trial in rank_trials(trials)]
-        [2, 1, 0]
-    """
-    return sorted(
-        trials, key=lambda trial: (trial.score is None, -(trial.score or 0.0), trial.number)
-    )
-
-
 def write_ranking(trials: Sequence[Trial], sweep: Sweep, folder: Path) -> None:
-    """Write ranking.csv, with scores in [0, 1], and ranking.md.
-
-    Args:
-        trials: Trials in order.
-        sweep: Their sweep.
-        folder: The study's folder.
+    """Write ranking.csv, with scores in [0, 1], and ranking.md into the study's folder.
 
     Raises:
         OutputError: A file cannot be written.
@@ -48,7 +30,7 @@ def write_ranking(trials: Sequence[Trial], sweep: Sweep, folder: Path) -> None:
 
 
 def ranking_sheet(trials: Sequence[Trial], sweep: Sweep, folder: Path) -> Sheet:
-    """Return the table; see `write_ranking`."""
+    """Return the ranking as a table, with scores in percent."""
     rows = [
         (
             "-" if trial.score is None else f"{100 * trial.score:.2f}",
