@@ -1,11 +1,13 @@
 """Entry point of the `m3net` command and of `python -m m3net`."""
 
+import signal
 import sys
 from collections.abc import Sequence
 
 import m3net
 from m3net.base.environment import no_pickles, open_missing_streams, show_outcries
 from m3net.base.process_tree import ending_with_starter
+from m3net.base.signals import Stopped
 from m3net.errors import M3NetError
 from m3net.workflows.registry import COMMANDS, find_command, help_lines, run_command
 
@@ -27,9 +29,9 @@ def main(args: Sequence[str] | None = None) -> int:
         args: Words after `m3net`; by default those of the command line.
 
     Returns:
-        0, or 2 after an error that the user can mend, which is printed, or 130 where the user
-        stopped it, or 75 where a signal stopped a training that can go on; a command may give
-        another number to say that it was not able to do all.
+        0; 2 after an error that the user can mend, which is printed; 128 + N after signal N; 75
+        after a signal that stopped a training that can be resumed; other numbers say that a command
+        did only a part of its work.
     """
     words = list(sys.argv[1:] if args is None else args)
     open_missing_streams()
@@ -41,8 +43,15 @@ def main(args: Sequence[str] | None = None) -> int:
         sys.stderr.write(f"m3net: {error}\n")
         return 2
     except KeyboardInterrupt:
-        sys.stderr.write("\nm3net: stopped\n")
-        return 130
+        return _stopped(signal.SIGINT)
+    except Stopped as stop:
+        return _stopped(stop.signum)
+
+
+def _stopped(signum: int) -> int:
+    """Say that a signal has stopped the command; return the exit code that shells give for it."""
+    sys.stderr.write("\nm3net: stopped\n")
+    return 128 + signum
 
 
 def _run(words: list[str]) -> int:

@@ -226,7 +226,7 @@ def test_a_damaged_file_of_a_result_is_named(
     try:
         sentence = refusal(m3net("compare", "--config", config, "--runs", runs, "--only=[]"))
         assert str(file) in sentence
-        assert "delete it, and its training is done anew" in sentence
+        assert "restore it, or delete it to train again" in sentence
     finally:
         file.write_bytes(whole)
 
@@ -245,10 +245,38 @@ def test_what_is_stopped_leaves_no_training_behind(config: Path, tmp_path: Path)
             time.sleep(0.05)
         process.send_signal(signal.SIGTERM)
         _, said = process.communicate(timeout=60)
-    assert (process.returncode, said.decode().splitlines()[-1]) == (130, "m3net: stopped")
+    assert (process.returncode, said.decode().splitlines()[-1]) == (143, "m3net: stopped")
     assert trainings
     assert not [training for training in trainings if training.exists()]
     assert not list(tmp_path.rglob("records"))
+
+
+def test_a_second_command_in_the_same_folder_is_refused(
+    process: Command,
+    refusal: Refusal,
+    m3net: Command,
+    config: Path,
+    tmp_path: Path,
+    empty_folder: Path,
+) -> None:
+    words = ("compare", "--config", config, "--runs", tmp_path, "--seeds=[0]")
+    trained = (*words, "--only=[m3net]", "--budget.images=1000000")
+    folder = tmp_path / "compare" / "shop"
+    log = folder / "logs" / "m3net-seed0.txt"
+    command = [sys.executable, "-m", "m3net", *map(str, trained)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as first:
+        while first.poll() is None and not log.exists():
+            time.sleep(0.01)
+        sentence = refusal(process(*trained, cwd=empty_folder))
+        tables = m3net(*words, "--only=[]")
+        assert first.poll() is None
+        first.send_signal(signal.SIGTERM)
+        _, said = first.communicate(timeout=60)
+    assert f"another process trains in {folder}: wait until it ends" in sentence
+    assert tables.returncode == 0, "the tables can be written meanwhile"
+    assert (first.returncode, said.decode().splitlines()) == (143, ["", "m3net: stopped"])
+    assert len(log.read_text(encoding="utf-8").split("--experiment=m3net-seed0")) == 2
+    assert len(list((folder / "runs" / "m3net-seed0").iterdir())) <= 1
 
 
 def test_a_training_that_was_interrupted_goes_on_to_the_same_scores(
@@ -301,8 +329,8 @@ def test_minutes_become_images_by_a_timing_that_is_kept(
         (["--budget.minutes=2"], "needs one positive budget"),
         (["--budget.images=0"], "needs one positive budget"),
         (["--seeds=[1,1]"], "seeds that differ"),
-        (["--baseline=asen"], "there is no system 'asen'"),
-        (["--only=[m3nt]"], "there is no system 'm3nt'; there are m3net_c, m3net"),
+        (["--baseline=asen"], "baseline: unknown system 'asen'"),
+        (["--only=[m3nt]"], "--only: unknown system 'm3nt'. Available: m3net_c, m3net"),
         (["--jobs=0"], "--jobs is 0"),
         (["--flags=[--model.losss.margin=1]", "--name=slip"], "losss"),
     ],

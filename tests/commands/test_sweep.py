@@ -86,7 +86,7 @@ def continued(
     empty_folder: Path,
 ) -> CompletedProcess[str]:
     """What the same command said when it was typed again."""
-    assert interrupted[0] == 130
+    assert interrupted[0] == 143
     return process("sweep", "--local", file, "--runs", runs, cwd=empty_folder)
 
 
@@ -187,6 +187,20 @@ def test_another_sweep_under_the_results_of_one_is_refused(
     assert "seed was 0 and is 1" in refusal(m3net(*words, file, "--seed=1"))
 
 
+def test_a_second_sweep_in_the_same_folder_is_refused(
+    m3net: Command, refusal: Refusal, file: Path, runs: Path, folder: Path
+) -> None:
+    code = "import sys; from m3net.base.lock import Lock, Path; lock = Lock(Path(sys.argv[1]))"
+    code += "; print('held', flush=True); sys.stdin.read()"
+    command = [sys.executable, "-c", code, str(folder / ".lock")]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
+        assert other.stdout is not None
+        assert other.stdout.readline() == b"held\n"
+        sentence = refusal(m3net("sweep", "--local", file, "--runs", runs))
+        other.communicate()
+    assert f"another process trains in {folder}" in sentence
+
+
 @pytest.mark.parametrize(
     "name", ["proposals.json", "records/trial-0.json", "runs/trial-0/0/metrics.json", "sweep.yaml"]
 )
@@ -219,8 +233,8 @@ def test_a_damaged_file_of_a_sweep_is_named(
             [],
             "best",
         ),
-        ({"method": "guess"}, [], "shop.yaml: method is 'guess'"),
-        ({"method": "random"}, [], "--trials"),
+        ({"method": "guess"}, [], "shop.yaml: method: Input should be 'grid', 'random' or 'bayes'"),
+        ({"method": "random"}, [], "set trials to a positive number"),
         ({}, ["--jobs=0"], "--jobs is 0"),
         ({}, ["--seed=-1"], "--seed is -1"),
     ],
@@ -248,4 +262,4 @@ def test_without_local_it_says_what_to_type_for_wandb(
     lines = done.stdout.splitlines()
     assert {f"wandb sweep {file}", "wandb agent ENTITY/PROJECT/ID"} <= {*lines}
     assert f"m3net sweep --local {file}" in lines
-    assert "none.yaml is not there" in refusal(m3net("sweep", tmp_path / "none.yaml"))
+    assert "none.yaml not found" in refusal(m3net("sweep", tmp_path / "none.yaml"))

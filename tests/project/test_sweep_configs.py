@@ -13,9 +13,7 @@ from m3net.losses import Term
 from m3net.models import NetworkConfig
 from m3net.training.optimization import OptimizerConfig
 from m3net.workflows.cli import resolve
-from m3net.workflows.studies.sweep.file import read_sweep
-from m3net.workflows.studies.sweep.space import edges
-from tests.support.commands import ROOT
+from m3net.workflows.studies.sweep_file import read_sweep
 
 FILES = sorted((ROOT / "configs" / "sweep").glob("*.yaml"))
 DATA = {file.stem for file in (ROOT / "configs" / "data").glob("*.yaml")}
@@ -68,8 +66,8 @@ def test_a_training_takes_each_flag_with_values_of_its_range(
     monkeypatch.chdir(ROOT)
     sweep = read_sweep(file)
     assert sweep.name == file.stem
-    for values in edges(sweep.space):
-        settings = resolve(("fit", *sweep.words(values)))
+    for values in sweep.edges():
+        settings = resolve(("fit", *sweep.arguments(values)))
         for name, value in values.items():
             assert setting(settings, name) == value
         # Ranges within which a network can be built and trained.

@@ -19,12 +19,11 @@ from m3net.reports.page.run_files import read_tested_run
 from m3net.training.resume import Finished, check_unfinished, find_start, finish
 from m3net.workflows.cli import resolve
 from m3net.workflows.cli.run_settings import evaluation_defaults, resumable_settings
-from m3net.workflows.studies.comparison.comparison_results import COSTS, read_results
-from m3net.workflows.studies.jobs.job import Job
-from m3net.workflows.studies.jobs.record import read_record, write_record
-from m3net.workflows.studies.sweep.file import Sweep
-from m3net.workflows.studies.sweep.parameters import read_parameter
-from m3net.workflows.studies.sweep.trial_results import best_score, read_proposals
+from m3net.workflows.studies.comparison_results import COSTS, read_results
+from m3net.workflows.studies.job import Job, read_record, write_record
+from m3net.workflows.studies.proposals import read_proposals
+from m3net.workflows.studies.sweep_study import best_score
+from tests.support.checkpoint_files import contents
 from tests.campaigns.fuzz.hostile import (
     LIMITS,
     bombs,
@@ -46,6 +45,7 @@ from tests.support.hostile.run_bombs import (
     table_bombs,
     yaml_bombs,
 )
+from tests.sweeps import sweep_of
 
 SUMMARY = {
     **dict.fromkeys(COSTS, 2),
@@ -178,16 +178,9 @@ def _jsons(folder: Path, run: Path, outside: Path) -> list[Target]:
     job = Job("a", ("train",), {"model": {"lr": 0.1}}, ("config.yaml",))
     write_record(record, job, "runs/a/0")
     finish(run, "fit", {"trainer": LIMITS}, 3)
-    space = {"lr": {"min": 0.1, "max": 0.5}, "backbone": {"values": ["resnet18", None]}}
-    sweep = Sweep(
-        "own",
-        "random",
-        {n: read_parameter(own) for n, own in space.items()},
-        ("",),
-        None,
-        False,
-        {},
-    )
+    parameters: dict[str, dict[str, Any]]
+    parameters = {"lr": {"min": 0.1, "max": 0.5}, "backbone": {"values": ["resnet18", None]}}
+    sweep = sweep_of("random", parameters)
     config = {
         "model": {"ranking": "class", "metrics": {"without_relevant": "skip"}},
         "data": {"class_path": "own.Data"},

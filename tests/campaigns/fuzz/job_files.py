@@ -2,18 +2,22 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
-from m3net.workflows.commands.sweep import _check_same
-from m3net.workflows.studies.comparison.comparison_results import COSTS, read_results
-from m3net.workflows.studies.jobs.job import Job
-from m3net.workflows.studies.jobs.record import write_record
-from m3net.workflows.studies.jobs.runner import Runner
-from m3net.workflows.studies.sweep.file import METRIC, Sweep
-from m3net.workflows.studies.sweep.parameters import read_parameter
-from m3net.workflows.studies.sweep.trial_results import best_score, read_proposals
+from m3net.workflows.commands.sweep import _check_unchanged
+from m3net.workflows.studies.comparison_results import COSTS, read_results
+from m3net.workflows.studies.job import Job, write_record
+from m3net.workflows.studies.proposals import read_proposals
+from m3net.workflows.studies.runner import Runner
+from m3net.workflows.studies.sweep_file import METRIC
+from m3net.workflows.studies.sweep_study import best_score
 from tests.campaigns.fuzz.target import Target, one_file
+from tests.sweeps import sweep_of
 
-PARAMETERS = {"lr": {"min": 0.1, "max": 0.5}, "backbone": {"values": ["resnet18", None]}}
+PARAMETERS: dict[str, dict[str, Any]] = {
+    "lr": {"min": 0.1, "max": 0.5},
+    "backbone": {"values": ["resnet18", None]},
+}
 SETTINGS = {"seed": 0, "method": "random", "parameters": PARAMETERS}
 
 
@@ -37,8 +41,7 @@ def job_files(folder: Path) -> list[Target]:
     job = Job("a-seed0", ("train",), {"model": {"lr": 0.1}}, ("config.yaml", "metrics.json"))
     record = folder / "records" / "a-seed0.json"
     write_record(record, job, "runs/a-seed0/0")
-    space = {name: read_parameter(own) for name, own in PARAMETERS.items()}
-    sweep = Sweep("own", "random", space, ("${args}",), None, False, {})
+    sweep = sweep_of("random", PARAMETERS)
 
     def results(_: Path) -> None:
         read_results({("a", 0): run}, {"a": []})
@@ -56,6 +59,6 @@ def job_files(folder: Path) -> list[Target]:
             "sweep: sweep.yaml",
             15,
             folder / "sweep.yaml",
-            lambda file: _check_same(file, SETTINGS),
+            lambda file: _check_unchanged(file, SETTINGS),
         ),
     ]

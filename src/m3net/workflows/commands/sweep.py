@@ -1,4 +1,4 @@
-"""`m3net sweep`: searches hyper-parameters on this machine by a sweep file of W&B's form."""
+"""`m3net sweep`: search hyper-parameters by a sweep file of Weights & Biases."""
 
 import shlex
 from collections.abc import Sequence
@@ -8,110 +8,93 @@ from typing import Any
 import yaml
 from jsonargparse import ArgumentParser
 
-from m3net.base.differences import differences
 from m3net.base.extras import check_extra
-from m3net.base.files import make_folder, write_text
+from m3net.base.files import write_text
 from m3net.base.messages import set_up_speech
 from m3net.base.packaged_configs import config_path
 from m3net.base.terminal import Terminal
-from m3net.boundary.links import check_run_folder
 from m3net.boundary.parsing import parsing
 from m3net.boundary.plain_values import read_yaml
 from m3net.errors import ConfigError
-from m3net.reports.sheets import Sheet
-from m3net.workflows.cli import resolve
-from m3net.workflows.studies.sweep.file import Sweep, read_sweep
-from m3net.workflows.studies.sweep.ranking import ranked, ranking_sheet, write_ranking
-from m3net.workflows.studies.sweep.sweep_session import Session, Trial
+from m3net.workflows.studies.job import check_unchanged
+from m3net.workflows.studies.runner import Outcome, study_folder
+from m3net.workflows.studies.sweep_file import Trial, read_sweep
+from m3net.workflows.studies.sweep_study import SweepStudy
+from m3net.workflows.studies.trial_ranking import ranking_sheet, write_ranking
 
 ABOUT = (
-    "Search hyper-parameters by a sweep file of Weights & Biases. Without --local, say how its "
-    "agents do so. With --local, train the trials here, without any account, and rank them by "
-    "their best validation scores. What is done is not done again, and what was interrupted goes "
-    "on, so that the command can be stopped and repeated. Exit code 1 says that a trial failed. "
-    "docs/sweeps.md describes it."
+    "Search hyper-parameters by a sweep file of Weights & Biases. Without --local, print the "
+    "commands that start its agents. With --local, train the trials here, without an account, and "
+    "rank them by their best validation scores. The same command resumes an interrupted sweep and "
+    "repeats nothing that has finished. Exit code 1 says that a trial failed. docs/sweeps.md "
+    "describes it."
 )
 
 
-def run(words: Sequence[str]) -> int:
-    """Run the command and give its exit code: 0, or 1 where a trial failed.
+def run(arguments: Sequence[str]) -> int:
+    """Run the command and return its exit code: 0, or 1 if a trial failed.
 
     Args:
-        words: What stands after `m3net sweep`.
+        arguments: The arguments after `m3net sweep`.
 
     Raises:
-        M3NetError: Something the user gave cannot be used.
+        M3NetError: A setting or a file of the sweep cannot be used.
+        Stopped: A signal came.
     """
     set_up_speech()
-    given = _parser().parse_args(list(words))
+    config = _parser().parse_args(list(arguments))
     console = Terminal(soft_wrap=True)
-    file = config_path(given.file)
+    file = config_path(config.file)
     if not file.is_file():
-        raise ConfigError(f"sweep file {file} is not there; 'm3net configs' lists some.")
-    if not given.local:
-        console.print(_wandb_commands(file, given.file))
+        raise ConfigError(f"sweep file {file} not found. 'm3net configs' lists some.")
+    if not config.local:
+        console.print(_wandb_commands(file, config.file))
         return 0
-    if given.jobs < 1:
-        raise ConfigError(f"--jobs is {given.jobs}: it must be 1 or more.")
-    if given.seed < 0:
-        raise ConfigError(f"--seed is {given.seed}: it must be 0 or more.")
+    if config.jobs < 1:
+        raise ConfigError(f"--jobs is {config.jobs}: it must be 1 or more.")
+    if config.seed < 0:
+        raise ConfigError(f"--seed is {config.seed}: it must be 0 or more.")
     check_extra("optuna")
     sweep = read_sweep(file)
-    count = sweep.count(given.trials)
-    folder = given.runs / "sweep" / sweep.name
-    settings = {"seed": given.seed} | sweep.given
-    _check_same(folder / "sweep.yaml", settings)
-    report = _Report(sweep, folder, console)
-    session = Session(sweep, folder, given.seed, resolve, report.note)
-    session.check()
-    make_folder(folder)
-    check_run_folder(folder)
-    write_text(folder / "sweep.yaml", yaml.safe_dump(settings, sort_keys=False))
-    if sweep.stops_early:
-        console.print("early_terminate is for W&B's agents: here each trial goes to its end")
-    console.print(f"{count} trials; logs in {folder / 'logs'}")
-    session.run(count, given.jobs)
-    return report.end(given.runs)
+    count = sweep.count(config.trials)
+    folder = config.runs / "sweep" / sweep.name
+    study = SweepStudy(sweep, folder, config.seed)
+    with study_folder(folder):
+        settings = {"seed": config.seed} | sweep.identity
+        _check_unchanged(folder / "sweep.yaml", settings)
+        write_text(folder / "sweep.yaml", yaml.safe_dump(settings, sort_keys=False))
+        if sweep.early_terminate is not None:
+            console.print(
+                "early_terminate works with W&B's agents only: each trial runs to its end"
+            )
+        console.print(f"{count} trials; logs in {folder / 'logs'}")
+        _train(study, count, config.jobs, console)
+    _report(study, config.runs, console)
+    return int(any(trial.reason for trial in study.trials.values()))
 
 
-class _Report:
-    """Says how far a sweep is, and keeps the ranking of what has ended."""
+def _train(study: SweepStudy, count: int, limit: int, console: Terminal) -> None:
+    """Train the trials; update the ranking after each of them."""
 
-    def __init__(self, sweep: Sweep, folder: Path, console: Terminal) -> None:
-        self.sweep, self.folder, self.console = sweep, folder, console
-        self.trials: list[Trial] = []
+    def report(trial: Trial, outcome: Outcome) -> None:
+        write_ranking(study.ranking, study.sweep, study.folder)
+        result = trial.status if trial.score is None else f"MAP@all {100 * trial.score:.2f}"
+        console.print(f"{outcome.job.name}, {outcome.duration}: {result}")
 
-    def note(self, trial: Trial, seconds: float | None) -> None:
-        """Take a trial that has ended."""
-        self.trials = ranked([*self.trials, trial])
-        write_ranking(self.trials, self._title, tuple(self.sweep.space), self.folder)
-        fate = f"failed: {trial.reason}"
-        if trial.score is not None:
-            fate = f"MAP@all {100 * trial.score:.2f}"
-        took = "done before" if seconds is None else f"{seconds / 60:.1f} min"
-        self.console.print(f"trial-{trial.number}, {took}: {fate}")
+    study.run(count, limit, report)
 
-    def end(self, runs: Path) -> int:
-        """Print the ranking and the command that trains the best trial; give the exit code."""
-        paper = Terminal(width=max(self.console.width, 100))
-        paper.print("", self._sheet.render(paper.width), "")
-        for name in ("ranking.md", "ranking.csv"):
-            self.console.print(str(self.folder / name))
-        failed = any(trial.reason for trial in self.trials)
-        if self.trials and self.trials[0].score is not None:
-            words = self.sweep.words(self.trials[0].values)
-            places = (f"--runs={runs}", f"--experiment={self.sweep.name}_best")
-            command = shlex.join(("m3net", "train", *words, *places))
-            self.console.print(f"\nThe best trial, trained anew and tested:\n\n{command}")
-        return int(failed)
 
-    @property
-    def _title(self) -> str:
-        return f"sweep {self.sweep.name}, validation images, in percent"
-
-    @property
-    def _sheet(self) -> Sheet:
-        return ranking_sheet(self.trials, self._title, tuple(self.sweep.space), self.folder)
+def _report(study: SweepStudy, runs: Path, console: Terminal) -> None:
+    """Print the ranking and the command that trains the best trial again."""
+    sweep, folder, trials = study.sweep, study.folder, study.ranking
+    wide = Terminal(width=max(console.width, 100))
+    wide.print("", ranking_sheet(trials, sweep, folder).render(wide.width), "")
+    for name in ("ranking.md", "ranking.csv"):
+        console.print(str(folder / name))
+    if trials[0].score is not None:
+        flags = (f"--runs={runs}", f"--experiment={sweep.name}_best")
+        command = shlex.join(("m3net", "train", *sweep.arguments(trials[0].parameters), *flags))
+        console.print(f"\nTo train the best trial again and test it:\n\n{command}")
 
 
 def _parser() -> ArgumentParser:
@@ -122,27 +105,27 @@ def _parser() -> ArgumentParser:
         "--trials",
         type=int | None,
         default=None,
-        help="Number of trials, those that are done among them; at most run_cap of the file.",
+        help="Number of trials, finished ones included; at most run_cap of the file.",
     )
-    parser.add_argument("--jobs", type=int, default=1, help="Number of trials side by side.")
+    parser.add_argument("--jobs", type=int, default=1, help="Number of trials at a time.")
     parser.add_argument("--runs", type=Path, default=Path("runs"), help="Folder of all results.")
-    parser.add_argument("--seed", type=int, default=0, help="Seed of what is proposed.")
+    parser.add_argument("--seed", type=int, default=0, help="Seed of the proposed values.")
     return parser
 
 
-def _wandb_commands(file: Path, typed: str) -> str:
+def _wandb_commands(file: Path, name: str) -> str:
     return (
-        f"With Weights & Biases ('wandb login' first); the first command prints the second:\n\n"
+        "With Weights & Biases ('wandb login' first); the first command prints the second:\n\n"
         f"wandb sweep {shlex.quote(str(file))}\nwandb agent ENTITY/PROJECT/ID\n\n"
-        f"On this machine alone:\n\nm3net sweep --local {shlex.quote(typed)}"
+        f"On this machine, without an account:\n\nm3net sweep --local {shlex.quote(name)}"
     )
 
 
-def _check_same(file: Path, settings: dict[str, Any]) -> None:
-    """Refuse another sweep under the results of one.
+def _check_unchanged(file: Path, settings: dict[str, Any]) -> None:
+    """Check that the finished trials are of the same sweep.
 
     Raises:
-        M3NetError: They differ, or what is kept of the other is damaged.
+        M3NetError: They are not, or the file of their settings is damaged.
     """
     if not file.is_file():
         return
@@ -151,9 +134,4 @@ def _check_same(file: Path, settings: dict[str, Any]) -> None:
         before = read_yaml(file)
         if not isinstance(before, dict):
             raise TypeError("no mapping")
-        changes = differences(before, settings)
-    if changes:
-        raise ConfigError(
-            f"{file.parent} has trials of another sweep: {'; '.join(changes.values())}. Restore "
-            "that, give the sweep another name, or delete the folder."
-        )
+    check_unchanged(before, settings, file, file.parent)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from m3net.errors import CheckpointError
-from m3net.workflows.studies.comparison.comparison_results import COSTS, read_results
+from m3net.workflows.studies.comparison_results import COSTS, read_results
 
 SCORES = "attribute,protocol,num_queries,map\nNA,single,3,0.5\ncollar,single,2,\n"
 
@@ -60,4 +60,4 @@ def test_a_damaged_file_is_named_with_what_to_do(run: Path, name: str, content: 
     with pytest.raises(CheckpointError) as refused:
         read_results({("a", 0): run}, {"a": []})
     assert str(refused.value).startswith(f"{run / name} is not the {Path(name).name} of a run (")
-    assert str(refused.value).endswith("restore it, or delete it, and its training is done anew.")
+    assert str(refused.value).endswith("restore it, or delete it to train again.")

@@ -1,14 +1,14 @@
-"""From a comparison to the words of its trainings."""
+"""From a comparison to the arguments of its trainings."""
 
 from pathlib import Path
 
 import pytest
 
+from m3net.base.terminal import Terminal
 from m3net.errors import ConfigError
 from m3net.workflows.cli import resolve
-from m3net.workflows.studies.comparison.plan import Planner, images_per_step
-from m3net.workflows.studies.comparison.settings import Budget, Comparison, System
-from tests.support.commands import CONFIGS
+from m3net.workflows.studies.comparison import Budget, Comparison, System
+from m3net.workflows.studies.comparison_study import ComparisonStudy, images_per_step
 
 DATA = str(CONFIGS / "data" / "synthetic.yaml")
 MODEL = str(CONFIGS / "model" / "m3net_c.yaml")
@@ -26,26 +26,26 @@ COMPARISON = Comparison(
 
 
 @pytest.fixture(scope="module")
-def planner() -> Planner:
-    return Planner(COMPARISON, Path("there"), resolve)
+def study() -> ComparisonStudy:
+    return ComparisonStudy(COMPARISON, Path("there"), Terminal())
 
 
-def test_what_is_shared_comes_before_what_is_a_systems_own(planner: Planner) -> None:
-    words = planner.training("c", 5, 1000).words
-    assert words[:6] == ("train", "--config", DATA, "--config", MODEL, *COMPARISON.flags)
-    assert words[6] == "--model.ranking=posterior"
+def test_what_is_shared_comes_before_what_is_a_systems_own(study: ComparisonStudy) -> None:
+    arguments = study.training("c", 5, 1000).arguments
+    assert arguments[:6] == ("train", "--config", DATA, "--config", MODEL, *COMPARISON.flags)
+    assert arguments[6] == "--model.ranking=posterior"
 
 
-def test_the_budget_beats_epochs_and_the_schedule_ends_with_it(planner: Planner) -> None:
-    settings = planner.training("a", 0, 1000).settings
+def test_the_budget_beats_epochs_and_the_schedule_ends_with_it(study: ComparisonStudy) -> None:
+    settings = study.training("a", 0, 1000).settings
     # 1000 images are 20.8 batches of 48.
     assert (settings["trainer"]["max_steps"], settings["trainer"]["max_epochs"]) == (21, -1)
-    assert planner.training("a", 0, 48 * 21).settings["trainer"]["max_steps"] == 21
-    assert planner.training("a", 0, 48 * 21 + 1).settings["trainer"]["max_steps"] == 22
+    assert study.training("a", 0, 48 * 21).settings["trainer"]["max_steps"] == 21
+    assert study.training("a", 0, 48 * 21 + 1).settings["trainer"]["max_steps"] == 22
 
 
-def test_a_seed_is_that_of_weights_and_order_alone(planner: Planner) -> None:
-    one, two = (planner.training("c", seed, 1000).settings for seed in (1, 2))
+def test_a_seed_is_that_of_weights_and_order_alone(study: ComparisonStudy) -> None:
+    one, two = (study.training("c", seed, 1000).settings for seed in (1, 2))
     assert (one.pop("seed_everything"), two.pop("seed_everything")) == (1, 2)
     loadings = [settings["data"]["init_args"]["loading"] for settings in (one, two)]
     assert [loading.pop("seed") for loading in loadings] == [1, 2]
@@ -53,19 +53,19 @@ def test_a_seed_is_that_of_weights_and_order_alone(planner: Planner) -> None:
     assert one["data"]["init_args"]["split_seed"] == 0
 
 
-def test_files_of_all_rankings_are_asked_for(planner: Planner) -> None:
-    job = planner.training("c", 0, 1000)
-    assert "--rankings=[posterior,class]" in job.words
+def test_files_of_all_rankings_are_asked_for(study: ComparisonStudy) -> None:
+    job = study.training("c", 0, 1000)
+    assert "--rankings=[posterior,class]" in job.arguments
     assert set(job.files) == {
         *("config.yaml", "metrics.json", "validate/scores.csv", "test/scores.csv"),
         *("rankings/class/validate/scores.csv", "rankings/class/test/scores.csv"),
     }
 
 
-def test_where_results_lie_is_no_setting_of_theirs(planner: Planner) -> None:
-    other = Planner(COMPARISON, Path("elsewhere"), resolve)
-    assert planner.training("a", 0, 9).settings == other.training("a", 0, 9).settings
-    assert planner.training("a", 0, 9).words != other.training("a", 0, 9).words
+def test_where_results_lie_is_no_setting_of_theirs(study: ComparisonStudy) -> None:
+    other = ComparisonStudy(COMPARISON, Path("elsewhere"), Terminal())
+    assert study.training("a", 0, 9).settings == other.training("a", 0, 9).settings
+    assert study.training("a", 0, 9).arguments != other.training("a", 0, 9).arguments
 
 
 @pytest.mark.parametrize(
@@ -77,8 +77,8 @@ def test_where_results_lie_is_no_setting_of_theirs(planner: Planner) -> None:
     ],
 )
 def test_a_step_takes_the_batches_of_all_processes(flags: list[str], images: int) -> None:
-    words = ("train", "--config", DATA, "--trainer.accelerator=cpu", *flags)
-    assert images_per_step(resolve(words)) == images
+    arguments = ("train", "--config", DATA, "--trainer.accelerator=cpu", *flags)
+    assert images_per_step(resolve(arguments)) == images
 
 
 def test_a_wrong_word_is_one_sentence() -> None:

@@ -10,14 +10,14 @@ import yaml
 from m3net.errors import CheckpointError
 from m3net.training.trainer import best_precision
 from m3net.workflows.cli import resolve
-from m3net.workflows.studies.jobs.begun import has_begun
+from m3net.workflows.studies.job import can_resume
 
-WORDS = ("fit", "--data=SyntheticDataModule", "--model.optimizer.lr=0.25")
+ARGUMENTS = ("fit", "--data=SyntheticDataModule", "--model.optimizer.lr=0.25")
 
 
 @pytest.fixture(scope="module")
 def settings() -> dict[str, Any]:
-    return resolve(WORDS)
+    return resolve(ARGUMENTS)
 
 
 @pytest.fixture
@@ -35,8 +35,8 @@ def run(tmp_path: Path, settings: dict[str, Any]) -> Path:
 
 @pytest.mark.usefixtures("run")
 def test_the_same_training_goes_on(tmp_path: Path, settings: dict[str, Any]) -> None:
-    assert has_begun(tmp_path, "a-seed0", settings)
-    assert not has_begun(tmp_path, "a-seed1", settings)
+    assert can_resume(tmp_path, "a-seed0", settings)
+    assert not can_resume(tmp_path, "a-seed1", settings)
 
 
 @pytest.mark.usefixtures("run")
@@ -44,12 +44,12 @@ def test_the_same_training_goes_on(tmp_path: Path, settings: dict[str, Any]) -> 
     "word", ["--model.optimizer.lr=0.5", "--trainer.precision=64", "--rankings=[class]"]
 )
 def test_another_training_does_not(tmp_path: Path, word: str) -> None:
-    assert not has_begun(tmp_path, "a-seed0", resolve((*WORDS, word)))
+    assert not can_resume(tmp_path, "a-seed0", resolve((*ARGUMENTS, word)))
 
 
 def test_what_has_ended_does_not(run: Path, tmp_path: Path, settings: dict[str, Any]) -> None:
     (run / "finished.json").touch()
-    assert not has_begun(tmp_path, "a-seed0", settings)
+    assert not can_resume(tmp_path, "a-seed0", settings)
 
 
 def test_settings_that_cannot_be_read_are_named(
@@ -57,4 +57,4 @@ def test_settings_that_cannot_be_read_are_named(
 ) -> None:
     (run / "config.yaml").write_text("[", encoding="utf-8")
     with pytest.raises(CheckpointError, match=r"a-seed0/0/config\.yaml is not the config\.yaml"):
-        has_begun(tmp_path, "a-seed0", settings)
+        can_resume(tmp_path, "a-seed0", settings)

@@ -8,9 +8,8 @@ from typing import Any
 import pytest
 
 from m3net.errors import CheckpointError
-from m3net.workflows.studies.jobs.job import Job
-from m3net.workflows.studies.jobs.record import write_record
-from m3net.workflows.studies.jobs.runner import Runner
+from m3net.workflows.studies.job import Job, write_record
+from m3net.workflows.studies.runner import Runner
 
 JOB = Job("a-seed0", ("train", "--x=1"), {"model": {"lr": 0.1}}, ("config.yaml", "test/scores.csv"))
 
@@ -46,7 +45,7 @@ def test_what_is_no_record_is_named_with_what_to_do(
     with pytest.raises(CheckpointError) as refused:
         Runner(tmp_path).find(JOB)
     assert str(refused.value).startswith(f"{done} is not the record of a training (")
-    assert str(refused.value).endswith("restore it, or delete it, and its training is done anew.")
+    assert str(refused.value).endswith("restore it, or delete it to train again.")
 
 
 @pytest.mark.parametrize(

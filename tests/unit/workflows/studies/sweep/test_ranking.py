@@ -3,8 +3,9 @@
 import csv
 from pathlib import Path
 
-from m3net.workflows.studies.sweep.ranking import write_ranking
-from m3net.workflows.studies.sweep.sweep_session import Trial
+from m3net.workflows.studies.sweep_file import Trial
+from m3net.workflows.studies.trial_ranking import write_ranking
+from tests.sweeps import sweep_of
 
 
 def test_no_value_is_a_formula_and_numbers_stay(tmp_path: Path) -> None:
@@ -13,7 +14,7 @@ def test_no_value_is_a_formula_and_numbers_stay(tmp_path: Path) -> None:
         Trial(0, {name: -0.5}, run=tmp_path / "runs" / "0", score=0.25),
         Trial(1, {name: "-1|[x](y)"}, reason="@\x1b[5m"),
     ]
-    write_ranking(trials, "t", [name], tmp_path)
+    write_ranking(trials, sweep_of("random", {name: {"value": 1}}), tmp_path)
     with (tmp_path / "ranking.csv").open(encoding="utf-8", newline="") as file:
         rows = list(csv.reader(file))
     assert rows == [

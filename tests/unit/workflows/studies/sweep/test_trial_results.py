@@ -2,35 +2,32 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from m3net.errors import CheckpointError
-from m3net.workflows.studies.sweep.file import METRIC, Sweep
-from m3net.workflows.studies.sweep.parameters import read_parameter
-from m3net.workflows.studies.sweep.proposals import Method, propose
-from m3net.workflows.studies.sweep.trial_results import best_score, read_proposals
+from m3net.workflows.studies.proposals import propose, read_proposals
+from m3net.workflows.studies.sweep_file import METRIC
+from m3net.workflows.studies.sweep_study import best_score
+from tests.sweeps import sweep_of
 
-PARAMETERS = {
+PARAMETERS: dict[str, dict[str, Any]] = {
     "backbone": {"values": ["resnet18", None, [8, 32]]},
     "lr": {"distribution": "log_uniform_values", "min": 1.0e-5, "max": 0.1},
-    "powers": {"distribution": "inv_log_uniform", "min": -1, "max": 3},
+    "decay": {"min": 0.1, "max": 3},
     "margin": {"distribution": "q_uniform", "min": 0.0, "max": 0.3, "q": 0.1},
     "size": {"min": 2, "max": 5},
 }
-SPACE = {name: read_parameter(own) for name, own in PARAMETERS.items()}
-GOOD = {"backbone": None, "lr": 0.01, "powers": 1.0, "margin": 0.3, "size": 4}
-
-
-def sweep(method: Method) -> Sweep:
-    return Sweep("own", method, SPACE, ("${args}",), None, False, {})
+GOOD = {"backbone": None, "lr": 0.01, "decay": 1.0, "margin": 0.3, "size": 4}
 
 
 def test_what_was_proposed_is_read_again(tmp_path: Path) -> None:
     file = tmp_path / "proposals.json"
-    proposals = [propose("random", SPACE, 0, number, []) for number in range(200)]
+    sweep = sweep_of("random", PARAMETERS)
+    proposals = [propose(sweep, 0, number, []) for number in range(200)]
     file.write_text(json.dumps(proposals), encoding="utf-8")
-    assert read_proposals(file, sweep("random")) == proposals
+    assert read_proposals(file, sweep) == proposals
 
 
 @pytest.mark.parametrize(
@@ -48,11 +45,11 @@ def test_what_was_proposed_is_read_again(tmp_path: Path) -> None:
     ],
 )
 @pytest.mark.parametrize("method", ["random", "bayes"])
-def test_what_was_not_is_refused(tmp_path: Path, content: str, method: Method) -> None:
+def test_what_was_not_is_refused(tmp_path: Path, content: str, method: str) -> None:
     file = tmp_path / "proposals.json"
     file.write_text(content, encoding="utf-8")
     with pytest.raises(CheckpointError) as refused:
-        read_proposals(file, sweep(method))
+        read_proposals(file, sweep_of(method, PARAMETERS))
     assert str(refused.value).startswith(f"{file} is not the proposals of a sweep (")
     what = file if method == "random" else tmp_path
     assert str(refused.value).endswith(f": restore it, or delete {what}, and run again.")
@@ -78,4 +75,4 @@ def test_a_damaged_summary_is_named_with_what_to_do(tmp_path: Path, content: str
     with pytest.raises(CheckpointError) as refused:
         best_score(tmp_path)
     assert str(refused.value).startswith(f"{file} is not the metrics.json of a run (")
-    assert str(refused.value).endswith("restore it, or delete it, and its training is done anew.")
+    assert str(refused.value).endswith("restore it, or delete it to train again.")

@@ -1,0 +1,1 @@
+"""Studies: many trainings by one command, which resumes where it was interrupted."""
