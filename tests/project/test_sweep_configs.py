@@ -14,6 +14,7 @@ from m3net.models import NetworkConfig
 from m3net.training.optimization import OptimizerConfig
 from m3net.workflows.cli import resolve
 from m3net.workflows.studies.sweep_file import read_sweep
+from tests.support.commands import ROOT
 
 FILES = sorted((ROOT / "configs" / "sweep").glob("*.yaml"))
 DATA = {file.stem for file in (ROOT / "configs" / "data").glob("*.yaml")}

@@ -23,7 +23,6 @@ from m3net.workflows.studies.comparison_results import COSTS, read_results
 from m3net.workflows.studies.job import Job, read_record, write_record
 from m3net.workflows.studies.proposals import read_proposals
 from m3net.workflows.studies.sweep_study import best_score
-from tests.support.checkpoint_files import contents
 from tests.campaigns.fuzz.hostile import (
     LIMITS,
     bombs,
@@ -45,7 +44,7 @@ from tests.support.hostile.run_bombs import (
     table_bombs,
     yaml_bombs,
 )
-from tests.sweeps import sweep_of
+from tests.support.sweeps import sweep_of
 
 SUMMARY = {
     **dict.fromkeys(COSTS, 2),

@@ -12,7 +12,7 @@ from m3net.workflows.studies.runner import Runner
 from m3net.workflows.studies.sweep_file import METRIC
 from m3net.workflows.studies.sweep_study import best_score
 from tests.campaigns.fuzz.target import Target, one_file
-from tests.sweeps import sweep_of
+from tests.support.sweeps import sweep_of
 
 PARAMETERS: dict[str, dict[str, Any]] = {
     "lr": {"min": 0.1, "max": 0.5},

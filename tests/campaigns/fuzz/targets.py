@@ -24,13 +24,14 @@ from m3net.data.photos.reader import read_image
 from m3net.errors import ConfigError
 from m3net.workflows.commands.compare import _comparison, _parser
 from m3net.workflows.studies.sweep_file import read_sweep
-from tests.support.fake import darn, deepfashion
-from tests.support.fake import fashionai as fake_fashionai
 from tests.campaigns.fuzz.hostile_data import hostile_data
 from tests.campaigns.fuzz.hostile_runs import hostile_runs
 from tests.campaigns.fuzz.job_files import job_files
 from tests.campaigns.fuzz.run_files import run_folder
 from tests.campaigns.fuzz.target import Target, one_file
+from tests.support.commands import CONFIGS
+from tests.support.fake import darn, deepfashion
+from tests.support.fake import fashionai as fake_fashionai
 
 MOST_PIXELS = 4_000_000
 CATALOGUE = (

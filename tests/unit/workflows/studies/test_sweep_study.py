@@ -10,7 +10,7 @@ from m3net.errors import CheckpointError
 from m3net.workflows.studies.proposals import propose, read_proposals
 from m3net.workflows.studies.sweep_file import METRIC
 from m3net.workflows.studies.sweep_study import best_score
-from tests.sweeps import sweep_of
+from tests.support.sweeps import sweep_of
 
 PARAMETERS: dict[str, dict[str, Any]] = {
     "backbone": {"values": ["resnet18", None, [8, 32]]},

@@ -9,6 +9,7 @@ from m3net.errors import ConfigError
 from m3net.workflows.cli import resolve
 from m3net.workflows.studies.comparison import Budget, Comparison, System
 from m3net.workflows.studies.comparison_study import ComparisonStudy, images_per_step
+from tests.support.commands import CONFIGS
 
 DATA = str(CONFIGS / "data" / "synthetic.yaml")
 MODEL = str(CONFIGS / "model" / "m3net_c.yaml")

@@ -9,7 +9,7 @@ import pytest
 
 from m3net.workflows.studies.proposals import propose
 from m3net.workflows.studies.sweep_file import Trial, Values
-from tests.sweeps import sweep_of
+from tests.support.sweeps import sweep_of
 
 RANGES: dict[str, dict[str, Any]] = {
     "even": {"min": -1.5, "max": 2.0},

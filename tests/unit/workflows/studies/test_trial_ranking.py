@@ -5,7 +5,7 @@ from pathlib import Path
 
 from m3net.workflows.studies.sweep_file import Trial
 from m3net.workflows.studies.trial_ranking import write_ranking
-from tests.sweeps import sweep_of
+from tests.support.sweeps import sweep_of
 
 
 def test_no_value_is_a_formula_and_numbers_stay(tmp_path: Path) -> None:
