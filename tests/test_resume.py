@@ -289,7 +289,7 @@ def test_rows_for_which_there_is_no_room_leave_nothing_behind(tmp_path: Path) ->
 
 
 def test_a_folder_that_must_not_be_written_to_is_told_in_words() -> None:
-    with pytest.raises(OutputError, match=r"Make its folder writable, or choose another"):
+    with pytest.raises(OutputError, match=r"Make its folder writable, or set runs to another"):
         write_text(Path("/proc/self/attr/../a.txt"), "text")
     said = str(OutputError.at("a.ckpt", OSError(errno.EROFS, os.strerror(errno.EROFS))))
     assert said.startswith("cannot write a.ckpt: Read-only file system. Make its folder writable")

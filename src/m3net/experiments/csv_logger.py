@@ -13,7 +13,7 @@ from lightning.pytorch.utilities import rank_zero_only
 from torch import Tensor
 from typing_extensions import override
 
-from m3net.base.files import bring_to_disk, detach, replacing, writing
+from m3net.base.files import detach, flush_to_disk, replacing, writing
 from m3net.boundary.parsing import parsing
 from m3net.boundary.regular_file import MIB, ExcessError
 from m3net.experiments.run import Run
@@ -148,7 +148,7 @@ def _append(file: Path, columns: list[str], rows: list[dict[str, Any]]) -> None:
     try:
         with file.open("a", newline="", encoding="utf-8") as stream:
             csv.DictWriter(stream, columns).writerows(rows)
-        bring_to_disk(file)
+        flush_to_disk(file)
     except OSError:
         os.truncate(file, size)
         raise

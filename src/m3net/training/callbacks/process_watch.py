@@ -10,7 +10,7 @@ from typing import NoReturn
 import lightning as L
 from typing_extensions import override
 
-from m3net.base.process_tree import end_at_once, how_to_go_on
+from m3net.base.process_tree import end_at_once, how_to_resume
 from m3net.errors import M3NetError
 from m3net.training.lightning_internals import Launcher, take_over_processes
 
@@ -73,5 +73,5 @@ class ProcessWatch(L.Callback):
     def _end(self, why: str, others: list[Popen[bytes]]) -> NoReturn:
         for process in others:
             process.kill()
-        go_on = how_to_go_on(str(self._folder))
-        end_at_once(f"\nm3net: {why}, so that all others end. {go_on}\n")
+        resume = how_to_resume(str(self._folder))
+        end_at_once(f"\nm3net: {why}, so all others end. {resume}\n")

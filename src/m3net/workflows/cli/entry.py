@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from m3net.base.messages import set_up_speech
+from m3net.base.messages import set_up_logging
 from m3net.base.process_tree import is_first_process
 from m3net.base.signals import Stopped, StopRequest
 from m3net.base.terminal import Terminal
@@ -43,7 +43,7 @@ def run(
     """
     command, request = "".join(words[:1]), StopRequest()
     training = command not in EVALUATIONS
-    set_up_speech(training=training)
+    set_up_logging(training=training)
     try:
         with request.listening() if training else nullcontext():
             cli = M3NetCLI(words, request, beside, typed)

@@ -8,7 +8,7 @@ from jsonargparse import ArgumentParser, Namespace
 
 from m3net.base.escaping import csv_cell
 from m3net.base.files import make_folder, write_text
-from m3net.base.messages import set_up_speech
+from m3net.base.messages import set_up_logging
 from m3net.base.packaged_configs import expand_config_names
 from m3net.base.terminal import Terminal
 from m3net.boundary.links import check_run_folder
@@ -40,7 +40,7 @@ def run(words: Sequence[str]) -> int:
     Raises:
         M3NetError: Something the user gave cannot be used.
     """
-    set_up_speech()
+    set_up_logging()
     parser = _parser()
     try:
         config = parser.parse_args(expand_config_names(words))

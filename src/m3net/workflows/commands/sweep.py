@@ -11,7 +11,7 @@ from jsonargparse import ArgumentParser
 from m3net.base.differences import differences
 from m3net.base.extras import check_extra
 from m3net.base.files import make_folder, write_text
-from m3net.base.messages import set_up_speech
+from m3net.base.messages import set_up_logging
 from m3net.base.packaged_configs import config_path
 from m3net.base.terminal import Terminal
 from m3net.boundary.links import check_run_folder
@@ -42,7 +42,7 @@ def run(words: Sequence[str]) -> int:
     Raises:
         M3NetError: Something the user gave cannot be used.
     """
-    set_up_speech()
+    set_up_logging()
     given = _parser().parse_args(list(words))
     console = Terminal(soft_wrap=True)
     file = config_path(given.file)
