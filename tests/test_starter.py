@@ -16,7 +16,7 @@ from m3net.experiments.run import Run
 STARTED = """
 import sys, time
 from m3net.base import process_tree as starter
-starter._PATIENCE = 0.1
+starter._GRACE_SECONDS = 0.1
 with starter.ending_with_starter():
     print("started", flush=True)
     time.sleep(float(sys.argv[1]))

@@ -3,6 +3,7 @@
 import importlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from m3net.base.environment import check_installation, fast_imports
 from m3net.errors import ConfigError
@@ -27,17 +28,14 @@ class Command:
     """Whether `run` takes the command's name, too."""
 
 
+_CLI = partial(Command, "cli", keeps_name=True)
 _TEST = "evaluate a run folder or a checkpoint: --ckpt_path"
 COMMANDS = {
-    "train": Command("cli", "train, then test the best checkpoint", keeps_name=True),
-    "fit": Command("cli", "train", keeps_name=True),
-    "validate": Command("cli", _TEST, keeps_name=True),
-    "test": Command("cli", _TEST, keeps_name=True),
-    "predict": Command(
-        "cli",
-        "write vectors and class probabilities of photos without labels",
-        keeps_name=True,
-    ),
+    "train": _CLI("train, then test the best checkpoint"),
+    "fit": _CLI("train"),
+    "validate": _CLI(_TEST),
+    "test": _CLI(_TEST),
+    "predict": _CLI("write vectors and class probabilities of photos without labels"),
     "evaluate": Command(
         "commands.evaluate",
         "score vectors of any other model by the same protocol",
