@@ -242,7 +242,9 @@ def test_a_full_disk_is_told_in_words(tmp_path: Path) -> None:
     logger.log_metrics({"loss": 1.0}, 0)
     with (
         room_for(2),
-        pytest.raises(OutputError, match=r"cannot write .*metrics.csv: File too large.*before is intact"),
+        pytest.raises(
+            OutputError, match=r"cannot write .*metrics.csv: File too large.*before is intact"
+        ),
     ):
         logger.save()
     assert not list(tmp_path.iterdir())
