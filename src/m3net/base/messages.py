@@ -20,9 +20,7 @@ def set_up_logging(training: bool = True) -> None:
     reports = logging.getLogger("m3net")
     reports.setLevel(logging.INFO if is_first_process() else logging.ERROR)
     if not reports.handlers:
-        handler = _CurrentStderr()
-        handler.setFormatter(_OneLine("m3net: %(message)s"))
-        reports.addHandler(handler)
+        reports.addHandler(_Handler())
     for name in ("lightning.pytorch", "lightning.fabric"):
         logging.getLogger(name).setLevel(logging.WARNING)
     # Lightning still uses what torch has deprecated; users cannot change that.
@@ -36,18 +34,14 @@ def set_up_logging(training: bool = True) -> None:
         warnings.filterwarnings("ignore", message="The dirpath has changed from")
 
 
-class _OneLine(logging.Formatter):
+class _Handler(logging.StreamHandler[TextIO]):
     @override
     def format(self, record: logging.LogRecord) -> str:
         """Return a report as one printable line."""
-        return printable(super().format(record))
-
-
-class _CurrentStderr(logging.StreamHandler[TextIO]):
-    """Writes to the present standard error: an open progress bar replaces it."""
+        return printable(f"m3net: {super().format(record)}")
 
     @override
     def emit(self, record: logging.LogRecord) -> None:
-        """Write one report."""
+        """Write a report to the present standard error: an open progress bar replaces it."""
         self.setStream(sys.stderr)
         super().emit(record)

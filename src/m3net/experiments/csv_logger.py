@@ -86,9 +86,7 @@ class RunCSVLogger(Logger):
             if new:
                 write_rows(self.file, sorted({*columns, *new}), chain(old, self._rows))
         if not new:
-            detach(self.file)
-            with writing(self.file):
-                _append(self.file, columns, self._rows)
+            append_rows(self.file, columns, self._rows)
         self._rows = []
 
     @override
@@ -136,16 +134,25 @@ def write_rows(file: Path, columns: list[str], rows: Iterable[dict[str, Any]]) -
         writer.writerows(rows)
 
 
-def _append(file: Path, columns: list[str], rows: list[dict[str, Any]]) -> None:
-    """Append rows to a file, or none if the disk has no room for all."""
-    size = file.stat().st_size
-    try:
-        with file.open("a", newline="", encoding="utf-8") as stream:
-            csv.DictWriter(stream, columns).writerows(rows)
-        flush_to_disk(file)
-    except OSError:
-        os.truncate(file, size)
-        raise
+def append_rows(file: Path, columns: list[str], rows: list[dict[str, Any]]) -> None:
+    """Append rows to a file, or none if the disk has no room for all; start a missing file.
+
+    Raises:
+        OutputError: It cannot be written.
+    """
+    if not file.is_file():
+        write_rows(file, columns, rows)
+        return
+    detach(file)
+    with writing(file):
+        size = file.stat().st_size
+        try:
+            with file.open("a", newline="", encoding="utf-8") as stream:
+                csv.DictWriter(stream, columns).writerows(rows)
+            flush_to_disk(file)
+        except OSError:
+            os.truncate(file, size)
+            raise
 
 
 def drop_rows(file: Path, steps: int) -> None:

@@ -1,6 +1,5 @@
 """NaN and infinite losses and gradients: they stop the training, or the step is skipped."""
 
-import csv
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,9 +14,9 @@ from torch import Tensor
 from typing_extensions import override
 
 from m3net.base.escaping import csv_cell
-from m3net.base.files import detach, writing
 from m3net.base.process_tree import is_first_process
 from m3net.errors import TrainingError
+from m3net.experiments.csv_logger import append_rows
 from m3net.experiments.run import Run
 from m3net.metrics.distributed.process_group import ProcessGroup
 from m3net.training.task import M3NetTask
@@ -212,17 +211,10 @@ class FiniteSteps(L.Callback):
 
     def _list_images(self, bad: NonFiniteStep) -> None:
         """Append the images of a step to nonfinite.csv."""
-        if not is_first_process():
-            return
-        file = self.run.nonfinite
-        new = not file.is_file()
-        detach(file)
-        with writing(file), file.open("a", newline="", encoding="utf-8") as stream:
-            writer = csv.writer(stream)
-            if new:
-                writer.writerow(["step", "terms", "image"])
-            terms = " ".join(bad.terms)
-            writer.writerows([bad.step, terms, csv_cell(image)] for image in bad.images)
+        if is_first_process():
+            step = {"step": bad.step, "terms": " ".join(bad.terms)}
+            rows = [step | {"image": csv_cell(image)} for image in bad.images]
+            append_rows(self.run.nonfinite, ["step", "terms", "image"], rows)
 
     def _last_good(self) -> str:
         """Name the latest checkpoint; none is written after a step that was not finite."""
