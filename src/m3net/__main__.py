@@ -5,7 +5,11 @@ import sys
 from collections.abc import Sequence
 
 import m3net
-from m3net.base.environment import no_pickles, open_missing_streams, show_outcries
+from m3net.base.environment import (
+    escape_warnings_and_tracebacks,
+    no_pickles,
+    open_missing_streams,
+)
 from m3net.base.process_tree import ending_with_starter
 from m3net.base.signals import Stopped
 from m3net.errors import M3NetError
@@ -26,19 +30,19 @@ def main(args: Sequence[str] | None = None) -> int:
     """Run one command.
 
     Args:
-        args: Words after `m3net`; by default those of the command line.
+        args: Arguments after `m3net`; by default those of the process.
 
     Returns:
         0; 2 after an error that the user can mend, which is printed; 128 + N after signal N; 75
         after a signal that stopped a training that can be resumed; other numbers say that a command
         did only a part of its work.
     """
-    words = list(sys.argv[1:] if args is None else args)
+    argv = list(sys.argv[1:] if args is None else args)
     open_missing_streams()
-    show_outcries()
+    escape_warnings_and_tracebacks()
     try:
         with no_pickles(), ending_with_starter():
-            return _run(words)
+            return _run(argv)
     except M3NetError as error:
         sys.stderr.write(f"m3net: {error}\n")
         return 2
@@ -54,15 +58,15 @@ def _stopped(signum: int) -> int:
     return 128 + signum
 
 
-def _run(words: list[str]) -> int:
-    first = words[0] if words else ""
+def _run(argv: list[str]) -> int:
+    first = argv[0] if argv else ""
     if first in ("-h", "--help", "--version"):
-        print(f"m3net {m3net.__version__}" if first == "--version" else _HELP)  # noqa: T201 - a command speaks
+        print(f"m3net {m3net.__version__}" if first == "--version" else _HELP)  # noqa: T201 - a command's output
         return 0
-    # Lightning takes flags before the command, too.
+    # Lightning also takes flags before the command.
     lightning = first.startswith("-")
-    command = COMMANDS["train"] if lightning else find_command("m3net", COMMANDS, words)
-    return run_command(command, words)
+    command = COMMANDS["train"] if lightning else find_command("m3net", COMMANDS, argv)
+    return run_command("m3net", command, argv)
 
 
 if __name__ == "__main__":

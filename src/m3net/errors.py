@@ -1,6 +1,6 @@
 """Errors that a user can mend: each names the place, the problem and the remedy.
 
-The command line prints their text without a traceback; everything else that is raised is a bug.
+The command line prints their text without a traceback; any other exception is a bug.
 """
 
 import errno
@@ -11,59 +11,53 @@ from typing import Self
 
 _CONTROLS = r"\x00-\x1f\x7f-\x9f"
 _BREAKS = r"\u2028\u2029"
-# They turn the order in which the letters around them are shown: Unicode's Bidi_Control.
-_TURNS = r"\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"
-# What stands for the bytes of a file name that are no UTF-8.
-_HALVES = r"\ud800-\udfff"
-_DANGEROUS = re.compile(f"[{_CONTROLS}{_BREAKS}{_TURNS}{_HALVES}]")
+# Unicode's Bidi_Control: they change the order in which the letters around them are shown.
+_DIRECTIONS = r"\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"
+# Python's stand-ins for the bytes of a file name that are not UTF-8.
+_SURROGATES = r"\ud800-\udfff"
+_UNSAFE = re.compile(f"[{_CONTROLS}{_BREAKS}{_DIRECTIONS}{_SURROGATES}]")
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 def printable(text: str) -> str:
     r"""Return a text as one line that a terminal shows and does not obey.
 
-    Each control character, line separator, change of direction and half of a character becomes its
-    escape, as `repr` writes it; all else stays, also what joins emoji.
-
-    Args:
-        text: Anything.
+    Each control character, line separator, change of direction and lone surrogate becomes its
+    escape, as `repr` writes it. All else stays, also the joiners within emoji.
 
     Example:
         >>> print(printable("\x1b[31mred\r\n\u202e, 袖"))
         \x1b[31mred\r\n\u202e, 袖
     """
-    return _DANGEROUS.sub(lambda found: repr(found[0])[1:-1], text)
+    return _UNSAFE.sub(lambda match: repr(match[0])[1:-1], text)
 
 
 class M3NetError(Exception):
-    """Something the user gave cannot be used; the text, one line, says what and what to do.
-
-    Names in it do nothing to a terminal.
-    """
+    """The user's input cannot be used; the text, one printable line, says why and what to do."""
 
     def __init__(self, text: str) -> None:
-        """Take the text.
+        """Join the lines of a text.
 
         Args:
-            text: What is wrong and what to do; its lines are joined. Or the report of a loader
-                worker, whose last line is the error's text.
+            text: What is wrong and what to do. Or the report of a loader worker, whose last line
+                is the text of the error.
         """
-        # Other letters that end lines are a part of names, which shows.
+        # Split at "\n" alone: other line separators belong to names, and show there.
         lines = [line.strip() for line in text.strip().split("\n")]
-        # torch raises a worker's error anew, with the worker's traceback for its text.
+        # torch raises a worker's error again with the worker's traceback as its text.
         if len(lines) > 1 and lines[1].startswith("Original "):
             lines = [lines[-1].removeprefix(f"{type(self).__module__}.{type(self).__qualname__}: ")]
         super().__init__(printable(" ".join(lines)))
 
 
 class ConfigError(M3NetError):
-    """Settings that contradict one another or the machine."""
+    """Settings contradict one another or the machine."""
 
     @classmethod
     def not_text(cls, error: UnicodeDecodeError) -> Self:
-        """Say what is wrong with a config file; the library that read it does not say which."""
-        value = error.object[error.start : error.start + 1]
-        return cls(f"a file of --config is no text: byte {value!r} is not UTF-8. Save it as UTF-8.")
+        """Report a config file that is not UTF-8; the library that read it does not name it."""
+        byte = error.object[error.start : error.start + 1]
+        return cls(f"a config file is not text: byte {byte!r} is not UTF-8. Save it as UTF-8.")
 
 
 class DatasetNotFoundError(M3NetError):
@@ -71,13 +65,7 @@ class DatasetNotFoundError(M3NetError):
 
     @classmethod
     def at(cls, what: str, path: str | Path, setting: str) -> Self:
-        """Name what is missing and the setting that points to it.
-
-        Args:
-            what: What should be there, as "image root".
-            path: Where it was looked for.
-            setting: The setting with the path, such as "data.root".
-        """
+        """Name what is missing, such as "image root", and the setting of its path."""
         place = Path(path).expanduser().absolute()
         return cls(f"{what} not found: {place}. Put it there, or set {setting}.")
 
@@ -104,17 +92,17 @@ class ImageReadError(M3NetError):
 
     @classmethod
     def at(cls, path: str | Path, listed: str | None, problem: str) -> Self:
-        """Name the file, the row that asked for it and what is wrong with it.
+        """Name the file, the row that lists it and the problem.
 
         Args:
             path: The image file.
-            listed: Where an annotation file lists it, as "photos.csv, row 3"; None where none
+            listed: Where an annotation file lists it, such as "photos.csv, row 3"; None if none
                 does.
             problem: What is wrong, without a full stop.
         """
-        asked = "" if listed is None else f" ({listed})"
+        row = "" if listed is None else f" ({listed})"
         return cls(
-            f"cannot read image {path}{asked}: {problem}. Replace the file or take it out of the "
+            f"cannot read image {path}{row}: {problem}. Replace the file or take it out of the "
             "annotations."
         )
 
@@ -124,52 +112,40 @@ class EmbeddingError(M3NetError):
 
     @classmethod
     def at(cls, file: str | Path, problem: str, remedy: str) -> Self:
-        """Name the file, the problem and the remedy.
-
-        Args:
-            file: The file, or the folder of its parts.
-            problem: What is wrong and where, without a full stop.
-            remedy: What to do about it, without a full stop.
-        """
+        """Name the file, or the folder of its parts, the problem and the remedy."""
         return cls(f"{file}: {problem}. {remedy}.")
 
 
 class OutputError(M3NetError):
-    """A file of a run cannot be written, or another one that a command writes."""
+    """A file that a command writes cannot be written."""
 
     @classmethod
-    def at(cls, file: str | Path, error: OSError, instead: str | None = None) -> Self:
-        """Name the file, what the system says and the remedy.
-
-        Args:
-            file: The file or folder.
-            error: What writing it has met.
-            instead: Which other folder to choose, "another one by --out"; None for a run's.
-        """
-        remedy = f"Make its folder writable, or choose {instead or 'another one by --runs'}"
+    def at(cls, file: str | Path, error: OSError, setting: str = "runs") -> Self:
+        """Name the file, the system's reason, and the setting that chooses another folder."""
+        elsewhere = f"or set {setting} to another one"
+        remedy = f"Make its folder writable, {elsewhere}"
         if error.errno in _FULL:
-            whole = "; what lay there before is whole, and --resume goes on from it"
-            remedy = "Free some space" + (f", or choose {instead}" if instead else whole)
+            remedy = f"Free some space, {elsewhere}; what was there before is intact"
         problem = os.strerror(error.errno) if error.errno else str(error)
         return cls(f"cannot write {file}: {problem}. {remedy}.")
 
 
 class CheckpointError(M3NetError):
-    """A checkpoint or run folder cannot serve what was asked."""
+    """A checkpoint or run folder cannot serve its purpose."""
 
 
 class TrainingError(M3NetError):
-    """A training cannot go on: a loss is no number, memory is out or a loader failed."""
+    """A training cannot go on: a loss is not finite, memory is full or a worker failed."""
 
 
 class WeightsError(M3NetError):
-    """Pretrained backbone weights cannot be had."""
+    """Pretrained backbone weights are not available."""
 
 
 def own_cause(error: BaseException) -> M3NetError | None:
     """Return the M3NetError in an exception's cause chain, or None.
 
-    jsonargparse does so with whatever stops it from building an argument.
+    jsonargparse wraps whatever an argument's class raises.
     """
     cause = error.__cause__
     return cause if cause is None or isinstance(cause, M3NetError) else own_cause(cause)

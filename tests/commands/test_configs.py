@@ -149,4 +149,4 @@ def test_a_folder_that_cannot_be_written_is_one_sentence(
 ) -> None:
     (tmp_path / "file").touch()
     done = m3net("configs", "copy", "data/darn", tmp_path / "file")
-    assert "choose another folder" in refusal(done)
+    assert "set folder to another one" in refusal(done)

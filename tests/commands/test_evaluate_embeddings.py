@@ -110,7 +110,7 @@ def test_what_predict_wrote_scores_as_in_the_test(
         assert row == pytest.approx(expected[attribute], abs=1e-6)
     taking = found["overall (by queries)"]["num_gallery"]
     assert expected["overall (by queries)"]["num_gallery"] == taking > 0
-    unused = int(done.stdout.split("which change nothing: ")[1].split(".")[0])
+    unused = int(done.stdout.split("Ignored ")[1].split()[0])
     assert 0 < unused < 2 * 160 - taking
 
 

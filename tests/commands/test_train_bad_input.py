@@ -177,7 +177,7 @@ def test_a_folder_of_results_is_a_file(
     words = {"compare": ("--config", file), "sweep": ("--local", file)}[command]
     sentence = refusal(m3net(command, *words, "--runs", runs))
     assert f"cannot write {runs / command / 'shop'}: Not a directory" in sentence
-    assert "choose another one by --runs" in sentence
+    assert "set runs to another one" in sentence
 
 
 def test_a_folder_of_an_evaluation_is_a_file(
@@ -191,10 +191,10 @@ def test_a_folder_of_an_evaluation_is_a_file(
 @pytest.mark.parametrize(
     ("words", "named"),
     [
-        ("data verify catalogue --file {table} --out {place}", "choose another one by --out"),
-        ("data stats catalogue --file {table} --out {place}", "choose another one by --out"),
+        ("data verify catalogue --file {table} --out {place}", "set out to another one"),
+        ("data stats catalogue --file {table} --out {place}", "set out to another one"),
         ("data prepare {photos} {place}", "choose another TARGET"),
-        ("synthesize {place} --num_images 2", "choose another FOLDER"),
+        ("synthesize {place} --num_images 2", "set folder to another one"),
     ],
 )
 def test_a_folder_of_a_data_command_is_in_a_file(

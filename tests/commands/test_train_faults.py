@@ -83,7 +83,7 @@ def test_a_loader_process_that_dies_is_named_with_its_image(fit: Command) -> Non
     assert "is killed by signal: Killed)" in sentence or "exited unexpectedly)" in sentence
     assert ") while reading images/000007.png (" in sentence
     assert "row 9)" in sentence
-    assert "with num_workers 0" in sentence
+    assert "With num_workers 0" in sentence
 
 
 def test_a_loader_process_that_dies_after_a_signal_is_taken_for_a_part_of_the_stop(

@@ -53,7 +53,7 @@ def test_a_training_by_two_processes_goes_on_to_the_same_bits(
         os.kill(other, signal.SIGKILL)
         _, said = training.communicate(timeout=60)
     assert training.returncode == 1
-    assert "m3net: process 1 of 2 was ended by SIGKILL, so that all others end." in said
+    assert "m3net: process 1 of 2 was ended by SIGKILL, so all others end." in said
     done = process("fit", "--resume", run, cwd=empty_folder)
     assert done.returncode == 0, done.stderr
     assert differences(tmp_path / "whole" / "shop" / "0", run) == []

@@ -159,7 +159,7 @@ def test_a_config_names_data_and_nothing_else(
     file.write_text(yaml.safe_dump(plain), encoding="utf-8")
     done = m3net("test", "--ckpt_path", own_run)
     assert done.returncode == 2
-    assert f"names {class_path!r} as data, which is none of m3net's own" in done.stderr
+    assert f"names {class_path!r} as data, which is not one of m3net's classes" in done.stderr
     assert not proof.exists()
 
 

@@ -1,4 +1,4 @@
-"""Checks of the installation, made before anything heavy is imported, and how that is."""
+"""The process before a command runs: its installation, imports, standard streams and pickles."""
 
 import gc
 import importlib
@@ -16,10 +16,10 @@ from m3net.errors import ConfigError
 
 
 def check_installation() -> None:
-    """Refuse an installation that would fail later in words nobody understands.
+    """Refuse an installation that would fail later with an error that explains nothing.
 
     Raises:
-        ConfigError: torch and torchvision were built apart from one another.
+        ConfigError: torch and torchvision are of different builds.
     """
     import torch
 
@@ -36,10 +36,10 @@ def check_installation() -> None:
 
 @contextmanager
 def fast_imports() -> Iterator[None]:
-    """Look for no garbage while libraries are imported, nor ever among what they are made of.
+    """Keep the garbage collector away from libraries, during their import and ever after.
 
-    There is none, and to look at each of their million objects again and again, and once more at
-    the end, takes a third of the time of a short command.
+    Their million objects hold no garbage; scanning them again and again takes a third of the time
+    of a short command.
     """
     if "torch" in sys.modules:
         yield
@@ -53,31 +53,31 @@ def fast_imports() -> Iterator[None]:
 
 
 def open_missing_streams() -> None:
-    """Put the null device where standard streams are closed, as some daemons start commands.
+    """Open the null device as each closed standard stream; some daemons start commands so.
 
-    Else what is said to them ends the command, and the next file that is opened takes the number of
-    such a stream: what libraries in C say would be written into it.
+    Otherwise printing would fail, and the next file opened would get the number of the stream, so
+    that messages of C libraries would be written into it.
     """
     for number in range(3):
         try:
             os.fstat(number)
         except OSError:
-            # It takes the lowest number that is free.
+            # It takes the lowest free number.
             os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)
     for name, number, mode in (("stdin", 0, "r"), ("stdout", 1, "w"), ("stderr", 2, "w")):
         if getattr(sys, name) is None:
-            stream = open(number, mode, encoding="utf-8", closefd=False)  # noqa: SIM115 - for ever
+            stream = open(number, mode, encoding="utf-8", closefd=False)  # noqa: SIM115 - stays open
             setattr(sys, name, stream)
 
 
-def show_outcries() -> None:
-    """Let warnings and tracebacks show names of strangers, and no terminal obey them.
+def escape_warnings_and_tracebacks() -> None:
+    """Make warnings and tracebacks printable: they may contain names that strangers chose.
 
-    matplotlib repeats the letters that a font lacks; and any error may name a file.
+    matplotlib repeats letters that a font lacks, and any error may name a file.
     """
 
-    def say(text: str, stream: TextIO | None = None) -> None:
-        with suppress(OSError):  # its reader is gone
+    def write(text: str, stream: TextIO | None = None) -> None:
+        with suppress(OSError):  # nobody reads the stream any more
             (stream or sys.stderr).write(printable_lines(text))
 
     def show_warning(
@@ -88,22 +88,22 @@ def show_outcries() -> None:
         file: TextIO | None = None,
         line: str | None = None,
     ) -> None:
-        # Lightning puts a form of its own in place when it is imported.
-        say(warnings.formatwarning(message, category, filename, lineno, line), file)
+        # Lightning replaces formatwarning when it is imported.
+        write(warnings.formatwarning(message, category, filename, lineno, line), file)
 
     def show_error(
         kind: type[BaseException], error: BaseException, traceback: TracebackType | None
     ) -> None:
-        say("".join(format_exception(kind, error, traceback)))
+        write("".join(format_exception(kind, error, traceback)))
 
     warnings.showwarning, sys.excepthook = show_warning, show_error
 
 
 @contextmanager
 def no_pickles() -> Iterator[None]:
-    """Let torch refuse files that would run code, whichever library asks it to load them.
+    """Let torch refuse files that run code, whichever library loads them.
 
-    timm's older versions ask for pickles, and an environment variable lets Lightning do so.
+    Older versions of timm load pickles, and an environment variable lets Lightning do so.
     """
     allow, refuse = "TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD", "TORCH_FORCE_WEIGHTS_ONLY_LOAD"
     before = {name: os.environ.pop(name, None) for name in (allow, refuse)}

@@ -1,7 +1,7 @@
 """Names that strangers chose, made harmless where they are shown.
 
-Names of attributes, classes, files and systems come out of catalogues, checkpoints and run folders.
-A terminal would obey what some of them hold, and a spreadsheet would compute it.
+Names of attributes, classes, files and systems come from catalogues, checkpoints and run folders.
+Some would be commands to a terminal, or formulas to a spreadsheet.
 """
 
 from m3net.errors import printable
@@ -11,10 +11,9 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r", _MARK)
 
 
 def printable_lines(text: str) -> str:
-    r"""Return a text as `printable` does, but leave its lines apart.
+    r"""Escape a text as `printable` does, but keep its lines apart.
 
-    Args:
-        text: Lines, whose names should be printable already, or they may add lines of their own.
+    Make the names in it printable before: a line break in one would add a line.
 
     Example:
         >>> print(printable_lines("one\x07\ntwo"))
@@ -25,10 +24,7 @@ def printable_lines(text: str) -> str:
 
 
 def csv_cell(value: object) -> object:
-    """Return a value for a CSV file that no spreadsheet takes for a formula.
-
-    Args:
-        value: A text, before which a `'` is put where it could be one; anything else stays.
+    """Put a `'` before a text that a spreadsheet could take for a formula.
 
     Example:
         >>> csv_cell("=cmd()"), csv_cell("collar"), csv_cell(-0.5)
@@ -38,10 +34,7 @@ def csv_cell(value: object) -> object:
 
 
 def csv_text(cell: str) -> str:
-    """Return the text that `csv_cell` has made a cell of.
-
-    Args:
-        cell: As it is read.
+    """Return the text that `csv_cell` made a cell of.
 
     Example:
         >>> csv_text("'=cmd()"), csv_text("collar"), csv_text("'t")

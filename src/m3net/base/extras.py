@@ -9,10 +9,7 @@ _EXTRAS = {"wandb": ("Weights & Biases", "wandb"), "optuna": ("Optuna", "sweep")
 
 
 def check_extra(library: str) -> None:
-    """Import a library that an extra brings.
-
-    Args:
-        library: wandb or optuna.
+    """Import "wandb" or "optuna".
 
     Raises:
         ConfigError: It is not installed.

@@ -1,7 +1,7 @@
-"""Files that are whole or not there, and plain words where one cannot be written.
+"""Files that are either whole or absent, and errors that say why one cannot be written.
 
-A file is written under another name in its folder, brought to the disk and renamed: a process that
-is killed meanwhile leaves what was there before, and a file `.<name>.part` that nobody reads.
+A file is written under another name in its folder, flushed to the disk and renamed. A process that
+is killed meanwhile leaves the old file, and a file `.<name>.part` that nobody reads.
 """
 
 import os
@@ -17,11 +17,10 @@ from m3net.errors import OutputError
 def replacing(file: Path) -> Iterator[Path]:
     """Yield a temporary file that replaces `file` when the block ends without an error.
 
-    Args:
-        file: What is written, in an existing folder.
+    The folder must exist.
 
     Raises:
-        OutputError: The disk is full, or the folder must not be written to.
+        OutputError: The disk is full, or the folder is not writable.
 
     Example:
         >>> from tempfile import TemporaryDirectory
@@ -33,43 +32,39 @@ def replacing(file: Path) -> Iterator[Path]:
     """
     part = file.with_name(f".{file.name}.part")
     with writing(file):
-        # What lies there may be a link, which writing would follow.
+        # Writing would follow a link of this name.
         part.unlink(missing_ok=True)
         os.close(os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
         try:
             yield part
-            bring_to_disk(part)
+            flush_to_disk(part)
             part.replace(file)
         except BaseException:
             with suppress(OSError):
                 part.unlink(missing_ok=True)
             raise
-        bring_to_disk(file.parent)
+        flush_to_disk(file.parent)
 
 
 @contextmanager
-def writing(file: Path, instead: str | None = None) -> Iterator[None]:
-    """Say in words why a file cannot be written.
+def writing(file: Path, setting: str = "runs") -> Iterator[None]:
+    """Turn the system's errors within a block into an OutputError about a file.
 
     Args:
-        file: What is written within the block.
-        instead: Which other folder to choose, "another one by --out"; None for a run's.
+        file: What the block writes.
+        setting: The setting that chooses another folder.
 
     Raises:
-        OutputError: The system refused to.
+        OutputError: The system refused to write.
     """
     try:
         yield
     except OSError as error:
-        raise OutputError.at(file, error, instead) from error
+        raise OutputError.at(file, error, setting) from error
 
 
 def write_text(file: Path, text: str) -> None:
-    """Write a file as a whole.
-
-    Args:
-        file: Its folder exists.
-        text: All that the file will hold.
+    """Write a whole file into an existing folder.
 
     Raises:
         OutputError: It cannot be written.
@@ -79,7 +74,7 @@ def write_text(file: Path, text: str) -> None:
 
 
 def detach(file: Path) -> None:
-    """Replace a link, or a file with other names, by a copy of its own before appending.
+    """Replace a link, or a file with other names, by a copy, so that appending changes no other.
 
     Raises:
         OutputError: It cannot be written.
@@ -91,26 +86,23 @@ def detach(file: Path) -> None:
             shutil.copyfile(file, part)
 
 
-def make_folder(folder: Path) -> None:
-    """Make a folder, and those that it lies in, where they are not there.
-
-    Args:
-        folder: May be there.
+def make_folder(folder: Path, setting: str = "runs") -> None:
+    """Make a folder and its parents, unless they exist.
 
     Raises:
-        OutputError: It cannot be made.
+        OutputError: It cannot be made; the text names the setting that chooses another one.
     """
-    with writing(folder):
+    with writing(folder, setting):
         folder.mkdir(parents=True, exist_ok=True)
 
 
-def bring_to_disk(path: Path) -> None:
+def flush_to_disk(path: Path) -> None:
     """Wait until a file, or the names in a folder, would survive a loss of power."""
     handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)
     except OSError:
-        # Some network file systems know no such thing for folders.
+        # Some network file systems cannot flush folders.
         if not path.is_dir():
             raise
     finally:
@@ -118,10 +110,9 @@ def bring_to_disk(path: Path) -> None:
 
 
 def remove_parts(folder: Path) -> None:
-    """Remove what processes that were killed have left of unfinished files.
+    """Remove the unfinished files of killed processes, also from subfolders.
 
-    Args:
-        folder: No other process writes there; its folders count as well.
+    No other process may write there.
     """
     for part in folder.rglob(".*.part"):
         part.unlink(missing_ok=True)

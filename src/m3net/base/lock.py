@@ -9,19 +9,19 @@ from m3net.errors import ConfigError
 
 
 def hold(file: IO[Any], does: str) -> None:
-    """Keep an open file to this process until it is closed; one that is held by another is closed.
+    """Lock an open file until it is closed; close it if another process holds it.
 
     Args:
         file: Open for writing.
-        does: What the other process does with it, "trains in FOLDER".
+        does: What the other process does with it, such as "trains in FOLDER".
 
     Raises:
         ConfigError: Another process holds it.
     """
     try:
-        # A lock of this kind is not inherited by loader processes, which may live on a little.
+        # Workers do not inherit this kind of lock; they may live a little longer.
         fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except (BlockingIOError, PermissionError) as error:  # either is a system's right
+    except (BlockingIOError, PermissionError) as error:  # POSIX allows either
         file.close()
         raise ConfigError(
             f"another process {does}: wait until it ends, or stop it first."
@@ -32,13 +32,10 @@ def hold(file: IO[Any], does: str) -> None:
 
 
 class Lock:
-    """Keeps a folder to one process for as long as that lives."""
+    """Locks a folder for training, for as long as this process lives."""
 
     def __init__(self, file: Path) -> None:
-        """Take the folder.
-
-        Args:
-            file: The lock file in it.
+        """Hold the lock file of a folder.
 
         Raises:
             ConfigError: Another process trains there.

@@ -1,60 +1,47 @@
-"""What m3net and its libraries say while they work: reports, but not on every process."""
+"""Filters of logs and warnings: what a user reads of m3net and its libraries."""
 
 import logging
 import sys
 import warnings
 from typing import TextIO
 
+from typing_extensions import override
+
 from m3net.base.process_tree import is_first_process
 from m3net.errors import printable
 
 
-def set_up_speech(training: bool = True) -> None:
-    """Let m3net report on the first process, and Lightning speak only of what went wrong.
+def set_up_logging(training: bool = True) -> None:
+    """Log m3net's reports on the first process, and only the warnings of Lightning.
 
     Args:
-        training: Whether weights are trained, not only evaluated.
+        training: Whether the command trains, or only evaluates.
     """
     reports = logging.getLogger("m3net")
     reports.setLevel(logging.INFO if is_first_process() else logging.ERROR)
     if not reports.handlers:
-        handler = _PresentStream()
-        handler.setFormatter(_OneLine("m3net: %(message)s"))
-        reports.addHandler(handler)
+        reports.addHandler(_Handler())
     for name in ("lightning.pytorch", "lightning.fabric"):
         logging.getLogger(name).setLevel(logging.WARNING)
-    # Lightning itself still uses what torch calls outdated; users can do nothing about it.
+    # Lightning still uses what torch has deprecated; users cannot change that.
     warnings.filterwarnings("ignore", message=".*LeafSpec.*is deprecated")
-    # Both are so wherever a training goes on in its folder, and are provided for.
+    # True of every resumed training, and provided for.
     warnings.filterwarnings("ignore", message="Checkpoint directory .* exists and is not empty")
     warnings.filterwarnings("ignore", message="You're resuming from a checkpoint that ended before")
     if not training:
-        # What averaged or stopped a training, and where its run folder lay before it was moved, is
-        # nothing to an evaluation.
+        # An evaluation needs neither the callbacks of its training nor the old path of its run.
         warnings.filterwarnings("ignore", message=".*callbacks used to create the checkpoint need")
         warnings.filterwarnings("ignore", message="The dirpath has changed from")
 
 
-class _OneLine(logging.Formatter):
-    """Gives a report as one line, in which names do nothing to a terminal."""
-
+class _Handler(logging.StreamHandler[TextIO]):
+    @override
     def format(self, record: logging.LogRecord) -> str:
-        """Return a report as one line.
+        """Return a report as one printable line."""
+        return printable(f"m3net: {super().format(record)}")
 
-        Args:
-            record: What is reported.
-        """
-        return printable(super().format(record))
-
-
-class _PresentStream(logging.StreamHandler[TextIO]):
-    """Writes to what is standard error now: a bar that is shown puts itself in its place."""
-
+    @override
     def emit(self, record: logging.LogRecord) -> None:
-        """Write one report.
-
-        Args:
-            record: What is reported.
-        """
+        """Write a report to the present standard error: an open progress bar replaces it."""
         self.setStream(sys.stderr)
         super().emit(record)

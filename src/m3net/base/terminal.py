@@ -1,4 +1,4 @@
-"""The console of all commands, which shows what strangers wrote and does not obey it."""
+"""The console of all commands, which shows names of strangers and does not obey them."""
 
 from collections.abc import Iterator
 from typing import IO, Any
@@ -6,6 +6,7 @@ from typing import IO, Any
 from rich.console import Console, ConsoleOptions, RenderableType
 from rich.segment import Segment
 from rich.text import Text
+from typing_extensions import override
 
 from m3net.base.escaping import printable_lines
 
@@ -13,7 +14,7 @@ from m3net.base.escaping import printable_lines
 class Terminal(Console):
     """Prints texts as they are: brackets and colons in a name are neither markup nor emoji.
 
-    What is to have a colour is a `Text` with a style.
+    Pass a `Text` with a style for colours.
     """
 
     def __init__(
@@ -24,13 +25,13 @@ class Terminal(Console):
         width: int | None = None,
         file: IO[str] | None = None,
     ) -> None:
-        """Take where to print, and how wide.
+        """Choose the stream and the width.
 
         Args:
             stderr: Whether to print to standard error.
             soft_wrap: Whether the terminal itself wraps long lines.
-            width: In columns; by default the terminal's own.
-            file: Takes what is printed in place of both.
+            width: In columns; by default the terminal's.
+            file: Printed to instead of a standard stream.
         """
         super().__init__(
             stderr=stderr,
@@ -42,25 +43,17 @@ class Terminal(Console):
             highlight=False,
         )
 
-    def render_str(self, text: str, **options: Any) -> Text:  # noqa: ANN401 - rich's own
-        """Turn a text, a cell or a title into what is measured and shown.
-
-        Args:
-            text: Lines.
-            **options: As of rich.
-        """
+    @override
+    def render_str(self, text: str, **options: Any) -> Text:
+        """Escape a text, a cell or a title before it is measured."""
         return super().render_str(printable_lines(text), **options)
 
+    @override
     def render(
         self, renderable: RenderableType, options: ConsoleOptions | None = None
     ) -> Iterator[Segment]:
-        """Turn anything into pieces of text, those of a `Text` that was made elsewhere among them.
-
-        Args:
-            renderable: A text, a table, a bar ...
-            options: As of rich.
-        """
-        for piece in super().render(renderable, options):
-            text, style, control = piece
-            # Rich's own control codes move the cursor, and are no one's name.
-            yield piece if control else Segment(printable_lines(text), style)
+        """Escape the segments of anything, also of a `Text` that was made elsewhere."""
+        for segment in super().render(renderable, options):
+            text, style, control = segment
+            # Rich's own control codes move the cursor; no name is among them.
+            yield segment if control else Segment(printable_lines(text), style)

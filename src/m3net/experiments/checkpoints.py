@@ -1,4 +1,4 @@
-"""Checkpoints: how one is found, read, and made the starting point of an evaluation."""
+"""Contents of checkpoints: read, checked, and compared with the data of an evaluation."""
 
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -17,10 +17,10 @@ from m3net.errors import CheckpointError
 from m3net.experiments.upgrades import upgrade_checkpoint
 
 PROGRESS = "progress"
-"""What a checkpoint from which a training can resume holds beside Lightning's own entries."""
+"""The entry, beside Lightning's, of a checkpoint from which a training can resume."""
 _BEST_FILES = ("best_model_path", "kth_best_model_path", "last_model_path")
 _Progress = TypeAliasType("_Progress", "dict[str, _Progress] | int | bool | None")
-"""As Lightning counts."""
+"""Lightning's counters of its loops."""
 
 
 class _Optimizer(BaseModel, arbitrary_types_allowed=True):
@@ -29,7 +29,7 @@ class _Optimizer(BaseModel, arbitrary_types_allowed=True):
 
 
 class _Contents(BaseModel, arbitrary_types_allowed=True):
-    """What each checkpoint holds, and what Lightning takes up without a look at it."""
+    """Entries of a checkpoint; Lightning restores them unchecked."""
 
     state_dict: dict[str, Tensor]
     global_step: int = Field(ge=0, lt=2**53)
@@ -42,20 +42,20 @@ class _Contents(BaseModel, arbitrary_types_allowed=True):
 
 
 def read_checkpoint(file: Path) -> dict[str, Any]:
-    """Read a checkpoint's contents; paths in it are those of the folder that it lies in.
+    """Read a checkpoint; paths in its contents are changed to the folder that it lies in now.
 
     Raises:
         CheckpointError: It is damaged or not a checkpoint of this package.
     """
     try:
         contents: dict[str, Any] = read_archive(file)
-    except Exception as error:  # bytes of another kind make readers stumble over anything
+    except Exception as error:  # readers of foreign bytes raise anything
         raise CheckpointError(
             f"{file} cannot be read as a checkpoint ({type(error).__name__}: {error}): it is "
             "another file, a damaged one, or holds code, which is never run."
         ) from error
-    about = contents.get("hyper_parameters") if isinstance(contents, dict) else None
-    if not isinstance(about, dict) or "labels" not in about:
+    settings = contents.get("hyper_parameters") if isinstance(contents, dict) else None
+    if not isinstance(settings, dict) or "labels" not in settings:
         raise CheckpointError(f"{file} is not a checkpoint of m3net.")
     try:
         check_as(_Contents, contents)
@@ -67,9 +67,9 @@ def read_checkpoint(file: Path) -> dict[str, Any]:
 
 
 def _relocate(file: Path, contents: dict[str, Any]) -> None:
-    """Move the paths in the state of the best checkpoints to the folder that they lie in now.
+    """Change the paths in the state of the best checkpoints to the folder of this one.
 
-    Lightning deletes, recursively, what this state names and a better checkpoint replaces.
+    When a better checkpoint comes, Lightning deletes the paths in this state, recursively.
     """
     for state in (contents.get("callbacks") or {}).values():
         if "best_k_models" in state or "dirpath" in state:
@@ -78,7 +78,7 @@ def _relocate(file: Path, contents: dict[str, Any]) -> None:
             except (ValueError, TypeError, LookupError, AttributeError) as error:
                 raise CheckpointError(
                     f"{file} names a best checkpoint that does not lie beside it ({error}): it is "
-                    "damaged, or was made to have other files deleted."
+                    "damaged, or made to delete other files."
                 ) from error
 
 
@@ -98,19 +98,16 @@ def _move_into(state: dict[str, Any], folder: Path) -> None:
 
 
 def loading_of(contents: Mapping[str, Any]) -> dict[str, Any]:
-    """Return how the photos of a training were prepared, as settings of `LoadingConfig`.
-
-    Args:
-        contents: Of a checkpoint.
+    """Return from a checkpoint the settings of `LoadingConfig` that a training used.
 
     Raises:
-        CheckpointError: It does not say so, or says something else.
+        CheckpointError: They are missing or damaged.
     """
     data = contents.get("datamodule_hyper_parameters")
     if not isinstance(data, dict) or "loading" not in data:
         raise CheckpointError(
-            "the checkpoint does not say how photos are prepared: train with 'm3net fit', or give "
-            "Lightning's trainer a datamodule."
+            "the checkpoint does not say how photos are prepared: train with 'm3net fit', or pass "
+            "a datamodule to Lightning's trainer."
         )
     try:
         return asdict(read_as(LoadingConfig, data["loading"]))
@@ -118,20 +115,16 @@ def loading_of(contents: Mapping[str, Any]) -> dict[str, Any]:
         raise CheckpointError(f"how photos are prepared is damaged: {error}.") from error
 
 
-def check_same_classes(trained: Taxonomy, given: Taxonomy) -> None:
-    """Refuse data whose classes are not those that the network was trained with.
-
-    Args:
-        trained: The network's classes.
-        given: The data's.
+def check_same_classes(trained: Taxonomy, data: Taxonomy) -> None:
+    """Refuse data with other classes than the network was trained with.
 
     Raises:
-        CheckpointError: They differ; the text says in what.
+        CheckpointError: They differ; the text says how.
     """
-    differences = trained.differences(given)
+    differences = trained.differences(data)
     if differences:
         raise CheckpointError(
             "the checkpoint was trained with other attributes or classes than the data has: "
             + "; ".join(differences)
-            + ". Test it on data of its own taxonomy, or train on this data."
+            + ". Test it on data of its taxonomy, or train on this data."
         )

@@ -1,4 +1,4 @@
-"""Training curves in metrics.csv, which a training that goes on continues."""
+"""Training curves in metrics.csv, which a resumed training continues."""
 
 import csv
 import os
@@ -13,73 +13,68 @@ from lightning.pytorch.utilities import rank_zero_only
 from torch import Tensor
 from typing_extensions import override
 
-from m3net.base.files import bring_to_disk, detach, replacing, writing
+from m3net.base.files import detach, flush_to_disk, replacing, writing
 from m3net.boundary.parsing import parsing
 from m3net.boundary.regular_file import MIB, ExcessError
 from m3net.experiments.run import Run
 
 
 class RunCSVLogger(Logger):
-    """Writes a row for each call, under columns in alphabetical order; the first process alone.
+    """Writes a row for each call, with columns in alphabetical order, in the first process.
 
-    Lightning's own logger deletes the file that it finds, and loses it all where it is stopped
-    while a column is added.
+    Lightning's `CSVLogger` deletes an existing file, and loses all rows if it is killed while it
+    adds a column.
     """
 
     def __init__(self, save_dir: str = ".", flush_every_n_rows: int = 100) -> None:
-        """Say where the file lies.
+        """Set the folder.
 
         Args:
             save_dir: The run folder. Filled in.
             flush_every_n_rows: Rows that are written at a time.
         """
         super().__init__()
-        self._folder, self._flush_every = save_dir, flush_every_n_rows
+        self.file, self._flush_every = Run(Path(save_dir)).curves, flush_every_n_rows
         self._rows: list[dict[str, Any]] = []
 
     @property
+    @override
     def save_dir(self) -> str:
         """The run folder."""
-        return self._folder
+        return str(self.file.parent)
 
     @property
+    @override
     def name(self) -> str:
-        """None: the run folder has it."""
+        """Empty: the run folder has the name."""
         return ""
 
     @property
+    @override
     def version(self) -> str:
-        """None: the run folder has it."""
+        """Empty: the run folder has the number."""
         return ""
 
-    @property
-    def file(self) -> Path:
-        """Where the rows are written."""
-        return Run(Path(self._folder)).curves
-
-    @rank_zero_only
+    @override
     def log_hyperparams(self, *_: object, **__: object) -> None:
         """Log nothing: config.yaml has all settings."""
 
+    @override
     @rank_zero_only
     def log_metrics(self, metrics: Mapping[str, Any], step: int | None = None) -> None:
-        """Take a row.
-
-        Args:
-            metrics: Numbers by name.
-            step: Of the optimizer, counted from 0.
-        """
-        plain = {
+        """Add a row."""
+        row = {
             name: value.item() if isinstance(value, Tensor) else value
             for name, value in metrics.items()
         }
-        self._rows.append(plain | {"step": step})
+        self._rows.append(row | {"step": step})
         if len(self._rows) >= self._flush_every:
             self.save()
 
+    @override
     @rank_zero_only
     def save(self) -> None:
-        """Write what was taken, to the disk.
+        """Write the rows to the disk.
 
         Raises:
             OutputError: The file cannot be written.
@@ -91,27 +86,24 @@ class RunCSVLogger(Logger):
             if new:
                 write_rows(self.file, sorted({*columns, *new}), chain(old, self._rows))
         if not new:
-            detach(self.file)
-            with writing(self.file):
-                _append(self.file, columns, self._rows)
+            append_rows(self.file, columns, self._rows)
         self._rows = []
 
     @override
     @rank_zero_only
     def finalize(self, status: str) -> None:
-        """Write what is left."""
+        """Write the last rows."""
         self.save()
 
 
 @contextmanager
 def open_rows(file: Path) -> Iterator[tuple[list[str], Iterator[dict[str, Any]]]]:
-    """Return columns, and rows one by one; a last line that was cut off by a kill is left out.
+    """Yield columns and rows of a file, none if it is missing.
 
-    Args:
-        file: One that is missing has neither.
+    A last line that a kill cut off is left out.
 
     Raises:
-        ValueError: A row is longer than any that was written.
+        ValueError: A row is longer than any that a logger writes.
         csv.Error: It is not CSV.
     """
     if not file.is_file():
@@ -131,7 +123,7 @@ def _whole_lines(stream: TextIO) -> Iterator[str]:
 
 
 def write_rows(file: Path, columns: list[str], rows: Iterable[dict[str, Any]]) -> None:
-    """Write a file as a whole.
+    """Replace a file by these rows.
 
     Raises:
         OutputError: It cannot be written.
@@ -142,26 +134,30 @@ def write_rows(file: Path, columns: list[str], rows: Iterable[dict[str, Any]]) -
         writer.writerows(rows)
 
 
-def _append(file: Path, columns: list[str], rows: list[dict[str, Any]]) -> None:
-    """Write rows to the end of a file, or none where there is no room for all."""
-    size = file.stat().st_size
-    try:
-        with file.open("a", newline="", encoding="utf-8") as stream:
-            csv.DictWriter(stream, columns).writerows(rows)
-        bring_to_disk(file)
-    except OSError:
-        os.truncate(file, size)
-        raise
+def append_rows(file: Path, columns: list[str], rows: list[dict[str, Any]]) -> None:
+    """Append rows to a file, or none if the disk has no room for all; start a missing file.
 
-
-def forget_rows(file: Path, steps: int) -> None:
-    """Drop the rows of steps that will be taken again.
-
-    Args:
-        file: metrics.csv of a run that goes on.
-        steps: How many of its steps are kept.
+    Raises:
+        OutputError: It cannot be written.
     """
-    remedy = "delete it, and the curves begin where the training goes on"
+    if not file.is_file():
+        write_rows(file, columns, rows)
+        return
+    detach(file)
+    with writing(file):
+        size = file.stat().st_size
+        try:
+            with file.open("a", newline="", encoding="utf-8") as stream:
+                csv.DictWriter(stream, columns).writerows(rows)
+            flush_to_disk(file)
+        except OSError:
+            os.truncate(file, size)
+            raise
+
+
+def drop_rows(file: Path, steps: int) -> None:
+    """Drop the rows after a number of steps, which a resumed training will take again."""
+    remedy = "delete it, and the curves begin where the training resumes"
     with parsing(file, remedy), open_rows(file) as (columns, rows):
         if columns:
             write_rows(file, columns, (row for row in rows if int(row["step"]) < steps))

@@ -1,4 +1,4 @@
-"""What a result was made with: versions, device and commit, for those who doubt it or repeat it."""
+"""The origin of a result: versions, device and commit, for those who doubt it or repeat it."""
 
 import platform
 import subprocess
@@ -14,15 +14,7 @@ _LIBRARIES = ("torch", "torchvision", "lightning", "timm", "albumentations", "nu
 
 
 def origin(device: torch.device) -> dict[str, Any]:
-    """Return versions, the device's name and the commit of the code.
-
-    Args:
-        device: What a training ran on.
-
-    Returns:
-        "commit", None outside of a checkout, with "+" behind it where files differ from it;
-        "device", "versions".
-    """
+    """Return "versions", the name of the "device" and the "commit" of the code, see `commit_of`."""
     cuda = device.type == "cuda"
     versions = {"python": platform.python_version(), "m3net": m3net.__version__}
     return {
@@ -33,22 +25,21 @@ def origin(device: torch.device) -> dict[str, Any]:
 
 
 def commit_of(package: Path) -> str | None:
-    """Return the commit that a package was checked out from, with "+" if files differ.
+    """Return the commit of a package's checkout, with "+" if files differ; None without one.
 
-    Args:
-        package: Its folder. A repository that merely surrounds it, as the user's own, is not meant.
+    A repository that merely surrounds the package, such as the user's own, does not count.
     """
 
-    def ask(*words: str) -> list[str]:
-        words = ("git", "-C", str(package), *words)
-        done = subprocess.run(words, capture_output=True, text=True, check=True)
+    def git(*argv: str) -> list[str]:
+        command = ("git", "-C", str(package), *argv)
+        done = subprocess.run(command, capture_output=True, text=True, check=True)
         return done.stdout.splitlines()
 
     try:
-        [top, commit] = ask("rev-parse", "--show-toplevel", "HEAD")
+        [top, commit] = git("rev-parse", "--show-toplevel", "HEAD")
         if package.resolve().parents[1] != Path(top).resolve():
             return None
-        changed = ask("status", "--porcelain", "--untracked-files=no", "--", str(package))
+        changed = git("status", "--porcelain", "--untracked-files=no", "--", str(package))
     except (OSError, subprocess.CalledProcessError):
         return None
     return f"{commit}+" if changed else commit

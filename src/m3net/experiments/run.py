@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from m3net.base.files import writing
+from m3net.base.files import make_folder, writing
 from m3net.base.process_tree import RUN_FOLDER, is_first_process, started_by_another
 from m3net.boundary.parsing import parsing
 from m3net.boundary.plain_values import read_yaml
@@ -23,7 +23,17 @@ from m3net.errors import CheckpointError
 from m3net.experiments.upgrades import upgrade_settings
 
 PLACES = ("resume", "ckpt_path", "weights_only", "runs", "experiment", "trust")
-"""Settings that say where a training starts, where it writes and whom it trusts."""
+"""Settings of where a training starts, where it writes and which classes it trusts."""
+
+
+class _Path:
+    """A file or folder of a folder, as its attribute."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __get__(self, owner: "EvaluationFolder | Run", kind: type) -> Path:
+        return owner.folder / self._name
 
 
 @dataclass(frozen=True)
@@ -32,45 +42,22 @@ class EvaluationFolder:
 
     folder: Path
 
-    @property
-    def scores(self) -> Path:
-        """The table of scores."""
-        return self.folder / "scores.csv"
-
-    @property
-    def plain_scores(self) -> Path:
-        """The same numbers for programs."""
-        return self.folder / "scores.json"
-
-    @property
-    def classes(self) -> Path:
-        """Scores of each class."""
-        return self.folder / "classes.csv"
-
-    @property
-    def queries(self) -> Path:
-        """Scores of each query."""
-        return self.folder / "queries.csv"
-
-    @property
-    def page(self) -> Path:
-        """The report as one HTML file."""
-        return self.folder / "report.html"
-
-    @property
-    def gallery(self) -> Path:
-        """Picture of one query per attribute."""
-        return self.folder / "gallery.png"
-
-    @property
-    def galleries(self) -> Path:
-        """Folder of pictures of queries and what was retrieved."""
-        return self.folder / "galleries"
-
-    @property
-    def attention(self) -> Path:
-        """Picture of where the network looks."""
-        return self.folder / "attention.png"
+    scores = _Path("scores.csv")
+    """The table of scores."""
+    plain_scores = _Path("scores.json")
+    """The same numbers for programs."""
+    classes = _Path("classes.csv")
+    """Scores of each class."""
+    queries = _Path("queries.csv")
+    """Scores of each query."""
+    page = _Path("report.html")
+    """The report as one HTML file."""
+    gallery = _Path("gallery.png")
+    """Picture of one query per attribute."""
+    galleries = _Path("galleries")
+    """Folder of pictures of queries and what was retrieved."""
+    attention = _Path("attention.png")
+    """Picture of where the network looks."""
 
 
 @dataclass(frozen=True)
@@ -79,17 +66,32 @@ class Run:
 
     folder: Path
 
+    config = _Path("config.yaml")
+    """All settings."""
+    curves = _Path("metrics.csv")
+    """What was logged in training."""
+    summary = _Path("metrics.json")
+    """Best and last scores, costs and provenance."""
+    nonfinite = _Path("nonfinite.csv")
+    """Images of the steps that were not finite."""
+    checkpoints = _Path("checkpoints")
+    """Folder of the checkpoints."""
+    finished = _Path("finished.json")
+    """Says that there is nothing to resume."""
+    lock = _Path(".lock")
+    """Held by the process that trains."""
+    wandb_id = _Path("wandb-id.txt")
+    """The run's id at Weights & Biases."""
+    rankings = _Path("rankings")
+    """Folder of evaluations by other rankings."""
+    predictions = _Path("predict")
+    """Folder of vectors and probabilities of photos without labels."""
+
     @classmethod
     def create(cls, root: Path, experiment: str) -> "Run":
-        """Make the next numbered folder of an experiment.
+        """Make the folder root / experiment / n, with n one above the highest there.
 
-        Args:
-            root: Folder of all runs.
-            experiment: Name of the experiment.
-
-        Returns:
-            root / experiment / n with n one above the highest there. Processes that this process
-            starts get the same run.
+        Processes that this process starts get the same run.
 
         Raises:
             OutputError: The folder cannot be made.
@@ -97,8 +99,7 @@ class Run:
         if started_by_another():
             return cls(Path(os.environ[RUN_FOLDER]))
         parent = root / experiment
-        with writing(parent):
-            parent.mkdir(parents=True, exist_ok=True)
+        make_folder(parent)
         while True:
             folder = parent / str(max(_numbers(parent), default=-1) + 1)
             if is_first_process():
@@ -106,10 +107,9 @@ class Run:
                     try:
                         folder.mkdir()
                     except FileExistsError:
-                        # Another run took the number in this moment.
+                        # Another run has just taken the number.
                         continue
-                os.environ[RUN_FOLDER] = str(folder)
-            return cls(folder)
+            return cls(folder).share()
 
     @classmethod
     def latest(cls, root: Path, experiment: str) -> "Run | None":
@@ -120,71 +120,20 @@ class Run:
 
     @classmethod
     def of_checkpoint(cls, checkpoint: Path) -> "Run | None":
-        """Return the run that a checkpoint belongs to, if it lies in one.
+        """Return the run whose folder contains a checkpoint, or None.
 
-        Links are not followed: one may lead into the checkpoints of another run, whose results
-        would be replaced.
+        Links are not followed: one may lead to another run, whose results would be replaced.
         """
         folder = Path(os.path.abspath(checkpoint)).parent
         run = cls(folder.parent)
         return run if folder == run.checkpoints and run.config.is_file() else None
-
-    @property
-    def config(self) -> Path:
-        """All settings."""
-        return self.folder / "config.yaml"
-
-    @property
-    def curves(self) -> Path:
-        """What was logged in training."""
-        return self.folder / "metrics.csv"
-
-    @property
-    def summary(self) -> Path:
-        """Best and last scores, costs and provenance."""
-        return self.folder / "metrics.json"
-
-    @property
-    def nonfinite(self) -> Path:
-        """Images at which the training was not finite."""
-        return self.folder / "nonfinite.csv"
-
-    @property
-    def checkpoints(self) -> Path:
-        """Folder of the checkpoints."""
-        return self.folder / "checkpoints"
-
-    @property
-    def finished(self) -> Path:
-        """Says that there is nothing to resume."""
-        return self.folder / "finished.json"
-
-    @property
-    def lock(self) -> Path:
-        """Held by the process that trains."""
-        return self.folder / ".lock"
-
-    @property
-    def wandb_id(self) -> Path:
-        """The run's id at Weights & Biases."""
-        return self.folder / "wandb-id.txt"
-
-    @property
-    def rankings(self) -> Path:
-        """Folder of evaluations by other rankings."""
-        return self.folder / "rankings"
-
-    @property
-    def predictions(self) -> Path:
-        """Folder of vectors and probabilities of photos without labels."""
-        return self.folder / "predict"
 
     def checkpoint(self, name: str) -> Path:
         """Return the file of a checkpoint: "best", "last" or "previous"."""
         return self.checkpoints / f"{name}.ckpt"
 
     def evaluation(self, name: str, ranking: str | None = None) -> EvaluationFolder:
-        """Return where an evaluation goes.
+        """Return the folder of an evaluation.
 
         Args:
             name: "validate" or "test".
@@ -194,23 +143,20 @@ class Run:
         return EvaluationFolder(parent / name)
 
     def find_checkpoint(self, names: Sequence[str] = ("best", "last")) -> Path:
-        """Return the first checkpoint that is there.
-
-        Args:
-            names: The most wanted one first.
+        """Return the first of some checkpoints that exists.
 
         Raises:
-            CheckpointError: There is none.
+            CheckpointError: None does.
         """
         files = [self.checkpoint(name) for name in names]
-        found = next((file for file in files if file.is_file()), None)
-        if found is None:
-            wanted = " or ".join(str(file.relative_to(self.folder)) for file in files)
-            raise CheckpointError(
-                f"{self.folder} holds no {wanted}; it is not a run folder, or its training was "
-                "stopped before the first epoch ended."
-            )
-        return found
+        for file in files:
+            if file.is_file():
+                return file
+        wanted = " or ".join(str(file.relative_to(self.folder)) for file in files)
+        raise CheckpointError(
+            f"{self.folder} holds no {wanted}; it is not a run folder, or its training was "
+            "stopped before the first epoch ended."
+        )
 
     def read_config(self, remedy: str) -> dict[str, Any]:
         """Read all settings.
@@ -228,7 +174,7 @@ class Run:
             return upgrade_settings(plain)
 
     def settings(self) -> dict[str, Any]:
-        """Read the settings without `PLACES`, to compare them with others.
+        """Read the settings without `PLACES`, to resume with them or compare them.
 
         Raises:
             CheckpointError: This is no run folder, or config.yaml is damaged.
@@ -236,17 +182,13 @@ class Run:
         if not self.config.is_file():
             raise CheckpointError(
                 f"{self.folder} holds no {self.config.name}: it is not a run folder, or its "
-                "training was stopped before it began. Start it again without --resume."
+                "training was stopped before it began. Start it again without resume."
             )
         settings = self.read_config("restore it, or start a new run")
         return {name: value for name, value in settings.items() if name not in PLACES}
 
     def share(self) -> "Run":
-        """Name this run to the processes that this process starts.
-
-        Returns:
-            This run; in those processes, the run of the process that started them.
-        """
+        """Tell child processes of this run; in a child process, return its parent's run."""
         if started_by_another():
             return Run(Path(os.environ[RUN_FOLDER]))
         if is_first_process():
@@ -255,11 +197,7 @@ class Run:
 
 
 def find_checkpoint(path: Path, names: Sequence[str] = ("best", "last")) -> Path:
-    """Return the checkpoint that a path means.
-
-    Args:
-        path: A checkpoint file, or a run folder.
-        names: Which of a run's checkpoints, the most wanted one first.
+    """Return a checkpoint file itself, or the first of some checkpoints of a run folder.
 
     Raises:
         CheckpointError: There is none.

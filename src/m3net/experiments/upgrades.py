@@ -1,4 +1,4 @@
-"""What 0.1.0 wrote, as this version writes it: settings of a run and contents of a checkpoint."""
+"""Upgrades of what 0.1.0 wrote: settings of a run and contents of a checkpoint."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -25,7 +25,7 @@ _OTHERS = {
     "asen_v2": {*_M3NET, "embedding_dim", "local"},
     "asen_pp": _M3NET,
 }
-"""By network, the settings that only other networks used."""
+"""By network, the settings that only other networks used; 0.1.0 wrote all of them."""
 _RENAMED = {
     "beside": "extra_strides",
     "class_width": "value_dim",
@@ -40,9 +40,9 @@ _WEIGHTS = "loss.classification.positive_weight"
 
 
 def upgrade_settings(settings: dict[str, Any]) -> dict[str, Any]:
-    """Return the settings of a config.yaml as this version writes them.
+    """Return the settings of a config.yaml in the form of this version.
 
-    What has another form than 0.1.0 gave it stays as it is, for the reader to refuse.
+    What has neither form stays as it is, for the reader to refuse.
     """
     model = settings.get("model")
     if isinstance(model, dict):
@@ -51,7 +51,7 @@ def upgrade_settings(settings: dict[str, Any]) -> dict[str, Any]:
 
 
 def upgrade_checkpoint(contents: dict[str, Any]) -> None:
-    """Change the contents of a checkpoint of 0.1.0 to those of this version, in place."""
+    """Change the contents of a checkpoint of 0.1.0 to the form of this version, in place."""
     settings = contents["hyper_parameters"]
     network = settings.get("network")
     if not (isinstance(network, dict) and "class_path" not in network):
@@ -70,13 +70,13 @@ def upgrade_model(model: dict[str, Any]) -> dict[str, Any]:
     head = network.get("head", "m3net")
     if head not in _NETWORKS or not isinstance(loss, dict):
         return model
-    taken = {
+    arguments = {
         _RENAMED.get(name, name): value
         for name, value in network.items()
         if name != "head" and name not in _OTHERS[head]
     }
     return model | {
-        "network": {"class_path": _NETWORKS[head], "init_args": taken},
+        "network": {"class_path": _NETWORKS[head], "init_args": arguments},
         "loss": _upgrade_loss(loss, two_branches=head == "asen_pp"),
         "gather": loss.get("gather", False),
     }
@@ -107,7 +107,7 @@ def _upgrade_loss(loss: Mapping[str, Any], two_branches: bool) -> dict[str, Any]
             "init_args": {"weight": weights[name], **arguments},
         }
         for name, (_, kind, arguments) in terms.items()
-        # The classification says how logits are read, also where it does not train them.
+        # The classification tells how to read logits, even if its weight is 0.
         if weights[name] or name == "classification"
     }
 
@@ -129,7 +129,7 @@ def _upgrade_weights(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def _rename_classes(value: object) -> object:
-    """Return settings with the classes of 0.1.0 under the names that they have now."""
+    """Return settings with the present names of the classes of 0.1.0."""
     if isinstance(value, list):
         return [_rename_classes(item) for item in value]
     if not isinstance(value, dict):

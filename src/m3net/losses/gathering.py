@@ -44,6 +44,7 @@ class _AllGather(torch.autograd.Function):
     """(B, ...) of each process -> (P * B, ...), whose gradients are summed over the processes.
 
     That of `torch.distributed.nn.functional` is deprecated, and what replaces it is private.
+    `LightningModule.all_gather(sync_grads=True)` needs a trainer, and one collective per tensor.
     """
 
     @staticmethod

@@ -101,7 +101,7 @@ def build_retriever(
         whose = "was written by another version of m3net" if error.unknown else "is damaged"
         raise CheckpointError(
             f"the checkpoint {whose} (network, ranking or mirror: {error}): use that version, "
-            "train again, or name a class of your own by --trust."
+            "train again, or add a class of your own to trust."
         ) from error
     log_weight = torch.zeros(taxonomy.num_classes)
     return Retriever(network.build(taxonomy.sizes), taxonomy, log_weight, ranking, mirror)

@@ -1,4 +1,4 @@
-"""Errors of torch for lack of memory or files, or failed workers, as one helpful sentence."""
+"""Errors of torch about memory, open files and workers, as one sentence with a remedy."""
 
 import re
 import traceback
@@ -23,12 +23,12 @@ def failure(
     loading: LoadingConfig,
     loaders: Iterable[Loader[Any]],
 ) -> TrainingError | None:
-    """Return an error with a remedy for one of torch; None if it is another kind.
+    """Return an error with a remedy for an error of torch; None if it is of another kind.
 
     Args:
         error: What torch raised.
         loading: Sizes and loader settings of the command.
-        loaders: Those of `loaders_of`.
+        loaders: Those of the trainer, see `loaders_of`.
     """
     text = str(error)
     if isinstance(error, torch.OutOfMemoryError) or _NO_MEMORY_OF_CPU in text:
@@ -43,16 +43,16 @@ def failure(
     if text.startswith(_HANGS):
         return TrainingError(
             f"no worker returned a batch within {loading.timeout} seconds"
-            f"{_while_reading(loaders, None)}: look at these files and their disk, or raise "
-            "data.loading.timeout (0 waits for ever)."
+            f"{_while_reading(loaders, None)}: check these files and their disk, or raise "
+            "data.loading.timeout (0 waits forever)."
         )
     died = _DIED.match(text)
     if died or _cut_off(error):
         pids = [int(pid) for pid in died[1].split(",")] if died else None
         return TrainingError(
-            f"a worker died ({_first_sentence(text)}){_while_reading(loaders, pids)}: look at "
-            "that file; if the system killed it for lack of memory, lower data.loading.num_workers "
-            "or data.loading.batch_size; with num_workers 0 the error itself shows."
+            f"a worker died ({_first_sentence(text)}){_while_reading(loaders, pids)}: check that "
+            "file. If the system killed it for lack of memory, lower data.loading.num_workers or "
+            "data.loading.batch_size. With num_workers 0 the error itself shows."
         )
     return None
 
@@ -69,22 +69,24 @@ def loaders_of(trainer: L.Trainer) -> list[Loader[Any]]:
 
 
 def _cut_off(error: Exception) -> bool:
-    """Return whether a worker died while it handed over a batch."""
+    """Return whether a worker died while it sent a batch."""
     frames = traceback.extract_tb(error.__traceback__)
-    # Where torch receives a batch; an error of a reader comes from elsewhere.
-    handing = any(frame.name == "_try_get_data" for frame in frames)
-    return isinstance(error, ConnectionResetError) and handing
+    # Here torch receives a batch; a reader's error comes from elsewhere.
+    receiving = any(frame.name == "_try_get_data" for frame in frames)
+    return isinstance(error, ConnectionResetError) and receiving
 
 
 def _while_reading(loaders: Iterable[Loader[Any]], pids: list[int] | None) -> str:
-    """Name the images that some workers, or all, were reading."""
+    """Name the images that some workers, by default all, were reading."""
     records = [
         loader.dataset.records[image]
         for loader in loaders
         if isinstance(loader.dataset, RetrievalDataset)
         for image in loader.items_at_work(pids)
     ]
-    names = [f"{own.path} ({own.listed})" if own.listed else own.path for own in records]
+    names = [
+        f"{record.path} ({record.listed})" if record.listed else record.path for record in records
+    ]
     return f" while reading {', '.join(names)}" if names else ""
 
 

@@ -1,7 +1,7 @@
-"""What m3net knows of Lightning's private state, in one place.
+"""All that m3net uses of Lightning's private state.
 
-Lightning has no public way to resume between two steps as if nothing had happened, nor to let
-another watch the processes that it starts. A contract test says which release changed what.
+Lightning has no public way to resume exactly between two steps, nor to hand over the processes that
+it starts. A contract test fails if a release changes this state.
 """
 
 import threading
@@ -13,12 +13,12 @@ _EPOCHS, _BATCHES = "epoch_progress", "epoch_loop.batch_progress"
 _VALIDATION, _STATE = "epoch_loop.val_loop.batch_progress", "epoch_loop.state_dict"
 _STEPPED = "_batches_that_stepped"
 _OBSERVER = "child-process-observer"
-"""Lightning's thread that kills all processes, without a word, when one of them dies."""
-_PAUSE = 0.1
+"""Lightning's thread that kills all processes when one dies, and does not say why."""
+_POLL_SECONDS = 0.1
 
 
 class Launcher(Protocol):
-    """Lightning's launcher of processes."""
+    """Lightning's launcher of child processes."""
 
     procs: list[Popen[bytes]]
 
@@ -34,13 +34,13 @@ def is_at_epoch_end(fit_loop: dict[str, Any]) -> bool:
 
 
 def give_back_batch(fit_loop: dict[str, Any]) -> int | None:
-    """Uncount the batch that was read and waits for its step, so that it is read again.
+    """Uncount the batch that was read but not trained on, so that it is read again.
 
     Args:
         fit_loop: The state of Lightning's loops; changed.
 
     Returns:
-        The batches of the epoch that are done; None if no batch waits.
+        The number of batches of the epoch that are done; None if no batch waits.
     """
     batches = fit_loop[_BATCHES]
     if batches["current"]["ready"] <= batches["current"]["started"]:
@@ -56,9 +56,9 @@ def begin_next_epoch(fit_loop: dict[str, Any], *, limits_steps: bool) -> None:
 
     Args:
         fit_loop: The state of Lightning's loops; changed.
-        limits_steps: Whether `max_steps` ends the training. Lightning then takes each resumed
-            training for one within an epoch: it would end the epoch again, or, with no batch
-            taken, count a step before the first one.
+        limits_steps: Whether `max_steps` ends the training. Lightning then treats each resumed
+            training as one within an epoch: it would end the epoch again, or, without a batch,
+            count a step too many.
     """
     for count in fit_loop[_EPOCHS].values():
         count["completed"] = count["processed"]
@@ -71,11 +71,11 @@ def begin_next_epoch(fit_loop: dict[str, Any], *, limits_steps: bool) -> None:
 
 
 def take_over_processes(launcher: Launcher) -> list[Popen[bytes]]:
-    """Wait until a launcher has started its processes, and stop Lightning from watching them."""
+    """Return the processes that a launcher will start, and stop Lightning from watching them."""
     while not any(thread.name == _OBSERVER for thread in threading.enumerate()):
-        time.sleep(_PAUSE)
+        time.sleep(_POLL_SECONDS)
     watched = launcher.procs
     processes = launcher.procs = [*watched]
-    # Lightning's thread ends when its list is empty.
+    # Lightning's thread ends when this list is empty.
     watched.clear()
     return processes

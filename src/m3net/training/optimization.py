@@ -1,4 +1,4 @@
-"""Adam with either kind of weight decay, Muon, and the learning rate over a training."""
+"""Optimizers (Adam, AdamW, Muon) and the learning-rate schedule."""
 
 import math
 from dataclasses import dataclass
@@ -14,32 +14,28 @@ from m3net.errors import ConfigError
 
 @dataclass(frozen=True)
 class OptimizerConfig:
-    """How weights are moved.
-
-    Attributes:
-        algorithm: adamw takes the decay from the weights, adam adds it to their gradients; muon
-            moves the weights of convolutions and linear layers by the orthogonal matrix that is
-            nearest to their momentum, and all others as adamw does (with Nesterov's momentum).
-        lr: Peak learning rate.
-        weight_decay: Decay of matrices and kernels; norms, biases and attribute
-            embeddings are spared.
-        schedule: cosine falls to zero at the end of training, constant stays, step multiplies the
-            rate by `step_factor` after every `step_epochs` epochs.
-        warmup: Share of the training steps, 0 to 1, over which the rate rises from zero.
-        step_epochs: Epochs of one rate under the step schedule.
-        step_factor: What a step multiplies the rate by, above 0 and at most 1.
-    """
+    """The optimizer and its learning rate."""
 
     algorithm: Literal["adamw", "adam", "muon"] = "adamw"
+    """adamw subtracts the decay from the weights, adam adds it to their gradients; muon moves the
+    weights of convolutions and linear layers by the orthogonal matrix that is nearest to their
+    momentum, and all others as adamw does (with Nesterov's momentum)."""
     lr: float = 1e-3
+    """Peak learning rate."""
     weight_decay: float = 0.05
+    """Decay of matrices and kernels; norms, biases and attribute embeddings have none."""
     schedule: Literal["cosine", "constant", "step"] = "cosine"
+    """cosine falls to zero at the end of training, constant stays, step multiplies the rate by
+    `step_factor` after every `step_epochs` epochs."""
     warmup: float = 0.05
+    """Share of the training steps, 0 to 1, over which the rate rises from zero."""
     step_epochs: int = 3
+    """Epochs between two steps of the step schedule."""
     step_factor: float = 0.9
+    """What a step multiplies the rate by, above 0 and at most 1."""
 
     def __post_init__(self) -> None:
-        """Refuse numbers that move no weight.
+        """Check the ranges.
 
         Raises:
             ConfigError: A number is out of range.
@@ -62,12 +58,12 @@ def build_optimizer(module: nn.Module, config: OptimizerConfig) -> Optimizer:
     rates and decays.
     """
     embeddings = {m.weight for m in module.modules() if isinstance(m, nn.Embedding)}
-    spared = [p for p in module.parameters() if p.ndim < 2 or p in embeddings]
+    undecayed = [p for p in module.parameters() if p.ndim < 2 or p in embeddings]
     decayed = [p for p in module.parameters() if p.ndim >= 2 and p not in embeddings]
     if config.algorithm != "muon":
         groups: list[dict[str, Any]] = [
             {"params": decayed},
-            {"params": spared, "weight_decay": 0.0},
+            {"params": undecayed, "weight_decay": 0.0},
         ]
         algorithm = AdamW if config.algorithm == "adamw" else Adam
         return algorithm(groups, lr=config.lr, weight_decay=config.weight_decay)
@@ -76,7 +72,7 @@ def build_optimizer(module: nn.Module, config: OptimizerConfig) -> Optimizer:
     groups = [
         {"params": [p for p in decayed if p in matrices]},
         {"params": [p for p in decayed if p not in matrices], "use_fallback": True},
-        {"params": spared, "weight_decay": 0.0, "use_fallback": True},
+        {"params": undecayed, "weight_decay": 0.0, "use_fallback": True},
     ]
     return Muon(groups, lr=config.lr, weight_decay=config.weight_decay, nesterov=True)
 
@@ -84,7 +80,7 @@ def build_optimizer(module: nn.Module, config: OptimizerConfig) -> Optimizer:
 def build_schedule(
     optimizer: Optimizer, config: OptimizerConfig, num_steps: int, steps_per_epoch: int
 ) -> LambdaLR:
-    """Return the schedule over a training of `num_steps` steps; step it after each.
+    """Return the schedule of a training of `num_steps` steps; step it after each.
 
     Example:
         >>> config = OptimizerConfig(lr=1.0, warmup=0.5)

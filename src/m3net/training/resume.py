@@ -1,4 +1,4 @@
-"""Where an interrupted training resumes: from which checkpoint, with which settings."""
+"""Where an interrupted training resumes: its checkpoint and its settings."""
 
 import json
 import logging
@@ -17,7 +17,7 @@ from m3net.boundary.plain_values import read_json
 from m3net.boundary.typed import read_as
 from m3net.errors import CheckpointError, ConfigError
 from m3net.experiments.checkpoints import PROGRESS
-from m3net.experiments.csv_logger import forget_rows
+from m3net.experiments.csv_logger import drop_rows
 from m3net.experiments.run import PLACES, Run
 from m3net.models.restoring import load_checkpoint
 
@@ -27,79 +27,88 @@ AUTO = "auto"
 _NAMES = ("last", "previous", "best")
 _LIMITS = ("max_epochs", "max_steps", "max_time")
 SURVIVAL = ("resume", "trust", "last_every_n_steps")
-"""Settings that say how a training is resumed."""
+"""Settings of how a training resumes, not of what it trains."""
 _FREE = (
-    *(*PLACES, "details", "report", "rankings", "last_every_n_steps", "checkpoint.dirpath"),
-    *("trainer.default_root_dir", "trainer.logger", "trainer.enable_", "trainer.log_every_n_steps"),
-    *("trainer.profiler", "trainer.max_time", "data.init_args.file", "data.init_args.root"),
-    *(f"data.init_args.loading.{name}" for name in ("num_workers", "timeout", "max_pixels")),
+    *PLACES,
+    "details",
+    "report",
+    "rankings",
+    "last_every_n_steps",
+    "checkpoint.dirpath",
+    "trainer.default_root_dir",
+    "trainer.logger",
+    "trainer.enable_",
+    "trainer.log_every_n_steps",
+    "trainer.profiler",
+    "trainer.max_time",
+    "data.init_args.file",
+    "data.init_args.root",
+    "data.init_args.loading.num_workers",
+    "data.init_args.loading.timeout",
+    "data.init_args.loading.max_pixels",
 )
 """Settings, or prefixes of their names, that do not change what is trained."""
 _FIXED = ("model.network", "model.loss", "data.class_path")
-_WITHIN = (
-    *("seed_everything", "data.init_args.loading", "trainer.devices", "trainer.num_nodes"),
-    *("trainer.accumulate_grad_batches", "trainer.limit_train_batches", "trainer.overfit_batches"),
+"""Settings without which the state of a training cannot be restored."""
+_FIXED_WITHIN_EPOCH = (
+    "seed_everything",
+    "data.init_args.loading",
+    "trainer.devices",
+    "trainer.num_nodes",
+    "trainer.accumulate_grad_batches",
+    "trainer.limit_train_batches",
+    "trainer.overfit_batches",
 )
-"""Settings that say which batches an epoch has."""
+"""Settings that determine the batches of an epoch."""
 
 
 class _Finish(BaseModel):
-    """What finished.json says."""
+    """The content of finished.json."""
 
     command: Literal["fit", "train"]
     steps: int
     limits: dict[str, Any]
 
 
-class Finished(Exception):  # noqa: N818 - it is no error
+class Finished(Exception):  # noqa: N818 - not an error
     """There is nothing to resume; the text says why."""
 
 
 @dataclass(frozen=True)
 class Start:
-    """Where a training resumes."""
+    """The checkpoint from which a training resumes."""
 
     file: Path | None
-    """The checkpoint; None for the beginning of the training."""
+    """None for the beginning of the training."""
     contents: dict[str, Any] | None
     """The contents of the checkpoint."""
     remark: str = ""
-    """What the user should know of the choice; may be empty."""
+    """Why it is not the newest checkpoint; may be empty."""
 
     @property
     def steps(self) -> int:
-        """Steps of the optimizer that are kept."""
+        """Optimizer steps that the checkpoint has."""
         return 0 if self.contents is None else int(self.contents["global_step"])
 
     @property
     def within_epoch(self) -> bool:
-        """Whether an epoch has begun."""
+        """Whether the checkpoint was saved within an epoch."""
         return self.contents is not None and self.contents[PROGRESS]["batches"] > 0
 
 
 def latest_run(root: Path, experiment: str) -> Path | None:
-    """Return the latest run of an experiment, if it began and did not end.
-
-    Args:
-        root: Folder of all runs.
-        experiment: Name of the experiment.
-    """
+    """Return the folder of an experiment's latest run, or None if that is finished or not begun."""
     latest = Run.latest(root, experiment)
     if latest is None or not latest.config.is_file() or latest.finished.is_file():
         return None
     return latest.folder
 
 
-def take_up(run: Path, command: str, settings: Mapping[str, Any]) -> Start:
-    """Find where a run resumes, say so, and undo what it wrote after that point.
-
-    Args:
-        run: The run folder.
-        command: "fit" or "train".
-        settings: Those that it resumes with.
+def resume_run(run: Path, command: str, settings: Mapping[str, Any]) -> Start:
+    """Find where a run folder resumes, log it, and undo what it wrote after that point.
 
     Raises:
-        Finished: It has nothing left to do.
+        Finished: Nothing is left to do.
         M3NetError: It cannot resume, or not with these settings.
     """
     check_unfinished(run, command, settings)
@@ -115,10 +124,7 @@ def take_up(run: Path, command: str, settings: Mapping[str, Any]) -> Start:
 
 
 def find_start(run: Path) -> Start:
-    """Return the newest whole checkpoint of a run.
-
-    Args:
-        run: The run folder.
+    """Return the newest intact checkpoint of a run folder.
 
     Raises:
         CheckpointError: There are checkpoints, but none to resume from.
@@ -129,29 +135,24 @@ def find_start(run: Path) -> Start:
         if not file.is_file():
             continue
         try:
-            contents = _whole(file)
+            contents = _load(file)
         except CheckpointError as error:
             problems.append(str(error))
             continue
-        passed = f"resumes from {file}, step {contents['global_step']:,}, since "
-        remark = passed + " ".join(problems) if problems else ""
-        if not problems and name != "last":
-            remark = f"{passed}there is no {Run(run).checkpoint('last').name}."
-        return Start(file, contents, remark)
+        if name != "last" and not problems:
+            problems = [f"there is no {Run(run).checkpoint('last').name}."]
+        chosen = f"resumes from {file}, step {contents['global_step']:,}, since "
+        return Start(file, contents, chosen + " ".join(problems) if problems else "")
     if problems:
         raise CheckpointError(
-            f"no checkpoint of {run} can be resumed: {' '.join(problems)} "
-            "'m3net fit --ckpt_path FILE' starts a new run from one that can be read."
+            f"no checkpoint of {run} can be resumed: {' '.join(problems)} Set ckpt_path to one "
+            "that can be read, to start a new run from it."
         )
     return Start(None, None, f"{run} has no checkpoint yet: it starts from the beginning.")
 
 
 def prepare(run: Path, start: Start) -> None:
-    """Delete what the run wrote after the point that it resumes from.
-
-    Args:
-        run: The run folder, which no other process writes to.
-        start: Where it resumes.
+    """Delete what a run wrote after the point where it resumes; no other process may write there.
 
     Raises:
         OutputError: The folder cannot be written to.
@@ -159,41 +160,27 @@ def prepare(run: Path, start: Start) -> None:
     with writing(run):
         remove_parts(run)
         Run(run).finished.unlink(missing_ok=True)
-    forget_rows(Run(run).curves, start.steps)
+    drop_rows(Run(run).curves, start.steps)
 
 
 def finish(run: Path, command: str, settings: Mapping[str, Any], steps: int) -> None:
-    """Note that a command has done all it had to do.
-
-    Args:
-        run: The run folder.
-        command: "fit" or "train".
-        settings: Its own.
-        steps: Optimizer steps taken.
-    """
-    limits = {name: settings["trainer"][name] for name in _LIMITS}
-    text = json.dumps({"command": command, "steps": steps, "limits": limits}, indent=2, default=str)
-    write_text(Run(run).finished, text + "\n")
+    """Write finished.json: "fit" or "train" ended after some optimizer steps, by its settings."""
+    content = {"command": command, "steps": steps, "limits": _limits(settings)}
+    write_text(Run(run).finished, f"{json.dumps(content, indent=2)}\n")
 
 
 def check_unfinished(run: Path, command: str, settings: Mapping[str, Any]) -> None:
-    """Raise Finished if nothing is left to do.
-
-    Args:
-        run: The run folder.
-        command: "fit" or "train", which also tests.
-        settings: Those that it would resume with.
+    """Check that "fit", or "train", which also tests, has something left to do in a run folder.
 
     Raises:
-        Finished: All is done.
+        Finished: It has not.
     """
     file = Run(run).finished
     if not file.is_file():
         return
-    limits = json.loads(json.dumps({n: settings["trainer"][n] for n in _LIMITS}, default=str))
-    with parsing(file, "delete it, and the run goes on"):
+    with parsing(file, "delete it, and the run resumes"):
         done = read_as(_Finish, read_json(file))
-    if done.command in (command, "train") and done.limits == limits:
+    if done.command in (command, "train") and done.limits == _limits(settings):
         raise Finished(
             f"{run} is finished, {done.steps:,} steps: there is nothing to resume. To train on, "
             "raise trainer.max_epochs."
@@ -203,34 +190,39 @@ def check_unfinished(run: Path, command: str, settings: Mapping[str, Any]) -> No
 def changes(before: Mapping[str, Any], now: Mapping[str, Any], start: Start) -> list[str]:
     """Return the changed settings that make the training differ from an uninterrupted one.
 
-    Args:
-        before: Those of the run.
-        now: Those that it resumes with.
-        start: Where it resumes.
-
     Raises:
         ConfigError: The state of the training cannot be restored with them.
     """
-    found = differences(dict(before), dict(now))
-    found = {name: said for name, said in found.items() if not name.startswith(_FREE)}
-    fixed = _FIXED + (_WITHIN if start.within_epoch else ())
-    refused = [said for name, said in found.items() if name.startswith(fixed)]
+    phrases = {
+        name: phrase
+        for name, phrase in differences(dict(before), dict(now)).items()
+        if not name.startswith(_FREE)
+    }
+    fixed = _FIXED + (_FIXED_WITHIN_EPOCH if start.within_epoch else ())
+    refused = [phrase for name, phrase in phrases.items() if name.startswith(fixed)]
     if refused and start.contents is not None:
         raise ConfigError(
-            f"--resume cannot take over the state of the training with these settings: "
-            f"{'; '.join(refused)}. Restore them, or start a new run."
+            f"the state of the training cannot be restored with these settings: "
+            f"{'; '.join(refused)}. Restore the settings, or start a new run."
         )
-    return list(found.values())
+    return list(phrases.values())
 
 
-def _whole(file: Path) -> dict[str, Any]:
-    """Load a checkpoint that was made to resume from.
+def _limits(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the settings that end a training, as JSON reads them back."""
+    limits = {name: settings["trainer"][name] for name in _LIMITS}
+    plain: dict[str, Any] = json.loads(json.dumps(limits, default=str))
+    return plain
+
+
+def _load(file: Path) -> dict[str, Any]:
+    """Load a checkpoint from which a training can resume.
 
     Raises:
-        CheckpointError: It is damaged, or was not.
+        CheckpointError: It is damaged, or of another kind.
     """
     contents = load_checkpoint(file)
     progress = contents.get(PROGRESS)
     if not isinstance(progress, dict) or type(progress.get("batches")) is not int:
-        raise CheckpointError(f"{file} was not made where a training can resume.")
+        raise CheckpointError(f"{file} was not saved where a training can resume.")
     return contents

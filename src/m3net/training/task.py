@@ -1,4 +1,4 @@
-"""The LightningModule: trains a retriever by the losses, and judges it by the metrics."""
+"""The LightningModule: trains a retriever by the losses, and evaluates it by the metrics."""
 
 import math
 from collections.abc import Mapping
@@ -53,13 +53,13 @@ class Prediction(TypedDict):
 
 
 class M3NetTask(L.LightningModule):
-    """Trains and evaluates M3-Net, or a system it is compared with.
+    """Trains and evaluates M3-Net, or a system that it is compared with.
 
     Attributes:
-        retriever: The network that is trained, with what it needs to rank photos.
+        retriever: The trained network, with all that it needs to rank photos.
         loss: The training objective.
         latest_terms: Loss terms of the latest training batch, on the device.
-        latest_index: (B,) int64, its images.
+        latest_index: (B,) int64, the images of that batch.
     """
 
     def __init__(
@@ -80,7 +80,7 @@ class M3NetTask(L.LightningModule):
             class_counts: Taxonomy, and how often each class occurs. Filled in from the data.
             network: Which network, and its shape.
             loss: Terms of the loss by name, each with its weight.
-            optimizer: How weights are moved.
+            optimizer: The optimizer and its learning rate.
             ranking: Which representation ranks the gallery: the attribute's vector, its classes'
                 vectors gated by their probabilities, the class probabilities (posterior), or
                 attribute and class vectors side by side (duet).
@@ -131,10 +131,10 @@ class M3NetTask(L.LightningModule):
 
     @override
     def setup(self, stage: str) -> None:
-        """Load pretrained weights, but never where a checkpoint will replace them.
+        """Load pretrained weights, unless a checkpoint will replace them.
 
         Raises:
-            WeightsError: The weights cannot be had.
+            WeightsError: The weights are not available.
         """
         network = self.retriever.network
         if stage == "fit" and network.config.pretrained and self.trainer.ckpt_path is None:
@@ -147,7 +147,7 @@ class M3NetTask(L.LightningModule):
         """Load the weights of a task with the same settings and taxonomy.
 
         Raises:
-            CheckpointError: They are those of a network of another shape.
+            CheckpointError: They are of a network of another shape.
         """
         try:
             return super().load_state_dict(state_dict, strict=strict, assign=assign)
@@ -163,7 +163,7 @@ class M3NetTask(L.LightningModule):
         """Check that each part of the network will be trained.
 
         Raises:
-            ConfigError: No loss reads an output that exists for losses alone, or ddp would wait for
+            ConfigError: No loss reads an output that only losses use, or ddp would wait for
                 gradients of weights that join later.
         """
         network = self.retriever.network
@@ -177,13 +177,13 @@ class M3NetTask(L.LightningModule):
         waits = isinstance(model, DistributedDataParallel) and not model.find_unused_parameters
         if waits and network.late_outputs:
             raise ConfigError(
-                "a part of this network joins the training later, which ddp does not allow for: "
+                "a part of this network joins the training later, which ddp does not allow: "
                 "set trainer.strategy to ddp_find_unused_parameters_true."
             )
 
     @override
     def on_train_epoch_start(self) -> None:
-        """Tell the network how much of the training is over."""
+        """Set the network's progress through the training."""
         self.retriever.network.set_progress(self.global_step / max(1, self._num_steps()))
 
     @override
@@ -253,7 +253,7 @@ class M3NetTask(L.LightningModule):
         """
         optimizer = build_optimizer(self, self.optimizer_config)
         num_steps = self._num_steps()
-        # Where steps are limited and epochs are not, the loaders may not have been counted yet.
+        # If only steps are limited, Lightning may not have counted the batches yet.
         self.trainer.fit_loop.setup_data()
         batches = self.trainer.num_training_batches
         steps_per_epoch = math.ceil(batches / self.trainer.accumulate_grad_batches)
@@ -276,10 +276,10 @@ class M3NetTask(L.LightningModule):
     def _log_scores(
         self, split: str, scores: Mapping[str, Tensor], shown: str | None = None
     ) -> None:
-        """Log means, not the counts of queries and images, which do not change.
+        """Log means, but not the counts of queries and images, which do not change.
 
-        All processes hold the same scores; Lightning warns unless it may average them. Scores of
-        another ranking than the configured one would pass for its own under the same names.
+        All processes hold the same scores; sync_dist only silences Lightning's warning. Scores of
+        another ranking than the configured one get other names.
         """
         prefix = split if self.ranks_as_configured else f"rankings/{self.retriever.ranking}/{split}"
         for name, value in scores.items():

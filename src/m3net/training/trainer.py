@@ -1,4 +1,4 @@
-"""Lightning's trainer with one more command, and the precision that suits the machine."""
+"""Lightning's trainer with a command that trains and tests, and a default precision."""
 
 from pathlib import Path
 
@@ -27,26 +27,23 @@ class M3NetTrainer(L.Trainer):
             ckpt_path: A checkpoint to continue from.
         """
         self.fit(model, datamodule=datamodule, ckpt_path=ckpt_path)
-        # A development run writes no checkpoint, and its few weights are still in memory.
+        # A development run writes no checkpoint; its weights are still in memory.
         best = None if getattr(self, "fast_dev_run", False) else self._best_checkpoint()
         self.test(model, datamodule=datamodule, ckpt_path=best, verbose=False)
 
     def _best_checkpoint(self) -> str:
         """Return the best checkpoint; Lightning's "best" warns if several callbacks keep files."""
-        keeper = self.checkpoint_callback
-        path = keeper.best_model_path if isinstance(keeper, ModelCheckpoint) else ""
+        callback = self.checkpoint_callback
+        path = callback.best_model_path if isinstance(callback, ModelCheckpoint) else ""
         return path or "best"
 
 
 def take_over_checkpoints(trainer: L.Trainer) -> None:
-    """Let no checkpoint be half written, and leave last.ckpt to `LastCheckpoint`.
-
-    Args:
-        trainer: Is changed.
-    """
-    keepers = [own for own in trainer.checkpoint_callbacks if isinstance(own, ModelCheckpoint)]
+    """Write a trainer's checkpoints by `WholeCheckpointIO`, and last.ckpt by `LastCheckpoint`."""
+    callbacks = trainer.checkpoint_callbacks
+    keepers = [callback for callback in callbacks if isinstance(callback, ModelCheckpoint)]
     for keeper in keepers:
-        # It would be written only where there are new best weights.
+        # Lightning would write last.ckpt only when there are new best weights.
         keeper.save_last = False
     if type(trainer.strategy.checkpoint_io) is TorchCheckpointIO:
         folders = [Path(keeper.dirpath) for keeper in keepers if keeper.dirpath is not None]
@@ -56,13 +53,13 @@ def take_over_checkpoints(trainer: L.Trainer) -> None:
 def best_precision() -> str:
     """Return "bf16-mixed" if the hardware multiplies bfloat16 faster than float32.
 
-    On CPUs the flag avx512_bf16 alone does not tell: it doubles the speed on AMD's processors and
-    lowers it on Intel's, which are fast with amx_bf16.
+    On CPUs the flag avx512_bf16 is not enough: it doubles the speed on AMD's processors but lowers
+    it on Intel's, which are fast with amx_bf16.
     """
     if torch.cuda.is_available():
         fast = torch.cuda.is_bf16_supported(including_emulation=False)
     else:
         file = Path("/proc/cpuinfo")
-        about = file.read_text(encoding="utf-8") if file.is_file() else ""
-        fast = "amx_bf16" in about or ("AuthenticAMD" in about and "avx512_bf16" in about)
+        cpu = file.read_text(encoding="utf-8") if file.is_file() else ""
+        fast = "amx_bf16" in cpu or ("AuthenticAMD" in cpu and "avx512_bf16" in cpu)
     return "bf16-mixed" if fast else "32-true"

@@ -3,6 +3,7 @@
 import importlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from m3net.base.environment import check_installation, fast_imports
 from m3net.errors import ConfigError
@@ -13,30 +14,32 @@ class Command:
     """One command and the module that runs it."""
 
     module: str
-    """Below `m3net.workflows`; its `run` takes the command's arguments, returns the exit code."""
+    """Below `m3net.workflows`."""
     sentence: str
     """What it does, in the imperative."""
     arguments: str = ""
     """Its positional arguments."""
+    function: str = "run"
+    """A typed function of the module, from which the arguments are parsed; or "run", which parses
+    them itself. Either returns the exit code."""
     light: bool = False
     """Whether it needs no torch, or checks the installation itself."""
     keeps_name: bool = False
     """Whether `run` takes the command's name, too."""
 
 
+_CLI = partial(Command, "cli", keeps_name=True)
 _TEST = "evaluate a run folder or a checkpoint: --ckpt_path"
 COMMANDS = {
-    "train": Command("cli", "train, then test the best checkpoint", keeps_name=True),
-    "fit": Command("cli", "train", keeps_name=True),
-    "validate": Command("cli", _TEST, keeps_name=True),
-    "test": Command("cli", _TEST, keeps_name=True),
-    "predict": Command(
-        "cli",
-        "write vectors and class probabilities of photos without labels",
-        keeps_name=True,
-    ),
+    "train": _CLI("train, then test the best checkpoint"),
+    "fit": _CLI("train"),
+    "validate": _CLI(_TEST),
+    "test": _CLI(_TEST),
+    "predict": _CLI("write vectors and class probabilities of photos without labels"),
     "evaluate": Command(
-        "commands.evaluate", "score vectors of any other model by the same protocol"
+        "commands.evaluate",
+        "score vectors of any other model by the same protocol",
+        function="evaluate",
     ),
     "compare": Command(
         "commands.compare",
@@ -56,6 +59,7 @@ COMMANDS = {
         "commands.synthesize",
         "write a drawn catalogue to try these on",
         "FOLDER",
+        function="synthesize",
         light=True,
     ),
     "configs": Command(
@@ -76,11 +80,12 @@ DATA_COMMANDS = {
         "count classes, images and labels; chance and the best possible scores",
         "DATASET",
     ),
-    # It reads and writes images alone; the others know data sets as trainings do.
+    # It only reads and writes images; the others read data sets as trainings do.
     "prepare": Command(
         "commands.prepare",
         "make small copies of large photos, once",
         "SOURCE TARGET",
+        function="prepare",
         light=True,
     ),
 }
@@ -108,19 +113,27 @@ def find_command(program: str, commands: Mapping[str, Command], argv: Sequence[s
     raise ConfigError(f"{problem}: there are {', '.join(commands)}; see {program} --help.")
 
 
-def run_command(command: Command, argv: Sequence[str]) -> int:
-    """Import what a command needs, which takes seconds where that is torch, and run it.
+def run_command(program: str, command: Command, argv: Sequence[str]) -> int:
+    """Import a command, which takes seconds if it needs torch, and return its exit code.
 
     Args:
-        command: One of the tables.
+        program: The command that has this one in its table, such as "m3net data".
+        command: One of the table.
         argv: Its name and arguments.
 
     Raises:
-        M3NetError: Something the user gave cannot be used.
+        M3NetError: The user's input cannot be used.
     """
     with fast_imports():
         if not command.light:
             check_installation()
         module = importlib.import_module(f"m3net.workflows.{command.module}")
-    code: int = module.run(argv if command.keeps_name else argv[1:])
-    return code
+    function = getattr(module, command.function)
+    if command.function == "run":
+        code: int = function(argv if command.keeps_name else argv[1:])
+        return code
+    # After fast_imports, since it imports jsonargparse.
+    from m3net.workflows.arguments import run_function
+
+    positional = bool(command.arguments)
+    return run_function(function, argv[1:], f"{program} {argv[0]}", positional=positional)

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from m3net.errors import M3NetError
 from m3net.experiments.checkpoints import loading_of
-from m3net.experiments.csv_logger import forget_rows
+from m3net.experiments.csv_logger import drop_rows
 from m3net.models.restoring import load_checkpoint
 from m3net.reports.page.run_files import read_tested_run
 from m3net.training.resume import Finished, check_unfinished, find_start, finish
@@ -237,7 +237,7 @@ def _tables(run: Path, outside: Path) -> list[Target]:
             38,
             file,
             honest,
-            lambda own: forget_rows(own, 1),
+            lambda own: drop_rows(own, 1),
             drawn=drawn,
         ),
         Target(

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import torch
 
-from m3net.experiments.csv_logger import forget_rows
+from m3net.experiments.csv_logger import drop_rows
 from m3net.experiments.run import Run
 from m3net.models.restoring import load_checkpoint
 from m3net.reports.page.run_files import read_tested_run
@@ -50,7 +50,7 @@ def run_folder(run: Path) -> list[Target]:
             "run: resumed", 20, run / "last.ckpt", [buffer.getvalue()], lambda _: find_start(run)
         ),
         target("config.yaml", "config.yaml", lambda _: json.dumps(Run(run).settings())),
-        target("metrics.csv", "metrics.csv", lambda file: forget_rows(file, 1)),
+        target("metrics.csv", "metrics.csv", lambda file: drop_rows(file, 1)),
         target("finished.json", "finished.json", finished),
         *(
             target(f"{name} of a page", name, lambda _: read_tested_run(run))

@@ -50,7 +50,8 @@ def test_garbage_is_looked_for_again_whatever_becomes_of_the_imports(
 
 def test_warnings_and_tracebacks_show_names_and_no_terminal_obeys_them() -> None:
     code = (
-        "import warnings; from m3net.base.environment import show_outcries; show_outcries(); "
+        "import warnings; from m3net.base import environment; "
+        "environment.escape_warnings_and_tracebacks(); "
         "import lightning; name = chr(27) + ']0;title' + chr(7) + chr(0x202e); "
         "warnings.warn(name); raise ValueError(name)"
     )

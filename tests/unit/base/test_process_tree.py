@@ -16,7 +16,7 @@ from m3net.experiments.run import Run
 STARTED = """
 import sys, time
 from m3net.base import process_tree as starter
-starter._PATIENCE = 0.1
+starter._GRACE_SECONDS = 0.1
 with starter.ending_with_starter():
     print("started", flush=True)
     time.sleep(float(sys.argv[1]))
@@ -57,15 +57,15 @@ def test_a_process_ends_with_the_one_that_started_it() -> None:
     words = (sys.executable, "-c", STARTING, *BY_HAND, "1000")
     said = kill_once_started(start(words, **{RUN_FOLDER: "a run/0"}))
     assert said == (
-        "\nm3net: the process that started this one is gone, so that it ends too. "
-        "To go on with a training, type its command again with --resume 'a run/0'\n"
+        "\nm3net: the process that started this one is gone, so this one ends. "
+        "To resume a training, run its command again with resume set to 'a run/0'\n"
     )
 
 
 def test_so_do_those_that_it_has_started_itself() -> None:
     inner = (sys.executable, "-c", STARTING, *BY_HAND, "1000")
     said = kill_once_started(start((sys.executable, "-c", STARTING, *inner)))
-    assert said.count("is gone, so that it ends too.\n") == 2
+    assert said.count("is gone, so this one ends.\n") == 2
 
 
 def test_a_process_whose_starter_was_gone_before_it_could_look_ends() -> None:
@@ -134,7 +134,7 @@ def test_what_a_shell_starts_for_it_is_not_taken_for_left_behind() -> None:
     assert (between.returncode, out, err) == (0, "started\nended by itself\n", "")
 
 
-def test_a_process_of_another_user_is_there() -> None:
-    look = "import os; os.getuid() or os.setuid(65534); raise SystemExit(not _is_there(1))"
-    code = f"from m3net.base.process_tree import _is_there; {look}"
+def test_a_process_of_another_user_is_alive() -> None:
+    look = "import os; os.getuid() or os.setuid(65534); raise SystemExit(not _is_alive(1))"
+    code = f"from m3net.base.process_tree import _is_alive; {look}"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0

@@ -86,7 +86,7 @@ def test_a_damaged_checkpoint_is_passed_over_with_its_reason(
     why = r"previous.ckpt, step 2, since .*last.ckpt cannot be read as a checkpoint \(.+\)"
     assert re.search(why, start.remark)
     (tmp_path / "checkpoints" / "previous.ckpt").unlink()
-    with pytest.raises(CheckpointError, match=r"last.ckpt cannot be read .*--ckpt_path"):
+    with pytest.raises(CheckpointError, match=r"last.ckpt cannot be read .*Set ckpt_path"):
         find_start(tmp_path)
 
 
@@ -100,7 +100,7 @@ def test_a_checkpoint_from_within_a_validation_is_not_gone_on_from(tmp_path: Pat
     contents = torch.load(file)
     del contents[PROGRESS]
     torch.save(contents, file)
-    with pytest.raises(CheckpointError, match="not made where a training can resume"):
+    with pytest.raises(CheckpointError, match="not saved where a training can resume"):
         find_start(tmp_path)
 
 
@@ -242,7 +242,9 @@ def test_a_full_disk_is_told_in_words(tmp_path: Path) -> None:
     logger.log_metrics({"loss": 1.0}, 0)
     with (
         room_for(2),
-        pytest.raises(OutputError, match=r"cannot write .*metrics.csv: File too large.*--resume"),
+        pytest.raises(
+            OutputError, match=r"cannot write .*metrics.csv: File too large.*before is intact"
+        ),
     ):
         logger.save()
     assert not list(tmp_path.iterdir())
@@ -289,7 +291,7 @@ def test_rows_for_which_there_is_no_room_leave_nothing_behind(tmp_path: Path) ->
 
 
 def test_a_folder_that_must_not_be_written_to_is_told_in_words() -> None:
-    with pytest.raises(OutputError, match=r"Make its folder writable, or choose another"):
+    with pytest.raises(OutputError, match=r"Make its folder writable, or set runs to another"):
         write_text(Path("/proc/self/attr/../a.txt"), "text")
     said = str(OutputError.at("a.ckpt", OSError(errno.EROFS, os.strerror(errno.EROFS))))
     assert said.startswith("cannot write a.ckpt: Read-only file system. Make its folder writable")

@@ -86,7 +86,7 @@ def write_catalogue(folder: Path, num_images: int, size: int, seed: int) -> Path
             f"cannot write a catalogue to {folder.absolute()}: it is not an empty folder. "
             "Delete it or choose another folder."
         )
-    with writing(folder, instead="another FOLDER"):
+    with writing(folder, setting="folder"):
         folder.parent.mkdir(parents=True, exist_ok=True)
         with TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent) as temporary:
             complete = Path(temporary) / folder.name

@@ -1,1 +1,1 @@
-"""What is written when: configuration, tables, pictures, predictions."""
+"""Hooks of a training or evaluation: guards, checkpoints, reports."""

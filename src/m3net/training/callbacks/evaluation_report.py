@@ -1,6 +1,5 @@
 """After an evaluation: its tables, pictures and page in the run folder."""
 
-from pathlib import Path
 from typing import Any, Literal
 
 import lightning as L
@@ -9,20 +8,19 @@ from typing_extensions import override
 
 from m3net.base.process_tree import is_first_process
 from m3net.experiments.run import Run
+from m3net.experiments.wandb_logger import RunWandbLogger
 from m3net.metrics.retrieval_metrics import RetrievalMetrics
 from m3net.reports.evaluation import Evaluation, write_evaluation
 from m3net.reports.page.page_maker import PageMaker
+from m3net.reports.score_files import plain_rows
 from m3net.training.task import M3NetTask
 
 
 class EvaluationReport(L.Callback):
-    """Writes and draws each test, and each validation outside of a training.
+    """Writes, draws and logs each test, and each validation outside of a training.
 
     Attributes:
-        tables: For the terminal, to be printed when no progress bar is in their way.
-        evaluation: The latest one; None before the first.
-        folder: Where it was written.
-        pictures: What was drawn of it.
+        tables: To be printed when no progress bar is open.
     """
 
     def __init__(self, run: Run, details: bool = False, page: PageMaker | None = None) -> None:
@@ -36,9 +34,6 @@ class EvaluationReport(L.Callback):
         """
         self.run, self.details, self.page = run, details, page
         self.tables: list[Table] = []
-        self.evaluation: Evaluation | None = None
-        self.folder = run.folder
-        self.pictures: list[Path] = []
 
     @override
     def on_test_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
@@ -46,7 +41,7 @@ class EvaluationReport(L.Callback):
         if isinstance(pl_module, M3NetTask):
             whole = _is_whole(trainer.limit_test_batches)
             loader = trainer.test_dataloaders
-            self._report("test", pl_module, pl_module.test_metrics, loader, whole)
+            self._report("test", trainer, pl_module, pl_module.test_metrics, loader, whole)
 
     @override
     def on_validation_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
@@ -54,11 +49,12 @@ class EvaluationReport(L.Callback):
         if trainer.state.fn == "validate" and isinstance(pl_module, M3NetTask):
             whole = _is_whole(trainer.limit_val_batches)
             loader = trainer.val_dataloaders
-            self._report("validate", pl_module, pl_module.val_metrics, loader, whole)
+            self._report("validate", trainer, pl_module, pl_module.val_metrics, loader, whole)
 
     def _report(
         self,
         name: Literal["validate", "test"],
+        trainer: L.Trainer,
         task: M3NetTask,
         metrics: RetrievalMetrics,
         loader: Any,  # noqa: ANN401 - what Lightning holds
@@ -79,18 +75,20 @@ class EvaluationReport(L.Callback):
         if not is_first_process():
             return
         files = self.run.evaluation(name, other_ranking)
-        self.evaluation, self.folder = evaluation, files.folder
-        self.pictures = write_evaluation(
+        pictures = write_evaluation(
             evaluation, files.folder, details=self.details, pictures=other_ranking is None
         )
         if name == "test" and other_ranking is None:
-            # The page of an earlier test would show other scores than the tables beside it.
+            # The page of an earlier test would contradict the tables beside it.
             files.page.unlink(missing_ok=True)
             if self.page is not None and self.page.wants(len(evaluation.dataset)):
                 self.page.write(evaluation, files.page)
         self.tables.append(evaluation.render())
+        for logger in trainer.loggers:
+            if isinstance(logger, RunWandbLogger):
+                logger.log_evaluation(files.folder, plain_rows(evaluation.rows), pictures)
 
 
 def _is_whole(limit: float) -> bool:
-    """Return whether a limit allows for all batches: the float 1.0 does, the int 1 is one batch."""
+    """Return whether a limit allows all batches: the float 1.0 does, the int 1 is one batch."""
     return isinstance(limit, float) and limit == 1.0

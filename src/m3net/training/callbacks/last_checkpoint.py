@@ -25,18 +25,21 @@ from m3net.training.lightning_internals import (
 class LastCheckpoint(Checkpoint):
     """Writes last.ckpt after each epoch, every few steps if wanted, and when a signal asks to stop.
 
-    The one before it stays as previous.ckpt until the training ends. As a `Checkpoint` this runs
+    The file before it stays as previous.ckpt until the training ends. As a `Checkpoint` this runs
     after all other callbacks, so that their state is that of the epoch's end.
+
+    `ModelCheckpoint(save_on_exception=True)` is no substitute: it saves in the middle of a step,
+    from where a training cannot resume exactly. Here the step is finished first.
     """
 
     def __init__(self, run: Run, every: int | None, request: StopRequest, resumed: bool) -> None:
-        """Set up.
+        """Set when to save.
 
         Args:
-            run: Its folder.
+            run: The run folder.
             every: Steps within an epoch after which to save; None saves at its end only.
             request: Knows whether a signal waits.
-            resumed: Whether a loaded checkpoint is one of this folder.
+            resumed: Whether the training resumes in its folder.
         """
         self.file, self.previous = run.checkpoint("last"), run.checkpoint("previous")
         self._every, self._request, self._resumed = every, request, resumed
@@ -86,10 +89,10 @@ class LastCheckpoint(Checkpoint):
         batch: Any,
         batch_idx: int,
     ) -> None:
-        """Save within an epoch when it is due; by now all of the last step is logged."""
+        """Save within an epoch when due; by now the last step is logged completely."""
         stop = self._asked_to_stop(trainer)
         due = self._every is not None and trainer.global_step - self._saved >= self._every
-        # Gradients of half a step are not saved; and after a validation Lightning would repeat it.
+        # Accumulated gradients are not saved, and Lightning would repeat a validation just done.
         whole = batch_idx % trainer.accumulate_grad_batches == 0 and not self._validated
         if whole and batch_idx and (due or stop):
             self._save(trainer)
@@ -97,20 +100,13 @@ class LastCheckpoint(Checkpoint):
             self._request.follow()
 
     @override
-    def on_train_batch_end(
-        self,
-        trainer: L.Trainer,
-        pl_module: L.LightningModule,
-        outputs: Any,
-        batch: Any,
-        batch_idx: int,
-    ) -> None:
-        """Note a step since the last validation."""
+    def on_train_batch_end(self, *_: object) -> None:
+        """Remember that a step followed the last validation."""
         self._validated = False
 
     @override
     def on_validation_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Note that no step was taken since."""
+        """Remember that no step followed yet."""
         self._validated = True
 
     @override
@@ -132,19 +128,19 @@ class LastCheckpoint(Checkpoint):
 
     @override
     def on_test_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Keep the signals from Lightning, which would not stop a test."""
+        """Take the signals from Lightning, which would not stop a test."""
         self._request.listen()
 
     def _asked_to_stop(self, trainer: L.Trainer) -> bool:
         """Return whether any process got a signal; all stop at the same step."""
-        asked = self._request.signum
-        if trainer.strategy.reduce_boolean_decision(bool(asked), all=False):
-            # SIGTERM stands for what another process got.
-            self._request.signum = asked or signal.SIGTERM
+        signum = self._request.signum
+        if trainer.strategy.reduce_boolean_decision(bool(signum), all=False):
+            # SIGTERM stands for the signal of another process.
+            self._request.signum = signum or signal.SIGTERM
         return bool(self._request.signum)
 
     def _save(self, trainer: L.Trainer) -> None:
-        # Rows of steps that the checkpoint holds would never be written again.
+        # A resumed training does not log again the steps before its checkpoint.
         for logger in trainer.loggers:
             logger.save()
         if is_first_process():
@@ -154,7 +150,7 @@ class LastCheckpoint(Checkpoint):
 
 
 def _keep(file: Path, previous: Path) -> None:
-    """Keep the file that will be replaced under another name."""
+    """Keep a file that will be replaced, under another name."""
     if not file.exists() or (previous.exists() and file.samefile(previous)):
         return
     with writing(previous):

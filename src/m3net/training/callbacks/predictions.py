@@ -1,4 +1,4 @@
-"""Predictions as Parquet, written while they are made."""
+"""Predictions as Parquet, written batch by batch."""
 
 import json
 from collections.abc import Sequence
@@ -33,34 +33,26 @@ _SCHEMA = pa.schema(
 class PredictionWriter(BasePredictionWriter):
     """Writes one row per image and attribute; memory does not grow with the number of images.
 
-    Columns: image (path), attribute, vector (its inner products are scores), probabilities (in
-    the class order that the file's metadata gives under "taxonomy"), best_class. Each process
-    writes a part of its own; the folder of parts is one Parquet data set.
+    Columns: image (path), attribute, vector (its inner products are scores), probabilities (in the
+    class order of "taxonomy" in the file's metadata), best_class. Each process writes its part;
+    the folder of parts is one Parquet data set.
     """
 
     def __init__(self, folder: Path) -> None:
-        """Say where to write.
-
-        Args:
-            folder: The run folder; parts go to its subfolder "predict".
-        """
+        """Write into the subfolder "predict" of a run folder."""
         super().__init__(write_interval="batch")
         self.folder = Run(folder).predictions
         self._writer: pq.ParquetWriter | None = None
 
+    @override
     def on_predict_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Open this process's part.
-
-        Args:
-            trainer: Knows which process this is.
-            pl_module: Knows the taxonomy.
-        """
+        """Open the part of this process."""
         if isinstance(pl_module, M3NetTask):
             make_folder(self.folder)
             taxonomy = json.dumps(pl_module.retriever.taxonomy.to_plain())
             part = self.folder / f"part-{trainer.global_rank}.parquet"
             with writing(part):
-                # It may be a name of a file elsewhere, too.
+                # It may be a link; a file elsewhere would be overwritten.
                 part.unlink(missing_ok=True)
             self._writer = pq.ParquetWriter(part, _SCHEMA.with_metadata({"taxonomy": taxonomy}))
 
@@ -84,7 +76,7 @@ class PredictionWriter(BasePredictionWriter):
 
     @override
     def on_predict_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Close the part, which makes it readable."""
+        """Close the part; only now it is readable."""
         if self._writer is not None:
             self._writer.close()
 
@@ -93,10 +85,10 @@ def _table(images: list[str], prediction: Prediction, taxonomy: Taxonomy) -> pa.
     """Lay a batch out as rows: all images of the first attribute, then of the second ..."""
     probabilities = prediction["probabilities"].cpu().numpy()
     parts = []
-    for attribute, own, vectors in zip(
+    for attribute, classes, vectors in zip(
         taxonomy, taxonomy.slices, prediction["embeddings"], strict=True
     ):
-        chances = probabilities[:, own]
+        chances = probabilities[:, classes]
         columns = [
             pa.array(images),
             pa.array([attribute.name] * len(images)).dictionary_encode(),

@@ -1,7 +1,6 @@
-"""While it runs: one bar and the last validation on a terminal, a line per validation in a log."""
+"""Progress: one bar and the last validation on a terminal, a line per validation in a log."""
 
 import time
-from typing import Any
 
 import lightning as L
 from lightning.pytorch.callbacks import ProgressBar
@@ -11,12 +10,12 @@ from m3net.reports.display import Display, Stopwatch
 from m3net.reports.validation_table import Validations
 from m3net.training.task import M3NetTask
 
-_PAUSE = 0.5
-"""Seconds between two looks at the loss: on a GPU each one waits for the device."""
+_SECONDS = 0.5
+"""Between two readings of the loss: each waits for the GPU."""
 
 
 class RunProgress(ProgressBar):
-    """Shows how far a command is; on a terminal in place, so that nothing scrolls by.
+    """Shows how far a command is; on a terminal in place, so that nothing scrolls.
 
     Lightning's `RichProgressBar` starts a bar for each epoch and each validation, and writes
     nothing into a log.
@@ -28,7 +27,7 @@ class RunProgress(ProgressBar):
         self._display = Display()
         self._enabled = True
         self._whole, self._epoch = Stopwatch(), Stopwatch()
-        self._steps_before, self._looked = 0, 0.0
+        self._steps_before, self._last_update = 0, 0.0
 
     @override
     def disable(self) -> None:
@@ -58,23 +57,16 @@ class RunProgress(ProgressBar):
         self._display.move(what=_epoch(trainer))
 
     @override
-    def on_train_batch_end(
-        self,
-        trainer: L.Trainer,
-        pl_module: L.LightningModule,
-        outputs: Any,
-        batch: Any,
-        batch_idx: int,
-    ) -> None:
-        """Move the bar; now and then update the loss and the speed."""
+    def on_train_batch_end(self, trainer: L.Trainer, *_: object) -> None:
+        """Move the bar, and update the loss and the speed every half second."""
         if self._display.is_open:
             self._display.move(trainer.global_step)
-            if time.monotonic() - self._looked > _PAUSE:
+            if time.monotonic() - self._last_update > _SECONDS:
                 self._update_facts(trainer)
 
     @override
     def on_validation_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Open a bar, or say that the training validates."""
+        """Open a bar, or show that the training validates."""
         self._epoch.pause()
         if trainer.state.fn == "validate":
             self._open("validating", sum(trainer.num_val_batches))
@@ -99,7 +91,7 @@ class RunProgress(ProgressBar):
 
     @override
     def on_train_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Close the bar, and leave one line."""
+        """Close the bar, and print one line."""
         self._display.close()
         if self._enabled:
             validations, minutes = self._display.validations, self._whole.seconds / 60
@@ -117,24 +109,16 @@ class RunProgress(ProgressBar):
         self._display.move()
 
     @override
-    def on_test_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Close the bar."""
-        self._display.close()
-
-    @override
     def on_predict_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Open the bar of a prediction."""
         self._open("predicting", sum(trainer.num_predict_batches))
 
     @override
-    def on_predict_batch_end(self, *_: object, **__: object) -> None:
-        """Move the bar."""
-        self._display.move()
-
-    @override
-    def on_predict_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+    def on_test_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Close the bar."""
         self._display.close()
+
+    on_predict_batch_end, on_predict_end = on_test_batch_end, on_test_end
 
     @override
     def on_exception(
@@ -151,7 +135,7 @@ class RunProgress(ProgressBar):
 
     def _update_facts(self, trainer: L.Trainer) -> None:
         """Update the loss and the speed."""
-        self._looked = time.monotonic()
+        self._last_update = time.monotonic()
         loss = trainer.callback_metrics.get("train/loss")
         if loss is not None:
             self._display.facts["loss"] = f"loss {loss.item():.3f}"
@@ -163,10 +147,9 @@ class RunProgress(ProgressBar):
 
     def _add(self, trainer: L.Trainer, validations: Validations) -> None:
         """Add a validation; without a bar, print a line about it."""
-        values = trainer.callback_metrics.items()
         scores = {
             name.removeprefix("val/"): value.item()
-            for name, value in values
+            for name, value in trainer.callback_metrics.items()
             if name.startswith("val/")
         }
         validations.add(trainer.current_epoch + 1, scores)
@@ -174,11 +157,12 @@ class RunProgress(ProgressBar):
         facts = self._display.facts
         facts["scores"] = validations.headline()
         if not self._display.is_open:
-            where = _epoch(trainer), f"step {trainer.global_step}"
-            self._display.say(*where, *facts.values(), f"{self._whole.seconds / 60:.1f} min")
+            step = f"step {trainer.global_step}"
+            minutes = f"{self._whole.seconds / 60:.1f} min"
+            self._display.say(_epoch(trainer), step, *facts.values(), minutes)
 
 
 def _epoch(trainer: L.Trainer) -> str:
-    """Return which epoch it is, and of how many where that is known."""
+    """Return the number of the epoch, and of all epochs if known."""
     total = trainer.max_epochs
     return f"epoch {trainer.current_epoch + 1}" + (f"/{total}" if total and total > 0 else "")

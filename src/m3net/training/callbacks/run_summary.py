@@ -1,4 +1,4 @@
-"""After a training: its best and last scores, costs and provenance in one small file."""
+"""metrics.json: best and last scores, costs and provenance of a training."""
 
 import json
 import math
@@ -17,7 +17,8 @@ from m3net.experiments.provenance import origin
 from m3net.experiments.run import Run
 
 WARM_UP = 10
-"""Steps that the speed leaves out, where there are twice as many: workers and kernels start."""
+"""First steps, in which workers and kernels start; the speed ignores them if there are twice as
+many."""
 
 
 class TrainingSummary(L.Callback):
@@ -25,9 +26,9 @@ class TrainingSummary(L.Callback):
 
     * seconds: of the whole fit, validations included.
     * steps, images: of the optimizer, and the images in them, over all processes.
-    * skipped_steps: those that changed no weight, since a loss was not finite.
+    * skipped_steps: those whose loss or gradient was not finite, by the policy "skip".
     * images_per_second: of training steps with their loading, without validations.
-    * parameters: those that are trained, of the network and of the losses.
+    * parameters: number of trained parameters, of the network and of the losses.
     * best, last: scores of these epochs; null without a validation.
     * commit, device, versions: see `origin`.
 
@@ -48,7 +49,7 @@ class TrainingSummary(L.Callback):
             monitor: The score whose highest value is best.
             count_skipped: Returns how many steps were skipped.
         """
-        self.folder, self.monitor, self._count_skipped = folder, monitor, count_skipped
+        self.run, self.monitor, self._count_skipped = Run(folder), monitor, count_skipped
         self._start = self._clock = time.monotonic()
         self._durations: list[float] = []
         self._before, self._past = 0, 0.0
@@ -57,7 +58,7 @@ class TrainingSummary(L.Callback):
 
     @override
     def state_dict(self) -> dict[str, Any]:
-        """Return what a resumed training has to know of its past."""
+        """Return the durations and scores so far."""
         return {
             "seconds": time.monotonic() - self._start,
             "durations": torch.tensor(self._durations, dtype=torch.float64),
@@ -68,7 +69,7 @@ class TrainingSummary(L.Callback):
 
     @override
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Restore the past."""
+        """Restore them."""
         self._past, self._before = state_dict["seconds"], state_dict["before"]
         self._durations = state_dict["durations"].tolist()
         self._best, self._last = state_dict["best"], state_dict["last"]
@@ -80,7 +81,7 @@ class TrainingSummary(L.Callback):
 
     @override
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Start the clock of the first step of a training that resumes within an epoch."""
+        """Start the clock of a step, also if the training resumes within an epoch."""
         self._clock = time.monotonic()
 
     @override
@@ -90,16 +91,11 @@ class TrainingSummary(L.Callback):
 
     @override
     def on_train_batch_end(
-        self,
-        trainer: L.Trainer,
-        pl_module: L.LightningModule,
-        outputs: Any,
-        batch: Any,
-        batch_idx: int,
+        self, trainer: L.Trainer, pl_module: L.LightningModule, *_: object
     ) -> None:
-        """Add a batch's time, that of loading it included."""
+        """Add the time of a batch, loading included."""
         if pl_module.device.type == "cuda" and (trainer.is_last_batch or trainer.should_stop):
-            # Kernels that are still queued would be counted as validation.
+            # Otherwise the time of queued kernels would count as validation.
             torch.cuda.synchronize(pl_module.device)
         now = time.monotonic()
         self._durations.append(now - self._clock)
@@ -107,7 +103,7 @@ class TrainingSummary(L.Callback):
 
     @override
     def on_validation_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Keep an epoch's scores, but not those of a sanity check."""
+        """Keep the scores of an epoch, but not of a sanity check."""
         if self.monitor in trainer.callback_metrics and not trainer.sanity_checking:
             self._last = {"epoch": trainer.current_epoch} | {
                 name: value.item()
@@ -120,17 +116,17 @@ class TrainingSummary(L.Callback):
 
     @override
     def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Log the speed of an epoch that no validation followed."""
+        """Log the speed of an epoch without validation."""
         self._log_speed(trainer)
 
     @override
     def on_validation_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Log the speed of an epoch before its weights are saved, for a training that resumes."""
+        """Log the speed before the epoch is saved, so that a resumed training has it."""
         if trainer.state.fn == "fit" and not trainer.sanity_checking and trainer.is_last_batch:
             self._log_speed(trainer)
 
     def _log_speed(self, trainer: L.Trainer) -> None:
-        """Log the speed of the steps since the epoch began, once."""
+        """Log the speed of the epoch, once."""
         epoch, self._before = self._durations[self._before :], len(self._durations)
         if trainer.train_dataloader is not None and epoch:
             speed = _images_per_batch(trainer, trainer.train_dataloader) * steps_per_second(epoch)
@@ -143,23 +139,22 @@ class TrainingSummary(L.Callback):
         if not is_first_process() or trainer.train_dataloader is None:
             return
         per_batch = _images_per_batch(trainer, trainer.train_dataloader)
-        trained = [p.numel() for p in pl_module.parameters() if p.requires_grad]
         content: dict[str, Any] = {
             "seconds": round(time.monotonic() - self._start, 1),
             "steps": trainer.global_step,
             "skipped_steps": self._count_skipped(),
             "images": per_batch * len(self._durations),
             "images_per_second": round(per_batch * steps_per_second(self._durations), 2),
-            "parameters": sum(trained),
+            "parameters": sum(p.numel() for p in pl_module.parameters() if p.requires_grad),
             "best": _plain(self._best),
             "last": _plain(self._last),
         }
         text = json.dumps(content | origin(pl_module.device), indent=2)
-        write_text(Run(self.folder).summary, text + "\n")
+        write_text(self.run.summary, f"{text}\n")
 
 
 def steps_per_second(durations: list[float]) -> float:
-    """Return the speed without the first `WARM_UP` steps, where there are twice as many.
+    """Return the speed, without the first `WARM_UP` steps if there are twice as many.
 
     Example:
         >>> steps_per_second([3.0, 0.5, 0.5])
@@ -172,11 +167,11 @@ def steps_per_second(durations: list[float]) -> float:
 
 
 def _images_per_batch(trainer: L.Trainer, loader: Any) -> int:  # noqa: ANN401 - any loader
-    """Count those of all processes."""
+    """Return the number over all processes."""
     return int(loader.batch_size * trainer.world_size)
 
 
 def _plain(scores: dict[str, float]) -> dict[str, float | None] | None:
-    """JSON knows no NaN, which an attribute without queries has for a score."""
+    """Replace NaN, the score of an attribute without queries, by None: JSON has no NaN."""
     named = {name: None if math.isnan(value) else value for name, value in scores.items()}
     return named or None

@@ -1,4 +1,4 @@
-"""A seed for each training step, whatever was drawn before it."""
+"""Seeds of training steps, independent of the random numbers drawn before."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ from typing_extensions import override
 class StepSeeds(L.Callback):
     """Seeds torch before each training step, so that a training can resume at any step.
 
-    Otherwise checkpoints would need the generators of all processes and devices.
+    Otherwise checkpoints would need the generator states of all processes and devices.
     """
 
     def __init__(self) -> None:
@@ -27,5 +27,5 @@ class StepSeeds(L.Callback):
         batch_idx: int,
     ) -> None:
         """Seed all devices."""
-        known = (self.seed, trainer.global_rank, trainer.current_epoch, batch_idx)
-        torch.manual_seed(int(np.random.SeedSequence(known).generate_state(1, np.uint64)[0]))
+        entropy = (self.seed, trainer.global_rank, trainer.current_epoch, batch_idx)
+        torch.manual_seed(int(np.random.SeedSequence(entropy).generate_state(1, np.uint64)[0]))

@@ -1,4 +1,4 @@
-"""Averages of the weights over the training, which are validated, kept and tested."""
+"""An average of the weights over the training, which is validated, saved and tested."""
 
 from typing import Any
 
@@ -15,32 +15,34 @@ class WeightAverage(WeightAveraging):
 
     A checkpoint holds the averages as its weights, and the current weights beside them.
 
-    Lightning's EMAWeightAveraging has a fixed decay from a given step on: a training that ended
-    before it would be judged by its random weights, and one that starts at once by much of them.
-    Here the decay grows with the number of steps: the last tenth of them makes most of the average.
+    Lightning's `EMAWeightAveraging` has a fixed decay from a certain step on. A training that ends
+    before that step would be evaluated by its random weights; if the step is the first, the random
+    weights are a large part of the average. Here the decay grows with the number of steps, so that
+    the last tenth of them makes most of the average.
     """
 
     def __init__(self, decay: float = 0.998) -> None:
         """Set the decay.
 
         Args:
-            decay: Share of the old average that a step keeps, 0 to below 1. The n-th step keeps
-                n / (9 + n) at most; the first keeps nothing.
+            decay: Share of the old average that a step keeps, in [0, 1). The n-th step keeps at
+                most n / (9 + n), the first nothing.
 
         Raises:
             ConfigError: It is out of range.
         """
         if not 0 <= decay < 1:
-            raise ConfigError(f"decay of WeightAverage is {decay}: it must be from 0 to below 1.")
+            raise ConfigError(f"decay of WeightAverage is {decay}: it must be in [0, 1).")
         self.decay = decay
         super().__init__(multi_avg_fn=self._move)
 
+    @override
     def on_train_batch_end(
         self,
         trainer: L.Trainer,
         pl_module: L.LightningModule,
-        outputs: Any,  # noqa: ANN401 - Lightning's signature
-        batch: Any,  # noqa: ANN401
+        outputs: Any,
+        batch: Any,
         batch_idx: int,
     ) -> None:
         """Update the average after an optimizer step; skip steps without gradients."""
@@ -51,14 +53,14 @@ class WeightAverage(WeightAveraging):
 
     @override
     def on_train_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Keep the weights of the last step: one more checkpoint may be written."""
+        """Do not load the averages yet: one more checkpoint may be written."""
 
     @override
     def on_fit_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Load the averages into the network, and drop them.
 
-        Lightning keeps them, puts them into the place of whatever is validated later, and loads
-        the weights of the last step where a test asks for a checkpoint.
+        Lightning would keep them, validate them instead of any later weights, and load the weights
+        of the last step when a test loads a checkpoint.
         """
         self._copy_average_to_current(pl_module)
         self._average_model = None
@@ -72,17 +74,11 @@ class WeightAverage(WeightAveraging):
             super().on_load_checkpoint(trainer, pl_module, checkpoint)
 
     def _move(self, averages: list[Tensor], current: list[Tensor], steps: Tensor | int) -> None:
-        """Move averages towards the current values.
-
-        Args:
-            averages: To be changed.
-            current: What the latest step has made of them.
-            steps: Steps that have been averaged before, at least 1.
-        """
+        """Move averages in place towards the current values, after at least one averaged step."""
         done = int(steps)
         share = 1 - min(self.decay, (1 + done) / (10 + done))
-        for average, own in zip(averages, current, strict=True):
+        for average, value in zip(averages, current, strict=True):
             if average.is_floating_point():
-                average.lerp_(own, share)
+                average.lerp_(value, share)
             else:  # counters and flags have no mean
-                average.copy_(own)
+                average.copy_(value)

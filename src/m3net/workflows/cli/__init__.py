@@ -1,7 +1,7 @@
-"""The command line: words and settings in, a trainer that trains, tests or predicts out.
+"""The commands that use Lightning: arguments and settings in, a trainer that runs out.
 
-`entry` runs a command; `command_line` is Lightning's with the parts of m3net put in: its `flags`,
-the `run_folder` that it starts from and writes to, and the `callbacks` that accompany it.
+`entry` runs a command; `command_line` is LightningCLI with the parts of m3net: its `flags`, the
+`run_folder` that it starts from and writes to, and the `common_callbacks`.
 """
 
 from m3net.workflows.cli.entry import resolve, run

@@ -1,15 +1,17 @@
-"""Lightning's command line, with links from the data to the model, and a run folder."""
+"""LightningCLI with links from the data to the model, and a run folder."""
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import lightning as L
 import yaml
 from jsonargparse import Namespace, set_parsing_settings
-from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
+from lightning.pytorch.cli import LightningArgumentParser, LightningCLI, SaveConfigCallback
 from typing_extensions import override
 
+from m3net.base.escaping import printable_lines
+from m3net.base.files import replacing
 from m3net.base.packaged_configs import expand_config_names
 from m3net.base.signals import StopRequest
 from m3net.boundary.typed import to_named
@@ -26,20 +28,34 @@ from m3net.reports.page.page_maker import PageMaker
 from m3net.reports.page.run_files import read_tested_run
 from m3net.training.callbacks.evaluation_report import EvaluationReport
 from m3net.training.callbacks.process_watch import ProcessWatch
-from m3net.training.callbacks.run_config import RunConfig
 from m3net.training.failures import failure, loaders_of
 from m3net.training.task import M3NET_LOSS, M3NetTask
 from m3net.training.trainer import M3NetTrainer, best_precision, take_over_checkpoints
 from m3net.workflows.cli.common_callbacks import common_callbacks, training_callbacks
 from m3net.workflows.cli.flags import add_flags
-from m3net.workflows.cli.parser import RunParser
 from m3net.workflows.cli.run_folder import EVALUATIONS, RunFolder, write_into
 
-# Else the link that fills it in would have to fill in each of its fields.
+# Otherwise a link would have to set each field of a ClassCounts.
 set_parsing_settings(
     subclasses_enabled=[ClassCounts, NetworkConfig, Term],
     docstring_parse_attribute_docstrings=True,
 )
+
+
+class _Parser(LightningArgumentParser):
+    @override
+    def error(self, message: str, ex: Exception | None = None) -> NoReturn:
+        """Escape an error, which may repeat settings of a stranger's run folder."""
+        super().error(printable_lines(message), ex)
+
+
+class _RunConfig(SaveConfigCallback):
+    @override
+    def save_config(self, trainer: L.Trainer, pl_module: L.LightningModule, stage: str) -> None:
+        """Write the resolved settings of a training into its run folder."""
+        if stage == "fit":
+            with replacing(Run(Path(trainer.default_root_dir)).config) as part:
+                self.parser.save(self.config, str(part), skip_unset=False, overwrite=True)
 
 
 class M3NetCLI(LightningCLI):
@@ -52,7 +68,7 @@ class M3NetCLI(LightningCLI):
 
     def __init__(
         self,
-        words: Sequence[str],
+        argv: Sequence[str],
         request: StopRequest,
         beside: Sequence[Path] = (),
         typed: Sequence[str] | None = None,
@@ -60,27 +76,27 @@ class M3NetCLI(LightningCLI):
         """Parse and run one command.
 
         Args:
-            words: What stands after `m3net` on the command line.
-            request: Says whether a signal asks to stop; is told the run folder.
+            argv: The command and its arguments.
+            request: Knows whether a signal waits; gets the run folder.
             beside: Folders of runs that the page of a test compares with.
-            typed: What the user typed, where it is not `words`.
+            typed: What the user typed, if it is not `argv`.
 
         Raises:
-            M3NetError: Something the user gave cannot be used.
-            Finished: A training that should go on is finished.
-            Stopped: A signal has stopped it.
+            M3NetError: The user's input cannot be used.
+            Finished: A training that should resume is finished.
+            Stopped: A signal stopped it.
         """
-        self._request, self._typed = request, list(words if typed is None else typed)
+        self._request, self._typed = request, list(argv if typed is None else typed)
         self._beside = [read_tested_run(folder) for folder in beside]
-        self.folder = RunFolder(words)
+        self.folder = RunFolder(argv)
         super().__init__(
             M3NetTask,
             BaseDataModule,
             trainer_class=M3NetTrainer,
-            parser_class=RunParser,
+            parser_class=_Parser,
             subclass_mode_data=True,
             auto_configure_optimizers=False,
-            save_config_callback=RunConfig,
+            save_config_callback=_RunConfig,
             save_config_kwargs={"save_to_log_dir": False},
             seed_everything_default=0,
             parser_kwargs={
@@ -90,19 +106,17 @@ class M3NetCLI(LightningCLI):
             trainer_defaults={"enable_model_summary": False, "log_every_n_steps": 10},
         )
 
+    @override
     def subcommands(self) -> dict[str, set[str]]:  # type: ignore[override]
         """Register only the typed subcommand; building each parser takes seconds."""
         commands = LightningCLI.subcommands()
         commands = {"train": commands["fit"]} | commands
-        typed = self.folder.words[0] if self.folder.words else ""
+        typed = "".join(self.folder.argv[:1])
         return {typed: commands[typed]} if typed in commands else commands
 
+    @override
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
-        """Add flags, and the links from the data to the model.
-
-        Args:
-            parser: Of one command.
-        """
+        """Add flags, and the links from the data to the model."""
         add_flags(parser)
         terms = {name: to_named(term) for name, term in M3NET_LOSS.items()}
         parser.set_defaults({"model.network": to_named(M3NetConfig()), "model.loss": terms})
@@ -114,29 +128,31 @@ class M3NetCLI(LightningCLI):
         )
 
     def _class_counts(self, data: BaseDataModule) -> ClassCounts:
-        """Return the classes of the network: the data's, or those it was trained with."""
-        own = data.class_counts()
+        """Return the classes that the network was trained with, or else those of the data."""
+        counts = data.class_counts()
         checkpoint = self.folder.checkpoint
         if checkpoint is None:
-            if own is None:
+            if counts is None:
                 raise ConfigError("images without labels cannot be trained on; see m3net predict.")
-            return own
+            return counts
         trained = counts_of(checkpoint["hyper_parameters"])
-        if own is not None:
-            check_same_classes(trained.taxonomy, own.taxonomy)
+        if counts is not None:
+            check_same_classes(trained.taxonomy, counts.taxonomy)
         return trained
 
     @override
     def parse_arguments(self, parser: LightningArgumentParser, args: object) -> None:
         """Parse the arguments, with the checkpoint's settings before them."""
-        self.config = parser.parse_args(expand_config_names(self.folder.words))
+        self.config = parser.parse_args(expand_config_names(self.folder.argv))
 
+    @override
     def _parse_ckpt_path(self) -> None:
-        """Skip a step of Lightning by which a checkpoint's settings beat what was typed."""
+        """Do nothing: Lightning's settings of a checkpoint would override typed ones."""
 
+    @override
     def before_instantiate_classes(self) -> None:
-        """Choose the run folder and put everything that is written into it."""
-        command, config = str(self.subcommand), self._own_config
+        """Choose the run folder, and let the command write into it."""
+        command, config = str(self.subcommand), self._command_config
         run = self.folder.choose(command, config)
         if command not in EVALUATIONS:
             self._request.run = run
@@ -144,34 +160,31 @@ class M3NetCLI(LightningCLI):
         if config.trainer.precision is None:
             config.trainer.precision = best_precision()
         if "verbose" in config:
-            # One table is enough, and Lightning's is not it.
+            # `render` prints one table of scores; Lightning would print another.
             config.verbose = False
         if command == "predict":
-            # Predictions are written batch by batch; kept in memory they might not fit.
+            # Predictions are written batch by batch; they might not fit into memory.
             config.return_predictions = False
-            # There is nothing to log, and W&B would make a run of it.
+            # There is nothing to log, and W&B would start a run.
             config.trainer.logger = False
-        self.folder.take_up(command, config, self.settings)
+        self.folder.resume(command, config, self.settings)
 
     @property
-    def _own_config(self) -> Namespace:
-        """The settings of the command that is run."""
+    def _command_config(self) -> Namespace:
+        """The settings of the command."""
         config: Namespace = self.config[self.subcommand]
         return config
 
     def settings(self) -> dict[str, Any]:
-        """Return all settings of the command as config.yaml holds them."""
-        text = self._parser(self.subcommand).dump(self._own_config, skip_unset=False)
+        """Return all settings of the command in the form of config.yaml."""
+        text = self._parser(self.subcommand).dump(self._command_config, skip_unset=False)
         settings: dict[str, Any] = yaml.safe_load(text)
         return settings
 
-    def instantiate_trainer(self, **kwargs: Any) -> L.Trainer:  # noqa: ANN401 - Lightning's own
-        """Build the trainer with the callbacks that write reports.
-
-        Args:
-            **kwargs: Further trainer arguments.
-        """
-        run, config = self.folder.path, self._own_config
+    @override
+    def instantiate_trainer(self, **kwargs: Any) -> L.Trainer:
+        """Build the trainer with m3net's callbacks."""
+        run, config = self.folder.path, self._command_config
         if run is None:
             raise ConfigError("m3net runs as a command: see m3net --help.")
         page = PageMaker(
@@ -182,9 +195,9 @@ class M3NetCLI(LightningCLI):
             others=self._beside,
         )
         self.report = EvaluationReport(Run(run), details=config.details, page=page)
-        given = self.config_init[self.subcommand].trainer.callbacks or []
+        configured = self.config_init[self.subcommand].trainer.callbacks or []
         watch = ProcessWatch(run)
-        callbacks = [*common_callbacks(run, config, self.report, given), watch]
+        callbacks = [*common_callbacks(run, config, self.report, configured), watch]
         if self.subcommand not in EVALUATIONS:
             resumed = self.folder.resumed is not None
             callbacks += training_callbacks(run, config, self._request, resumed)
@@ -194,34 +207,32 @@ class M3NetCLI(LightningCLI):
         watch.start(trainer)
         return trainer
 
+    @override
     def _run_subcommand(self, subcommand: str) -> None:
-        """Run a command; the one place that knows its sizes and loaders where a library fails.
-
-        Args:
-            subcommand: Its name.
+        """Run a command, and explain failures of memory and workers by its settings.
 
         Raises:
-            TrainingError: The device has too little memory, workers lack open files or shared
-                memory, or one of them died or hangs.
-            Stopped: It died when a signal had asked to stop.
+            TrainingError: Memory is full, workers lack open files or shared memory, or a worker died
+                or hangs.
+            Stopped: A worker died when a signal had asked to stop.
         """
         try:
             super()._run_subcommand(subcommand)
         except (RuntimeError, OSError) as error:
-            own = failure(error, self.datamodule.loading, loaders_of(self.trainer))
-            if own is None:
+            explained = failure(error, self.datamodule.loading, loaders_of(self.trainer))
+            if explained is None:
                 raise
-            # What was sent to end the training may have ended a loader process.
+            # The signal that asks the training to stop may have ended a worker.
             self._request.follow()
-            raise own from error
+            raise explained from error
 
     def before_train(self) -> None:
-        """Refuse a ranking that the network has not, before it is trained and not after."""
+        """Refuse a ranking that the network does not have, before it is trained."""
         for ranking in self.config["train"].rankings:
             check_ranking(ranking, self.model.retriever.network.config)
 
     def after_train(self) -> None:
-        """Judge the best weights, which the test has left in memory, by further rankings."""
+        """Evaluate the best weights, which the test left in memory, by further rankings."""
         retriever = self.model.retriever
         configured = retriever.ranking
         for ranking in self.config["train"].rankings:

@@ -1,4 +1,4 @@
-"""What accompanies a command: guards, reports, and the state that a training goes on from."""
+"""The callbacks of all commands, and those of a training."""
 
 from pathlib import Path
 
@@ -16,20 +16,12 @@ from m3net.training.callbacks.predictions import PredictionWriter
 from m3net.training.callbacks.progress_bar import RunProgress
 from m3net.training.callbacks.run_summary import TrainingSummary
 from m3net.training.callbacks.step_seeds import StepSeeds
-from m3net.training.callbacks.wandb_report import WandbReport
 
 
 def common_callbacks(
-    run: Path, config: Namespace, report: EvaluationReport, given: list[L.Callback]
+    run: Path, config: Namespace, report: EvaluationReport, configured: list[L.Callback]
 ) -> list[L.Callback]:
-    """Return the callbacks of all commands.
-
-    Args:
-        run: The run folder.
-        config: Settings of the command.
-        report: Of its evaluations.
-        given: Callbacks of the user, one of which may be a bar.
-    """
+    """Return the callbacks of all commands, beside those that the user configured."""
     finite = FiniteSteps(run, config.nonfinite)
     callbacks = [
         finite,
@@ -37,10 +29,9 @@ def common_callbacks(
         TrainingSummary(run, count_skipped=lambda: finite.skipped),
         report,
         PredictionWriter(run),
-        WandbReport(report),
     ]
-    own_bar = any(isinstance(callback, ProgressBar) for callback in given)
-    if config.trainer.enable_progress_bar is not False and not own_bar:
+    has_bar = any(isinstance(callback, ProgressBar) for callback in configured)
+    if config.trainer.enable_progress_bar is not False and not has_bar:
         callbacks.append(RunProgress())
     return callbacks
 
@@ -48,16 +39,9 @@ def common_callbacks(
 def training_callbacks(
     run: Path, config: Namespace, request: StopRequest, resumed: bool
 ) -> list[L.Callback]:
-    """Return the callbacks of a training alone.
-
-    Args:
-        run: The run folder.
-        config: Settings of the command.
-        request: Says whether a signal asks to stop.
-        resumed: Whether the training goes on in its folder.
-    """
+    """Return the callbacks of a training alone, which may be `resumed` in its run folder."""
     callbacks: list[L.Callback] = []
-    # Lightning's monitor refuses a trainer that logs nowhere.
+    # LearningRateMonitor refuses a trainer without a logger.
     if config.trainer.logger:
         callbacks.append(LearningRateMonitor())
     callbacks.append(StepSeeds())

@@ -1,4 +1,4 @@
-"""The flags that m3net adds to those of Lightning, and the rule by which checkpoints are kept."""
+"""The flags that m3net adds to those of Lightning, and the defaults of checkpoints."""
 
 from typing import Literal
 
@@ -11,11 +11,7 @@ from m3net.training.callbacks.finite_steps import NonFinite
 
 
 def add_flags(parser: LightningArgumentParser) -> None:
-    """Add the run folder, what is reported, how a training survives, and the checkpoint rule.
-
-    Args:
-        parser: Of one command.
-    """
+    """Add the flags of run folders, reports, resuming and checkpoints to a command's parser."""
     parser.add_argument(
         "--experiment", default="m3net", help="Name of the experiment; runs are numbered in it."
     )
@@ -30,8 +26,7 @@ def add_flags(parser: LightningArgumentParser) -> None:
         "--report",
         type=bool | Literal["auto"],
         default="auto",
-        help="Write test/report.html, one page with all of a test; auto does so up to 10,000 "
-        "test images.",
+        help="Write test/report.html, one page about a test; auto does so up to 10,000 images.",
     )
     parser.add_argument(
         "--rankings",
@@ -44,30 +39,30 @@ def add_flags(parser: LightningArgumentParser) -> None:
         "--resume",
         type=str | None,
         default=None,
-        help="Run folder whose training goes on, with its own settings and in the same folder; "
-        "or 'auto' for the latest run of the experiment, and a new one where that is finished.",
+        help="Run folder whose training resumes, with its settings and in the same folder; or "
+        "'auto' for the latest run of the experiment, and a new run if that is finished.",
     )
     parser.add_argument(
         "--trust",
         type=list[str],
         default=[],
-        help="Class that the settings of the run folder may name beside m3net's own, as "
-        "lightning.pytorch.callbacks.EarlyStopping: whatever it does with its arguments is done. "
-        "Repeat the flag for each.",
+        help="Class that the settings of the run folder may name beside m3net's, such as "
+        "lightning.pytorch.callbacks.EarlyStopping; it is built with their arguments, whatever it "
+        "does. Repeat the flag for each class.",
     )
     parser.add_argument(
         "--last_every_n_steps",
         type=PositiveInt | None,
         default=None,
         help="Steps within an epoch after which checkpoints/last.ckpt is written again; by "
-        "default it is written at the end of each epoch.",
+        "default it is written only at the end of each epoch.",
     )
     parser.add_argument(
         "--nonfinite",
         type=NonFinite,
         default="stop",
-        help="What a training does with a step whose loss or gradient is no finite number: "
-        "stop with an error that names its images, or skip it, and count it in metrics.json.",
+        help="What a training does at a step whose loss or gradient is NaN or infinite: stop with "
+        "an error that names the images, or skip the step, and count it in metrics.json.",
     )
     parser.add_lightning_class_args(ModelCheckpoint, "checkpoint")
     parser.set_defaults(

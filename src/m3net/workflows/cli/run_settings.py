@@ -1,8 +1,8 @@
-"""What a run folder's config.yaml may hand to the command line.
+"""Checks of the settings of a run folder and of a checkpoint, before the command line uses them.
 
 The command line imports classes and opens files by their names. Settings that the user typed may
-name any. Those of a run folder, which somebody else may have made, name classes of m3net alone,
-with arguments of the right types, and what else the user trusts by its name.
+name any. A run folder may come from a stranger: its settings may name only classes of m3net, with
+arguments of the right types, and classes that the user trusts by name.
 """
 
 import inspect
@@ -43,7 +43,7 @@ _DATA = (
     FashionAIDataModule,
     SyntheticDataModule,
 )
-_OWN: dict[str, dict[str, type]] = {
+_CLASSES: dict[str, dict[str, type]] = {
     "data": {f"m3net.data.datamodules.{kind.__name__}": kind for kind in _DATA},
     "trainer.logger": {
         "m3net.experiments.csv_logger.RunCSVLogger": RunCSVLogger,
@@ -51,10 +51,10 @@ _OWN: dict[str, dict[str, type]] = {
     },
     "trainer.callbacks": {"m3net.training.callbacks.weight_average.WeightAverage": WeightAverage},
 }
-"""By the setting that may name them, the classes of m3net as config.yaml spells them."""
+"""By setting, the classes of m3net that it may name, as config.yaml spells them."""
 _FILLED_IN = r"\{[A-Za-z0-9_/]+(:\.?[0-9]?[0-9]?[df]?)?\}"
 _FILE_NAME = rf"^([A-Za-z0-9_=-]|{_FILLED_IN})([A-Za-z0-9_.=-]|{_FILLED_IN})*$"
-"""Of a checkpoint: `{epoch}` and the like are filled in, and nothing leads to another folder."""
+"""Of a checkpoint: with fields such as `{epoch}`, and without a path to another folder."""
 
 _Word = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.:,+-]*$", max_length=100)]
 _Duration = Annotated[str, Field(pattern=r"^([0-9]+ days?, )?[0-9:.]+$", max_length=40)]
@@ -64,7 +64,7 @@ _Count = Annotated[int, Field(ge=-1, le=1024)]
 
 
 class _Named(BaseModel):
-    """A class and its arguments; without the first, the command line would guess it."""
+    """A class and its arguments; the command line would guess a missing class."""
 
     class_path: str
     init_args: dict[str, Any] | None = None
@@ -81,15 +81,15 @@ _TRAINER: dict[str, Any] = {
     "profiler": Literal["simple", "advanced", "pytorch", "xla"] | None,
     "max_time": _Duration | dict[_Word, _Number] | None,
     "default_root_dir": str | None,
-    # A registry is a place elsewhere to which checkpoints are sent.
+    # Checkpoints would be sent to a registry.
     "model_registry": None,
 }
 
 
 def _model(name: str, kind: type, special: Mapping[str, Any]) -> type[BaseModel]:
-    """Return a model of a library's arguments: plain values, but for the special ones."""
-    names = [own for own in inspect.signature(kind).parameters if own not in ("self", "kwargs")]
-    fields: dict[str, Any] = {own: (special.get(own, _Scalar), None) for own in names}
+    """Return a model of the arguments of a library's class: scalars, except for special ones."""
+    names = [name for name in inspect.signature(kind).parameters if name not in ("self", "kwargs")]
+    fields: dict[str, Any] = {name: (special.get(name, _Scalar), None) for name in names}
     return create_model(name, **fields)
 
 
@@ -109,14 +109,14 @@ _Model = create_model(
     __base__=arguments_of(
         M3NetTask, skip=frozenset({"class_counts", "protocol", "network", "loss"})
     ),
-    # Named classes, which `_check_class` checks.
+    # `_check_class` checks these classes.
     network=(_Named, _Named(**to_named(M3NetConfig()))),
     loss=(dict[_Word, _Named], {}),
 )
 
 
 class _Settings(BaseModel):
-    """All settings of a training but for `PLACES`; those that it lacks are the defaults."""
+    """All settings of a training except `PLACES`; missing ones have their defaults."""
 
     seed_everything: bool | _Number = 0
     trainer: _Trainer = Field(default_factory=_Trainer)  # type: ignore[valid-type]
@@ -131,40 +131,39 @@ class _Settings(BaseModel):
 
 
 class _Checkpointed(BaseModel):
-    """What a checkpoint says of the task."""
+    """The task's settings in a checkpoint."""
 
     model: _Model  # type: ignore[valid-type]
     protocol: Protocol = "single"
 
 
 class _Evaluation(BaseModel):
-    """What an evaluation takes of them."""
+    """The settings of a run that an evaluation uses."""
 
     data: _Named
     precision: _Word | Literal[16, 32, 64] | None
 
 
 def classes_to_trust(run: Path) -> list[str]:
-    """Return the classes that `resumable_settings` would have to be told to trust.
-
-    Args:
-        run: The run folder of a training that this process has just ended.
-    """
+    """Return the classes that resuming a run, made by this process, needs to trust."""
     if not Run(run).config.is_file():
         return []
-    named = _named_classes(Run(run).settings())
-    return [str(own["class_path"]) for place, own in named if not _own_class(place, own)]
+    return [
+        str(named["class_path"])
+        for setting, named in _named_classes(Run(run).settings())
+        if not _known_class(setting, named)
+    ]
 
 
 def resumable_settings(run: Path, trusted: Collection[str]) -> dict[str, Any]:
-    """Return the settings of a run, to train by.
+    """Return the settings of a run, to resume its training.
 
     Args:
         run: The run folder.
-        trusted: Classes beside m3net's own that the settings may name.
+        trusted: Classes beside m3net's that the settings may name.
 
     Raises:
-        CheckpointError: It is no run folder, or its settings name or hold what is not allowed.
+        CheckpointError: It is not a run folder, or a setting is not allowed.
     """
     settings = Run(run).settings()
     _check(settings, _Settings, _not_settings(Run(run)), trusted)
@@ -178,28 +177,28 @@ def evaluation_defaults(
     trusted: Collection[str] = (),
     source: str = "the checkpoint",
 ) -> dict[str, Any]:
-    """Return what an evaluation takes from the training where nothing else is said.
+    """Return the settings of a training that an evaluation uses by default.
 
     Args:
         command: "validate", "test" or "predict".
         checkpoint: Contents of a checkpoint.
-        run: The run folder it lies in, which knows the data; None if it lies outside of any.
-        trusted: Classes beside m3net's own that the run's settings may name.
+        run: The run folder that contains it, and knows the data; None outside of any.
+        trusted: Classes beside m3net's that the run's settings may name.
         source: Names the checkpoint in errors.
 
     Returns:
-        Settings of "model", and of "data" and the precision where they are known.
+        Settings of "model", and of "data" and the precision if they are known.
 
     Raises:
-        CheckpointError: The run's config.yaml is damaged, or names what is not allowed.
+        CheckpointError: The run's config.yaml is damaged, or a setting is not allowed.
     """
-    # Classes and protocol are the data's to say.
-    given = checkpoint["hyper_parameters"]
-    model = {key: value for key, value in given.items() if key not in ("labels", "protocol")}
+    task = checkpoint["hyper_parameters"]
+    # Classes and protocol come from the data.
+    model = {key: value for key, value in task.items() if key not in ("labels", "protocol")}
     problem = f"{source} does not hold the settings of a task"
-    protocol = given.get("protocol", "single")
+    protocol = task.get("protocol", "single")
     _check({"model": model, "protocol": protocol}, _Checkpointed, problem, trusted)
-    # Weights come from the checkpoint, so that pretrained ones are never downloaded.
+    # Weights come from the checkpoint: do not download pretrained ones.
     network = dict(model["network"])
     network["init_args"] = network["init_args"] | {"pretrained": False, "weights_file": None}
     defaults: dict[str, Any] = {"model": model | {"network": network}}
@@ -213,14 +212,14 @@ def evaluation_defaults(
 
 
 def _run_defaults(run: Run, trusted: Collection[str]) -> dict[str, Any]:
-    """Return the data of a run, and the precision: another one gives other scores."""
+    """Return the data of a run, and its precision, since another one changes the scores."""
     remedy = "restore it, or name the checkpoint file outside of the run folder, and its data"
     settings = run.read_config(remedy)
     trainer = settings.get("trainer")
     precision = trainer.get("precision") if isinstance(trainer, dict) else "not there"
-    taken = {"data": settings.get("data"), "precision": precision}
-    _check(taken, _Evaluation, _not_settings(run), trusted)
-    return {"data": taken["data"], "trainer": {"precision": precision}}
+    data = settings.get("data")
+    _check({"data": data, "precision": precision}, _Evaluation, _not_settings(run), trusted)
+    return {"data": data, "trainer": {"precision": precision}}
 
 
 def _not_settings(run: Run) -> str:
@@ -230,64 +229,63 @@ def _not_settings(run: Run) -> str:
 def _check(
     settings: dict[str, Any], kind: type[BaseModel], problem: str, trusted: Collection[str]
 ) -> None:
-    """Refuse settings that are not of a kind, or name classes that nobody trusts."""
+    """Refuse settings that do not fit a model, or name classes that are not trusted."""
     try:
-        for place, named in _named_classes(settings):
-            _check_class(place, named, trusted)
+        for setting, named in _named_classes(settings):
+            _check_class(setting, named, trusted)
         read_as(kind, settings)
     except MismatchError as error:
         version = " by this version of m3net" if error.unknown else ""
         raise CheckpointError(
-            f"{problem}{version}: {error}. Restore it, or start without the run "
-            "folder and name all settings yourself."
+            f"{problem}{version}: {error}. Restore it, or start without the run folder and set "
+            "everything yourself."
         ) from error
     except M3NetError as error:
         raise CheckpointError(f"{problem}: {error}") from error
 
 
-def _named_classes(value: object, place: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
-    """Find whatever the command line would take for a class with its arguments."""
+def _named_classes(value: object, setting: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield each setting that the command line would take for a class and its arguments."""
     if isinstance(value, list):
-        for own in value:
-            yield from _named_classes(own, place)
+        for item in value:
+            yield from _named_classes(item, setting)
     elif isinstance(value, dict):
         if "class_path" in value:
-            yield place, value
-        for key, own in value.items():
-            yield from _named_classes(own, f"{place}.{key}".removeprefix("."))
+            yield setting, value
+        for key, item in value.items():
+            yield from _named_classes(item, f"{setting}.{key}".removeprefix("."))
 
 
-def _check_class(place: str, named: dict[str, Any], trusted: Collection[str]) -> None:
-    path, own = named["class_path"], _own_class(place, named)
-    if own is not None:
+def _check_class(setting: str, named: dict[str, Any], trusted: Collection[str]) -> None:
+    path, kind = named["class_path"], _known_class(setting, named)
+    if kind is not None:
         if others := named.keys() - {"class_path", "init_args"}:
-            raise MismatchError(f"{place}.{min(others)}: there is no such setting", unknown=True)
+            raise MismatchError(f"{setting}.{min(others)}: there is no such setting", unknown=True)
         try:
-            read_as(arguments_of(own), named.get("init_args") or {})
+            read_as(arguments_of(kind), named.get("init_args") or {})
         except MismatchError as error:
-            raise MismatchError(f"{place}.init_args.{error}", error.unknown) from error
+            raise MismatchError(f"{setting}.init_args.{error}", error.unknown) from error
     elif path not in trusted:
-        known = _OWN.get(place, {}).get(path) if isinstance(path, str) else None
-        why = "is none of m3net's own classes for that: to build it may run any code"
-        if known is not None:
+        why = "is not one of m3net's classes for that setting: building it may run any code"
+        if isinstance(path, str) and path in _CLASSES.get(setting, {}):
             why = "with these arguments sends what is logged to whom the run folder names"
         raise CheckpointError(
-            f"it names {str(path)[:200]!r} as {place}, which {why}. If you trust whoever made this "
-            f"run, add --trust={str(path)[:200]}."
+            f"it names {str(path)[:200]!r} as {setting}, which {why}. If you trust whoever made "
+            f"this run, add --trust={str(path)[:200]}."
         )
 
 
-def _own_class(place: str, named: dict[str, Any]) -> type | None:
-    """Return the class of m3net that is named, if it is one for that place."""
+def _known_class(setting: str, named: dict[str, Any]) -> type | None:
+    """Return the class of m3net that a setting names, or None."""
     path = named["class_path"]
     if not isinstance(path, str):
         return None
-    if place == "model.network":
+    if setting == "model.network":
         return named_class(NetworkConfig, path)  # type: ignore[type-abstract]
-    if place.startswith("model.loss."):
+    if setting.startswith("model.loss."):
         return named_class(Term, path)  # type: ignore[type-abstract]
-    own = _OWN.get(place, {}).get(path)
-    given = named.get("init_args")
-    # It would send curves, pictures and weights to whom the run folder says.
-    sends = isinstance(given, dict) and (given.get("entity") or given.get("log_model"))
-    return None if own is RunWandbLogger and sends else own
+    kind = _CLASSES.get(setting, {}).get(path)
+    arguments = named.get("init_args")
+    # It would send curves, pictures and weights to an account that the run folder names.
+    sends = isinstance(arguments, dict) and (arguments.get("entity") or arguments.get("log_model"))
+    return None if kind is RunWandbLogger and sends else kind

@@ -8,7 +8,7 @@ from jsonargparse import ArgumentParser, Namespace
 
 from m3net.base.escaping import csv_cell
 from m3net.base.files import write_text
-from m3net.base.messages import set_up_speech
+from m3net.base.messages import set_up_logging
 from m3net.base.packaged_configs import expand_config_names
 from m3net.base.terminal import Terminal
 from m3net.errors import ConfigError, own_cause
@@ -38,7 +38,7 @@ def run(arguments: Sequence[str]) -> int:
         M3NetError: A setting or a file of the comparison cannot be used.
         Stopped: A signal came.
     """
-    set_up_speech()
+    set_up_logging()
     parser = _parser()
     try:
         config = parser.parse_args(expand_config_names(arguments))

@@ -2,12 +2,7 @@
 
 from collections.abc import Sequence
 
-from m3net.workflows.registry import (
-    DATA_COMMANDS,
-    find_command,
-    help_lines,
-    run_command,
-)
+from m3net.workflows.registry import DATA_COMMANDS, find_command, help_lines, run_command
 
 _HELP = f"""usage: m3net data COMMAND ... (m3net data COMMAND --help explains each)
 
@@ -16,16 +11,14 @@ _HELP = f"""usage: m3net data COMMAND ... (m3net data COMMAND --help explains ea
 DATASET is fashionai, darn, deepfashion or catalogue."""
 
 
-def run(words: Sequence[str]) -> int:
+def run(argv: Sequence[str]) -> int:
     """Run one of the commands and return its exit code.
 
-    Args:
-        words: What stands after `m3net data`.
-
     Raises:
-        M3NetError: Something the user gave cannot be used.
+        M3NetError: The user's input cannot be used.
     """
-    if words and words[0] in ("-h", "--help"):
-        print(_HELP)  # noqa: T201 - a command speaks
+    if argv and argv[0] in ("-h", "--help"):
+        print(_HELP)  # noqa: T201 - a command's output
         return 0
-    return run_command(find_command("m3net data", DATA_COMMANDS, words), words)
+    program = "m3net data"
+    return run_command(program, find_command(program, DATA_COMMANDS, argv), argv)

@@ -1,9 +1,9 @@
 """The data sets that a command takes by name, with their settings as flags."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
-from jsonargparse import ArgumentParser, Namespace
+from jsonargparse import ArgumentParser
 
 from m3net.data.datamodules import (
     CatalogueDataModule,
@@ -11,6 +11,14 @@ from m3net.data.datamodules import (
     DeepFashionDataModule,
     FashionAIDataModule,
     RetrievalDataModule,
+)
+from m3net.workflows.arguments import (
+    Function,
+    about,
+    build_parser,
+    call,
+    parse,
+    spell_out_switches,
 )
 
 DATASETS: dict[str, type[RetrievalDataModule]] = {
@@ -21,41 +29,25 @@ DATASETS: dict[str, type[RetrievalDataModule]] = {
 }
 
 
-def parse_dataset(
-    command: str,
-    about: str,
-    words: Sequence[str],
-    add_options: Callable[[ArgumentParser], None] | None = None,
-) -> tuple[str, RetrievalDataModule, Namespace]:
-    """Read a data set's name, its settings and the options of a command.
+def run_on_dataset(function: Function, argv: Sequence[str]) -> int:
+    """Call a function with a data set and the options that a user typed.
 
     Args:
-        command: As "verify".
-        about: What the command does, for --help.
-        words: What stands behind the command.
-        add_options: Adds the options of the command, where it has any of its own.
-
-    Returns:
-        The name, the data set, and all that was typed.
+        function: Takes the data set, and by keyword its name, the folder to write to (`out`,
+            runs/data/NAME by default) and the options of the command.
+        argv: The data set's name, then flags.
 
     Raises:
-        ConfigError: The settings contradict one another.
+        M3NetError: The settings contradict one another, or what the function raises.
     """
-    about = f"{about} Problems call a setting such as --root by its full name, data.root."
-    parser = ArgumentParser(prog=f"m3net data {command}", description=about, allow_abbrev=False)
-    parsers = parser.add_subcommands(dest="dataset", title="data sets", required=True)
-    settings: dict[str, list[str]] = {}
+    program = f"m3net data {function.__name__}"
+    parser = ArgumentParser(prog=program, description=about(function), allow_abbrev=False)
+    subcommands = parser.add_subcommands(dest="dataset", title="data sets", required=True)
     for name, kind in DATASETS.items():
-        own = ArgumentParser(description=about, allow_abbrev=False)
-        settings[name] = own.add_class_arguments(kind, skip={"loading"})
-        if add_options is not None:
-            add_options(own)
-        own.add_argument(
-            "--out", type=Path, default=Path("runs", "data", name), help="Folder to write to."
-        )
-        parsers.add_subcommand(name, own, help=(kind.__doc__ or "").partition("\n")[0])
-    config = parser.instantiate(parser.parse_args(list(words)))
+        options = build_parser(function, flat=kind, skip=("loading", "name"))
+        options.set_defaults({"out": Path("runs", "data", name)})
+        subcommands.add_subcommand(name, options, help=(kind.__doc__ or "").partition("\n")[0])
+    config = parse(parser, spell_out_switches(function, argv))
     name = config["dataset"]
-    own_config: Namespace = config[name]
-    given = {key: own_config[key] for key in settings[name]}
-    return name, DATASETS[name](**given), own_config
+    config[name].name = name
+    return call(function, config[name], flat=DATASETS[name])

@@ -1,15 +1,13 @@
-"""`m3net evaluate`: scores vectors that came from anywhere as `m3net test` scores its own."""
+"""`m3net evaluate`: scores vectors of any model as `m3net test` scores its own."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 import torch
-from jsonargparse import auto_cli
 
-from m3net.base.messages import set_up_speech
-from m3net.base.packaged_configs import expand_config_names
+from m3net.base.messages import set_up_logging
 from m3net.base.protocol import Protocol
 from m3net.base.terminal import Terminal
 from m3net.data.datamodules import RetrievalDataModule
@@ -19,7 +17,6 @@ from m3net.data.embeddings.embedding_files import read_embeddings
 from m3net.data.records import Records, Role
 from m3net.data.taxonomy import Taxonomy
 from m3net.data.transforms import Transform
-from m3net.errors import own_cause
 from m3net.experiments.run import Run
 from m3net.metrics.metrics_config import MetricsConfig
 from m3net.metrics.retrieval_metrics import RetrievalMetrics
@@ -53,13 +50,14 @@ def evaluate(
         runs: Folder of all experiments.
         experiment: Name of the experiment; runs are numbered in it.
         metrics: Which metrics are computed, and how.
-        photos: Whether the photos are at hand; false reads annotation files alone, so that no
-            image is looked for and no gallery is drawn.
+        photos: Whether the photos are available; false reads annotation files alone and draws no
+            gallery.
         details: Whether to write scores of each class and query, classes.csv and queries.csv.
 
     Raises:
         M3NetError: The data or the vectors cannot be used.
     """
+    set_up_logging()
     contents = data.load(photos=photos)
     taxonomy, records = contents.taxonomy, contents.splits.named()[split]
     vectors = read_embeddings(embeddings, images_taking_part(records, taxonomy), contents.root)
@@ -72,22 +70,16 @@ def evaluate(
     write_evaluation(evaluation, folder, details=details, pictures=photos)
     console = Terminal(soft_wrap=True)
     console.print(evaluation.render())
-    if unused := sum(own.num_unused for own in vectors.values()):
-        console.print(f"Vectors of images that take no part, which change nothing: {unused:,}.")
+    if unused := sum(attribute.num_unused for attribute in vectors.values()):
+        console.print(f"Ignored {unused:,} vectors of images outside of this split.")
     console.print(render_farewell(run.folder, "evaluate"))
 
 
 def images_taking_part(records: Records, taxonomy: Taxonomy) -> dict[str, list[str]]:
-    """Return for each attribute the paths of its queries and gallery; none without a query.
-
-    Args:
-        records: The images of a split.
-        taxonomy: Its attributes.
-    """
-    roles = dict(zip(taxonomy.names, records.roles.T, strict=True))
+    """Return the paths of queries and gallery of each attribute; none if it has no query."""
     return {
-        name: records.paths[own != Role.NONE].tolist() if (own & Role.QUERY).any() else []
-        for name, own in roles.items()
+        name: records.paths[roles != Role.NONE].tolist() if (roles & Role.QUERY).any() else []
+        for name, roles in zip(taxonomy.names, records.roles.T, strict=True)
     }
 
 
@@ -100,12 +92,7 @@ def score(
 ) -> RetrievalMetrics:
     """Return metrics that were updated with a whole split.
 
-    Args:
-        vectors: For each attribute those of all images that take part.
-        records: The images of the split.
-        taxonomy: Attributes and classes.
-        protocol: What a query is.
-        config: Which metrics, and how.
+    `vectors` hold for each attribute those of `images_taking_part`.
     """
     metrics = RetrievalMetrics(taxonomy.names, taxonomy.sizes, protocol=protocol, config=config)
     for index in np.split(np.arange(len(records)), range(_CHUNK, len(records), _CHUNK)):
@@ -118,22 +105,3 @@ def score(
             product=torch.from_numpy(records.product_of(index)),
         )
     return metrics
-
-
-def run(words: Sequence[str]) -> int:
-    """Run the command and give its exit code, 0.
-
-    Args:
-        words: What stands after `m3net evaluate`.
-
-    Raises:
-        M3NetError: The data or the vectors cannot be used.
-    """
-    set_up_speech()
-    try:
-        auto_cli(
-            evaluate, args=expand_config_names(words), prog="m3net evaluate", as_positional=False
-        )
-    except ValueError as error:
-        raise (own_cause(error) or error) from None
-    return 0

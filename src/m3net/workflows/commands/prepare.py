@@ -2,11 +2,9 @@
 
 import os
 from collections import Counter
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
-from jsonargparse import auto_cli
 from rich.progress import track
 
 from m3net.base.terminal import Terminal
@@ -24,8 +22,8 @@ def prepare(
 ) -> int:
     """Make small copies of all images below a folder, for --data.root of a training.
 
-    What is done is not done again, so that the command can be stopped and repeated. Exit code 1
-    says that some images could not be read; they are named, and all others are done.
+    Existing copies are kept, so that the command can be stopped and repeated. Exit code 1 says
+    that some images could not be read; they are named, and all others are copied.
 
     Args:
         source: Folder of the images.
@@ -34,6 +32,9 @@ def prepare(
         resize: Which side is meant, short or long.
         quality: Of JPEG and WebP, from 1 to 100.
         workers: Number of processes; 0 works without any.
+
+    Raises:
+        M3NetError: A folder or a number cannot be used.
     """
     preparation = Preparation(source, target, CopySettings(side, resize, quality))
     errors = Terminal(stderr=True, soft_wrap=True)
@@ -44,20 +45,7 @@ def prepare(
         if outcome.note is not None:
             errors.print(f"m3net: {printable(outcome.note)}")
     listed = ", ".join(f"{count} {action}" for action, count in sorted(counts.items()))
-    said = Terminal(soft_wrap=True)
-    said.print(f"{len(preparation)} images: {listed}")
-    said.print(f"next: m3net train ... --data.root={printable(str(target))}")
+    console = Terminal(soft_wrap=True)
+    console.print(f"{len(preparation)} images: {listed}")
+    console.print(f"next: m3net train ... --data.root={printable(str(target))}")
     return 1 if counts["unreadable"] else 0
-
-
-def run(words: Sequence[str]) -> int:
-    """Run the command and give its exit code: 0, or 1 where images could not be read.
-
-    Args:
-        words: What stands after `m3net data prepare`.
-
-    Raises:
-        M3NetError: Something the user gave cannot be used.
-    """
-    code: int = auto_cli(prepare, args=list(words), prog="m3net data prepare")
-    return code

@@ -1,12 +1,13 @@
-"""`m3net data stats`: what a data set holds, what chance gives and what is possible at best."""
+"""`m3net data stats`: counts of a data set, and the scores of chance and of a perfect ranking."""
 
 from collections.abc import Sequence
 from pathlib import Path
 
-from m3net.base.files import writing
+from m3net.base.files import make_folder, writing
 from m3net.base.terminal import Terminal
 from m3net.data.annotations.findings import Findings
 from m3net.data.attribute_counts import AttributeCounts, count_attributes
+from m3net.data.datamodules import RetrievalDataModule
 from m3net.data.records import SplitName
 from m3net.errors import printable
 from m3net.reports.data_statistics import (
@@ -17,31 +18,34 @@ from m3net.reports.data_statistics import (
     summarize,
     write_statistics,
 )
-from m3net.workflows.commands.datasets import parse_dataset
-
-ABOUT = (
-    "Count classes, images per class and labels per image, and give the MAP of a random order and "
-    "the highest Recall@100 that is possible; images are not looked at. Writes FOLDER/stats.csv "
-    "and FOLDER/stats.png. Exit code 1 says that a part could not be read and is left out."
-)
+from m3net.workflows.commands.datasets import run_on_dataset
 
 
-def run(words: Sequence[str]) -> int:
-    """Run the command and give its exit code: 0, or 1 where a part of the annotations is wrong.
+def run(argv: Sequence[str]) -> int:
+    """Run the command and return its exit code."""
+    return run_on_dataset(stats, argv)
+
+
+def stats(dataset: RetrievalDataModule, name: str, out: Path = Path()) -> int:
+    """Count classes, images per class and labels per image, without a look at images.
+
+    Also compute the MAP of a random order and the highest possible Recall@100. Writes
+    FOLDER/stats.csv and FOLDER/stats.png. Exit code 1 says that a part could not be read and is
+    left out. Problems call a setting such as --root by its full name, data.root.
 
     Args:
-        words: What stands after `m3net data stats`.
+        dataset: What is counted.
+        name: Shown for it.
+        out: Folder to write to.
 
     Raises:
         M3NetError: The settings contradict one another, nothing can be read, or the table cannot be
             written.
     """
-    name, module, config = parse_dataset("stats", ABOUT, words)
-    folder: Path = config["out"]
     findings = Findings(keep_going=True)
-    contents = module.read(findings)
+    contents = dataset.read(findings)
     splits: dict[SplitName, list[AttributeCounts]] = {
-        split: count_attributes(part, contents.taxonomy, module.protocol)
+        split: count_attributes(part, contents.taxonomy, dataset.protocol)
         for split, part in contents.splits.named().items()
         if len(part)
     }
@@ -49,19 +53,19 @@ def run(words: Sequence[str]) -> int:
     console = Terminal()
     rows: list[StatisticsRow] = []
     for split, counts in splits.items():
-        own = summarize(split, counts)
-        console.print(render_classes(own, f"{name} {split}: {sizes[split]:,} images"))
-        if own[-1].num_queries:
-            title = f"{name} {split}, protocol {module.protocol}, in percent"
-            console.print(render_bounds(own, title))
-        rows += own
+        split_rows = summarize(split, counts)
+        console.print(render_classes(split_rows, f"{name} {split}: {sizes[split]:,} images"))
+        if split_rows[-1].num_queries:
+            title = f"{name} {split}, protocol {dataset.protocol}, in percent"
+            console.print(render_bounds(split_rows, title))
+        rows += split_rows
     for sentence in (*map(str, findings.problems), *findings.notes):
         console.print(f"m3net: {printable(sentence)}", soft_wrap=True)
     if rows:
-        with writing(folder, instead="another one by --out"):
-            folder.mkdir(parents=True, exist_ok=True)
-            write_statistics(rows, module.protocol, folder / "stats.csv")
-            draw_statistics(splits, folder / "stats.png")
-        written = f"table and picture: {folder / 'stats.csv'}, {folder / 'stats.png'}"
+        make_folder(out, setting="out")
+        with writing(out, setting="out"):
+            write_statistics(rows, dataset.protocol, out / "stats.csv")
+            draw_statistics(splits, out / "stats.png")
+        written = f"table and picture: {out / 'stats.csv'}, {out / 'stats.png'}"
         console.print(written, soft_wrap=True)
     return 1 if findings.problems else 0

@@ -10,7 +10,7 @@ from jsonargparse import ArgumentParser
 
 from m3net.base.extras import check_extra
 from m3net.base.files import write_text
-from m3net.base.messages import set_up_speech
+from m3net.base.messages import set_up_logging
 from m3net.base.packaged_configs import config_path
 from m3net.base.terminal import Terminal
 from m3net.boundary.parsing import parsing
@@ -41,7 +41,7 @@ def run(arguments: Sequence[str]) -> int:
         M3NetError: A setting or a file of the sweep cannot be used.
         Stopped: A signal came.
     """
-    set_up_speech()
+    set_up_logging()
     config = _parser().parse_args(list(arguments))
     console = Terminal(soft_wrap=True)
     file = config_path(config.file)

@@ -1,9 +1,6 @@
-"""The command that writes a drawn catalogue to disk."""
+"""`m3net synthesize`: a drawn catalogue on disk."""
 
-from collections.abc import Sequence
 from pathlib import Path
-
-from jsonargparse import auto_cli
 
 from m3net.data.synthetic import write_catalogue
 from m3net.errors import printable
@@ -19,18 +16,8 @@ def synthesize(folder: Path, num_images: int = 1000, size: int = 224, seed: int 
         seed: Equal seeds give equal garments.
 
     Raises:
-        M3NetError: The folder holds something, or cannot be written.
+        M3NetError: The folder is not empty, or cannot be written.
     """
     file = printable(str(write_catalogue(folder, num_images, size, seed)))
     command = "--config m3net:data/catalogue --config m3net:model/m3net"
-    print(f"{num_images} garments in {file}\nnext: m3net train {command} --data.file={file}")  # noqa: T201 - a command speaks
-
-
-def run(words: Sequence[str]) -> int:
-    """Run the command and give its exit code, 0.
-
-    Args:
-        words: What stands after `m3net synthesize`.
-    """
-    auto_cli(synthesize, args=list(words), prog="m3net synthesize")
-    return 0
+    print(f"{num_images} garments in {file}\nnext: m3net train {command} --data.file={file}")  # noqa: T201 - a command's output

@@ -1,16 +1,15 @@
 """`m3net data verify`: whether a data set on disk is what its annotation files say."""
 
-import json
 import os
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
+from json import dumps
 from pathlib import Path
 
-from jsonargparse import ArgumentParser
 from rich.progress import Progress, TaskID
 
-from m3net.base.files import writing
+from m3net.base.files import make_folder, writing
 from m3net.base.protocol import Protocol
 from m3net.base.terminal import Terminal
 from m3net.boundary.links import write_new
@@ -27,95 +26,99 @@ from m3net.data.splits import check_splits
 from m3net.data.taxonomy import similar_names
 from m3net.errors import M3NetError
 from m3net.reports.verification import FileState, SplitState, Verification, print_verification
-from m3net.workflows.commands.datasets import parse_dataset
-
-ABOUT = (
-    "Check annotation files against their format and the published counts, and read every image. "
-    "All problems are reported at once. Images found good are remembered in FOLDER/verify.journal, "
-    "so that a check that was interrupted goes on. Exit code 1 says that there are problems."
-)
-_INSTEAD = "another one by --out"
+from m3net.workflows.commands.datasets import run_on_dataset
 
 
-def run(words: Sequence[str]) -> int:
-    """Run the command and give its exit code: 0 where nothing is wrong, 1 where something is.
+def run(argv: Sequence[str]) -> int:
+    """Run the command and return its exit code."""
+    return run_on_dataset(verify, argv)
+
+
+def verify(
+    dataset: RetrievalDataModule,
+    name: str,
+    out: Path = Path(),
+    images: bool = True,
+    workers: int = os.cpu_count() or 1,
+    afresh: bool = False,
+    json: bool = False,
+) -> int:
+    """Check annotation files against their format and the published counts, and read every image.
+
+    All problems are reported at once. Good images are remembered in FOLDER/verify.journal, so that
+    an interrupted check resumes. Exit code 1 says that there are problems. Problems call a setting
+    such as --root by its full name, data.root.
 
     Args:
-        words: What stands after `m3net data verify`.
+        dataset: What is checked.
+        name: Shown for it.
+        out: Folder to write to.
+        images: Read every image; false checks annotation files alone.
+        workers: Processes that read images.
+        afresh: Read images known to be good again.
+        json: Print JSON instead of tables.
 
     Raises:
         M3NetError: The settings contradict one another, or the report cannot be written.
     """
-    name, module, config = parse_dataset("verify", ABOUT, words, _add_options)
-    folder: Path = config["out"]
-    journal = folder / "verify.journal"
-    with writing(folder, _INSTEAD):
-        folder.mkdir(parents=True, exist_ok=True)
-        if config["afresh"]:
+    journal, report = out / "verify.journal", out / "verify.json"
+    make_folder(out, setting="out")
+    with writing(journal, setting="out"):
+        if afresh:
             journal.unlink(missing_ok=True)
-    state = _verify(name, module, config["images"], config["workers"], journal)
-    report = folder / "verify.json"
-    # Names are ASCII in it, and so nothing to a terminal.
-    text = json.dumps(state.to_plain(), indent=2)
-    with writing(report, _INSTEAD):
+    state = _verify(name, dataset, images, workers, journal)
+    # ASCII: escaped names cannot harm a terminal.
+    text = dumps(state.to_plain(), indent=2)
+    with writing(report, setting="out"):
         write_new(report, f"{text}\n".encode())
-    if config["json"]:
-        print(text)  # noqa: T201 - what was asked for
+    if json:
+        print(text)  # noqa: T201 - the output that was asked for
     else:
         print_verification(state, Terminal(soft_wrap=True), report)
     return 0 if state.is_good else 1
 
 
-def _add_options(parser: ArgumentParser) -> None:
-    parser.add_argument(
-        "--images", type=bool, default=True, help="Read every image; false looks at files alone."
-    )
-    parser.add_argument(
-        "--workers", type=int, default=os.cpu_count() or 1, help="Processes that read images."
-    )
-    parser.add_argument("--afresh", action="store_true", help="Read images known to be good again.")
-    parser.add_argument("--json", action="store_true", help="Print JSON instead of tables.")
-
-
 def _verify(
-    name: str, module: RetrievalDataModule, images: bool, workers: int, journal: Path
+    name: str, dataset: RetrievalDataModule, images: bool, workers: int, journal: Path
 ) -> Verification:
     """Check annotations, then images."""
     findings = Findings(keep_going=True)
-    files = [FileState(str(file), _size(file)) for file in module.expected_files()]
+    files = [FileState(str(file), _size(file)) for file in dataset.expected_files()]
     try:
-        contents = module.read(findings)
+        contents = dataset.read(findings)
     except M3NetError as error:
         findings.problem(error)
         problems = [*map(str, findings.problems)]
-        return Verification(name, module.protocol, files, None, 0, 0, problems=problems)
-    if module.missing == "drop" and contents.root is not None:
-        # What the user wants left out is no problem.
+        return Verification(name, dataset.protocol, files, None, 0, 0, problems=problems)
+    if dataset.missing == "drop" and contents.root is not None:
+        # A missing image that the user wants dropped is no problem.
         with findings.part():
-            splits = present_only(contents.root, module.missing, findings, contents.splits)
+            splits = present_only(contents.root, dataset.missing, findings, contents.splits)
             contents = replace(contents, splits=splits)
     with findings.part():
-        findings.notes += check_splits(contents.splits, contents.taxonomy, module.protocol)
+        findings.notes += check_splits(contents.splits, contents.taxonomy, dataset.protocol)
     findings.notes += similar_names(contents.taxonomy)
     unreadable = _read_images(contents, workers, journal) if images else {}
-    found = [] if contents.root is None else images_below(contents.root)
+    files_found = [] if contents.root is None else images_below(contents.root)
     parts = contents.splits.named()
     listed = {path for part in parts.values() for path in part.paths.tolist()}
     if images and contents.root is not None:
         findings.notes += _duplicates(contents.root, listed)
     return Verification(
         dataset=name,
-        protocol=module.protocol,
+        protocol=dataset.protocol,
         files=files,
         image_root=None if contents.root is None else str(contents.root),
-        images_found=len(found),
-        images_unlisted=sum(os.path.relpath(f, contents.root) not in listed for f in found),
+        images_found=len(files_found),
+        images_unlisted=sum(
+            os.path.relpath(file, contents.root) not in listed for file in files_found
+        ),
         splits=[
-            _split_state(split, part, contents, module.protocol, unreadable.get(split))
+            _split_state(split, part, contents, dataset.protocol, unreadable.get(split))
             for split, part in parts.items()
         ],
         problems=[*map(str, findings.problems)],
-        unreadable=[sentence for own in unreadable.values() for sentence in own],
+        unreadable=[sentence for sentences in unreadable.values() for sentence in sentences],
         notes=findings.notes,
     )
 
@@ -134,14 +137,14 @@ def _read_images(contents: Contents, workers: int, journal: Path) -> dict[str, l
     """Return one sentence per unreadable image of each split."""
     if not isinstance(contents.reader, FileReader):
         return {}
-    found: dict[str, list[str]] = {}
+    unreadable: dict[str, list[str]] = {}
     with Progress(console=Terminal(stderr=True)) as progress:
         for split, part in contents.splits.named().items():
             task = progress.add_task(f"read {split}", total=len(part))
             advance = partial(_advance, progress, task)
             bad = find_unreadable(part, contents.reader, workers, journal, advance)
-            found[split] = [sentence for _, sentence in bad]
-    return found
+            unreadable[split] = [sentence for _, sentence in bad]
+    return unreadable
 
 
 def _advance(progress: Progress, task: TaskID, number: int) -> None:
@@ -160,9 +163,9 @@ def _split_state(
         name=name,
         images=len(records),
         labels=len(records.class_ids),
-        queries=sum(own.num_queries for own in counts),
-        gallery=sum(own.num_gallery for own in counts),
-        without_relevant=sum(int((own.relevant == 0).sum()) for own in counts),
+        queries=sum(attribute.num_queries for attribute in counts),
+        gallery=sum(attribute.num_gallery for attribute in counts),
+        without_relevant=sum(int((attribute.relevant == 0).sum()) for attribute in counts),
         unreadable=None if unreadable is None else len(unreadable),
     )
 

@@ -16,7 +16,7 @@ from m3net.data.datamodules import LoadingConfig, SyntheticDataModule
 from m3net.errors import TrainingError
 from m3net.models import M3NetConfig
 from m3net.training.callbacks import finite_steps as finite
-from m3net.training.callbacks.finite_steps import Finding, FiniteSteps
+from m3net.training.callbacks.finite_steps import FiniteSteps, NonFiniteStep
 from m3net.training.callbacks.weight_average import WeightAverage
 from m3net.training.task import M3NetTask
 from tests.support.faults import Poison
@@ -174,7 +174,7 @@ def test_the_error_names_step_terms_images_and_the_last_good_checkpoint(
 
 def test_no_name_of_an_image_is_a_formula(tmp_path: Path) -> None:
     names = ("=cmd().png", "-1.png", "a.png")
-    FiniteSteps(tmp_path, "skip")._note(Finding(3, ("loss", "gradient"), names))
+    FiniteSteps(tmp_path, "skip")._list_images(NonFiniteStep(3, ("loss", "gradient"), names))
     with (tmp_path / "nonfinite.csv").open(encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     assert [row["image"] for row in rows] == ["'=cmd().png", "'-1.png", "a.png"]

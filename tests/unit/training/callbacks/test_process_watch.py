@@ -38,8 +38,8 @@ def test_where_another_process_ends_the_first_one_says_so_and_ends(
     file.write_text(SCRIPT.format(end=end, seconds=60), encoding="utf-8")
     done = subprocess.run([sys.executable, file], capture_output=True, text=True)
     assert done.returncode == 1
-    assert f"m3net: process 1 of 2 {how}, so that all others end. To go on" in done.stderr
-    assert done.stderr.rstrip().endswith("--resume runs/a/0")
+    assert f"m3net: process 1 of 2 {how}, so all others end. To resume" in done.stderr
+    assert done.stderr.rstrip().endswith("resume set to 'runs/a/0'")
 
 
 def test_the_first_process_may_end_when_others_have_done_their_part(tmp_path: Path) -> None:

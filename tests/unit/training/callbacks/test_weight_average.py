@@ -195,5 +195,5 @@ def test_an_interrupted_training_ends_as_one_without_a_break(tmp_path: Path) -> 
 
 @pytest.mark.parametrize("decay", [-0.1, 1.0, float("nan")])
 def test_a_decay_out_of_range_is_refused(decay: float) -> None:
-    with pytest.raises(ConfigError, match="from 0 to below 1"):
+    with pytest.raises(ConfigError, match=r"in \[0, 1\)"):
         WeightAverage(decay)
