@@ -212,8 +212,7 @@ class M3NetCLI(LightningCLI):
         """Run a command, and explain failures of memory and workers by its settings.
 
         Raises:
-            TrainingError: Memory is full, workers lack open files or shared memory, or a worker died
-                or hangs.
+            TrainingError: Memory is full, a worker lacks open files or shared memory, died or hangs.
             Stopped: A worker died when a signal had asked to stop.
         """
         try:
