@@ -2,9 +2,10 @@
 
 import pytest
 
-from tests.campaigns.mutations.__main__ import METRICS, ROOT
+from tests.campaigns.mutations.__main__ import METRICS
 from tests.campaigns.mutations.__main__ import test_file as file_of
 from tests.campaigns.mutations.faults import FAULTS, Fault
+from tests.support.commands import ROOT
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: f"{fault.file}: {fault.what}")

@@ -7,8 +7,6 @@ from pathlib import Path
 from subprocess import CompletedProcess
 
 import cv2
-import pytest
-import torch
 import yaml
 
 from tests.support.commands import Command
@@ -112,46 +110,6 @@ def test_the_last_words_name_what_is_there_and_what_to_type_next(
 
 def test_nothing_else_is_said(training: CompletedProcess[str]) -> None:
     assert training.stderr == ""
-
-
-def test_testing_the_run_gives_the_same_scores_to_the_bit(
-    m3net: Command, own_run: Path, trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (tmp_path / "empty").mkdir()
-    monkeypatch.chdir(tmp_path / "empty")
-    done = m3net("test", "--ckpt_path", own_run)
-    assert done.returncode == 0, done.stderr
-    for name in ("scores.json", "scores.csv", "gallery.png"):
-        assert (own_run / "test" / name).read_bytes() == (trained / "test" / name).read_bytes()
-    assert list((tmp_path / "empty").iterdir()) == []
-
-
-def test_a_run_can_be_repeated_from_its_own_settings(
-    m3net: Command, trained: Path, runs: Path
-) -> None:
-    before = {folder.name for folder in trained.parent.iterdir()}
-    done = m3net("fit", "--config", trained / "config.yaml", "--runs", runs)
-    assert done.returncode == 0, done.stderr
-    [number] = {folder.name for folder in trained.parent.iterdir()} - before
-    assert number == str(max(map(int, before)) + 1)
-    first, second = (
-        torch.load(runs / "shop" / name / "checkpoints" / "best.ckpt")["state_dict"]
-        for name in ("0", number)
-    )
-    assert first.keys() == second.keys()
-    assert all(torch.equal(first[name], second[name]) for name in first)
-
-
-def test_a_training_goes_on_where_it_ended(
-    m3net: Command, settings: Path, trained: Path, tmp_path: Path
-) -> None:
-    more = ("--trainer.max_epochs=2", "--ckpt_path", trained)
-    done = m3net("fit", "--config", settings, "--runs", tmp_path, *more)
-    assert done.returncode == 0, done.stderr
-    last = "checkpoints/last.ckpt"
-    before, after = torch.load(trained / last), torch.load(tmp_path / "shop" / "0" / last)
-    assert (before["epoch"], after["epoch"]) == (0, 1)
-    assert after["global_step"] == 2 * before["global_step"] == 8
 
 
 def test_a_training_that_ends_within_an_epoch_is_validated_and_ranked_in_other_ways(

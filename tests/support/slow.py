@@ -1,40 +1,40 @@
 """Which tests `make test-fast` leaves out: those that train, start processes or take seconds."""
 
+from pathlib import Path
+
 import pytest
 
+TESTS = Path(__file__).parents[1]
 FIXTURES = frozenset({"guard", "m3net", "process"})  # these run commands
+FOLDERS = frozenset({"campaigns", "commands", "distributed", "hostile"})
 MODULES = frozenset(
     {
-        "test_bombs",
-        "test_catalogue",
-        "test_check",
-        "test_compare",
-        "test_configs",
-        "test_gpu",
-        "test_distributed",
-        "test_environment",
-        "test_finite",
-        "test_fuzz",
-        "test_help",
-        "test_hostile_files",
-        "test_hostile_names",
-        "test_imports",
-        "test_lightning",
-        "test_prepare",
-        "test_process_group",
-        "test_progress",
-        "test_resume",
-        "test_starter",
-        "test_stopping",
-        "test_sweep",
-        "test_task",
-        "test_two_processes",
-        "test_watch",
+        "project/test_configs.py",
+        "project/test_docs.py",
+        "project/test_extending.py",
+        "project/test_extras.py",
+        "project/test_imports.py",
+        "project/test_sweep_configs.py",
+        "project/test_wheel.py",
+        "unit/base/test_environment.py",
+        "unit/base/test_process_tree.py",
+        "unit/base/test_signals.py",
+        "unit/data/annotations/test_annotation_file_bombs.py",
+        "unit/data/photos/test_check.py",
+        "unit/data/photos/test_preparation.py",
+        "unit/metrics/ranking/test_gpu.py",
+        "unit/training/callbacks/test_finite_steps.py",
+        "unit/training/callbacks/test_process_watch.py",
+        "unit/training/test_resume.py",
+        "unit/training/test_task.py",
     }
 )
 
 
 def is_slow(test: pytest.Item) -> bool:
-    """Return whether a test is in one of the modules or uses one of the fixtures."""
+    """Return whether a test lies in a slow folder or module, or runs commands."""
+    path = test.path.relative_to(TESTS) if test.path.is_relative_to(TESTS) else test.path
     fixtures = set(test.fixturenames) if isinstance(test, pytest.Function) else set()
-    return test.path.stem in MODULES or not fixtures.isdisjoint(FIXTURES)
+    return (
+        path.parts[0] in FOLDERS or path.as_posix() in MODULES or not fixtures.isdisjoint(FIXTURES)
+    )

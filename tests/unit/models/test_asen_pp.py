@@ -6,7 +6,6 @@ from typing import Any
 import pytest
 import torch
 import torch.nn.functional as F
-from tests.losses import objective
 from torch import Tensor, nn
 
 from m3net.boundary.typed import read_as
@@ -14,6 +13,7 @@ from m3net.errors import ConfigError, WeightsError
 from m3net.losses import CombinedLoss
 from m3net.models import AsenConfig, AsenPPConfig
 from m3net.models.asen_pp import AsenPP, LocalConfig
+from tests.unit.losses import objective
 from tests.unit.models.pictures import images
 
 SIZES = (2, 3)
