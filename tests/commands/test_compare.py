@@ -49,7 +49,7 @@ def config(settings: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def compared(
     process: Command, config: Path, runs: Path, empty_folder: Path
 ) -> CompletedProcess[str]:
-    """What a comparison said, in a process of its own."""
+    """The output of a comparison, in its own process."""
     return process("compare", "--config", config, "--runs", runs, "--jobs=2", cwd=empty_folder)
 
 

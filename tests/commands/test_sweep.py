@@ -66,7 +66,7 @@ def interrupted(file: Path, runs: Path) -> tuple[int, list[str], bytes]:
 
 
 def processes_of(folder: Path) -> list[str]:
-    """Give what runs and names a folder."""
+    """Return the command lines of processes that name a folder."""
     if not Path("/proc/self/cmdline").exists():
         pytest.skip("only Linux lists processes in files")
     found = []
@@ -85,7 +85,7 @@ def continued(
     runs: Path,
     empty_folder: Path,
 ) -> CompletedProcess[str]:
-    """What the same command said when it was typed again."""
+    """The output of the same command, typed again."""
     assert interrupted[0] == 143
     return process("sweep", "--local", file, "--runs", runs, cwd=empty_folder)
 

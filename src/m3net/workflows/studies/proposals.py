@@ -25,7 +25,7 @@ def propose(sweep: Sweep, seed: int, number: int, tried: Sequence[Trial]) -> Val
     """
     if sweep.method == "grid":
         return _grid_point(sweep, number)
-    # An extra, which the module's other function does not need.
+    # An extra that only this function needs.
     import optuna
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)

@@ -1,4 +1,4 @@
-"""What is noted of a job that is done: read again as it was, or refused with file and remedy."""
+"""The record of a finished job: read as it was written, or refused with file and remedy."""
 
 import json
 from dataclasses import replace
@@ -16,7 +16,7 @@ JOB = Job("a-seed0", ("train", "--x=1"), {"model": {"lr": 0.1}}, ("config.yaml",
 
 @pytest.fixture
 def done(tmp_path: Path) -> Path:
-    """The record of a job, beside which its run folder lies."""
+    """The record of a finished job, with its run folder."""
     run = tmp_path / "runs" / "a-seed0" / "0"
     (run / "test").mkdir(parents=True)
     for name in JOB.files:
@@ -27,7 +27,7 @@ def done(tmp_path: Path) -> Path:
 
 
 @pytest.mark.usefixtures("done")
-def test_what_was_noted_is_found(tmp_path: Path) -> None:
+def test_a_finished_job_is_found(tmp_path: Path) -> None:
     assert Runner(tmp_path).find(JOB) == tmp_path / "runs" / "a-seed0" / "0"
 
 
@@ -38,7 +38,7 @@ def test_a_name_may_lie_in_a_folder(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("content", [b"", b'{"run": "runs/a-s', b"\xff", b"[1]", b"3", b"[" * 9000])
-def test_what_is_no_record_is_named_with_what_to_do(
+def test_a_damaged_record_is_named_with_the_remedy(
     done: Path, tmp_path: Path, content: bytes
 ) -> None:
     done.write_bytes(content)
@@ -65,7 +65,7 @@ def test_what_is_no_record_is_named_with_what_to_do(
         {"spare": 1},
     ],
 )
-def test_values_of_another_kind_are_refused(
+def test_values_of_another_type_are_refused(
     done: Path, tmp_path: Path, changes: dict[str, Any]
 ) -> None:
     plain = json.loads(done.read_text(encoding="utf-8"))
@@ -75,7 +75,7 @@ def test_values_of_another_kind_are_refused(
 
 
 @pytest.mark.parametrize("key", ["command", "run", "files", "settings"])
-def test_a_value_that_is_missing_is_refused(done: Path, tmp_path: Path, key: str) -> None:
+def test_a_missing_value_is_refused(done: Path, tmp_path: Path, key: str) -> None:
     plain = json.loads(done.read_text(encoding="utf-8"))
     del plain[key]
     done.write_text(json.dumps(plain), encoding="utf-8")
@@ -86,7 +86,7 @@ def test_a_value_that_is_missing_is_refused(done: Path, tmp_path: Path, key: str
 @pytest.mark.parametrize(
     "files", [[], ["config.yaml"], ["config.yaml", "lost"], ["config.yaml", 300 * "x"]]
 )
-def test_a_record_of_other_files_is_that_of_nothing(
+def test_a_job_without_all_of_its_files_is_unfinished(
     done: Path, tmp_path: Path, files: list[str]
 ) -> None:
     plain = json.loads(done.read_text(encoding="utf-8"))

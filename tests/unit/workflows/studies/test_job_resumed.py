@@ -1,4 +1,4 @@
-"""An interrupted job goes on where it is the same training, and starts anew where it is not."""
+"""An interrupted job resumes if its settings are the same, and starts again if not."""
 
 import json
 from pathlib import Path
@@ -22,7 +22,7 @@ def settings() -> dict[str, Any]:
 
 @pytest.fixture
 def run(tmp_path: Path, settings: dict[str, Any]) -> Path:
-    """A run folder as a training leaves it in which a signal came."""
+    """The run folder of a training that a signal stopped."""
     run = tmp_path / "a-seed0" / "0"
     run.mkdir(parents=True)
     own = json.loads(json.dumps(settings)) | {"ckpt_path": None, "experiment": "a-seed0"}
@@ -34,7 +34,7 @@ def run(tmp_path: Path, settings: dict[str, Any]) -> Path:
 
 
 @pytest.mark.usefixtures("run")
-def test_the_same_training_goes_on(tmp_path: Path, settings: dict[str, Any]) -> None:
+def test_the_same_training_resumes(tmp_path: Path, settings: dict[str, Any]) -> None:
     assert can_resume(tmp_path, "a-seed0", settings)
     assert not can_resume(tmp_path, "a-seed1", settings)
 
@@ -47,7 +47,7 @@ def test_another_training_does_not(tmp_path: Path, word: str) -> None:
     assert not can_resume(tmp_path, "a-seed0", resolve((*ARGUMENTS, word)))
 
 
-def test_what_has_ended_does_not(run: Path, tmp_path: Path, settings: dict[str, Any]) -> None:
+def test_a_finished_one_does_not(run: Path, tmp_path: Path, settings: dict[str, Any]) -> None:
     (run / "finished.json").touch()
     assert not can_resume(tmp_path, "a-seed0", settings)
 

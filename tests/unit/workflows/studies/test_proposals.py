@@ -1,4 +1,4 @@
-"""What a sweep tries: all of a grid, draws within their ranges, and more of what was good."""
+"""Proposals: all of a grid, draws within their ranges, and more of what scored high."""
 
 import math
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""The form of a sweep file: what is read of it, and what is refused in words."""
+"""The format of a sweep file: what it can say, and what is refused in one sentence."""
 
 from pathlib import Path
 from typing import Any
@@ -35,7 +35,7 @@ def read(folder: Path, changes: dict[str, Any]) -> Sweep:
         ["${env}", "${program}"],
     ],
 )
-def test_flags_stand_where_the_command_says(tmp_path: Path, start: list[str]) -> None:
+def test_flags_replace_the_placeholder_of_the_command(tmp_path: Path, start: list[str]) -> None:
     command = [*start, *FILE["command"][2:]]
     sweep = read(tmp_path, {"command": command, "program": "m3net"})
     arguments = sweep.arguments({"model.loss.instance.margin": 0.25, "trainer.max_epochs": 2})
@@ -44,7 +44,7 @@ def test_flags_stand_where_the_command_says(tmp_path: Path, start: list[str]) ->
     assert sweep.name == "own"
 
 
-def test_the_number_of_trials_is_the_least_of_what_is_said(tmp_path: Path) -> None:
+def test_the_smallest_bound_is_the_number_of_trials(tmp_path: Path) -> None:
     grid = {"method": "grid", "parameters": {"a": {"values": [1, 2]}, "b": {"min": 1, "max": 3}}}
     assert read(tmp_path, grid).count(None) == 6
     assert read(tmp_path, grid).count(9) == 6
@@ -82,7 +82,7 @@ def test_the_number_of_trials_is_the_least_of_what_is_said(tmp_path: Path) -> No
         ({"method": "grid"}, "parameters.model.loss.instance.margin: a grid needs values"),
     ],
 )
-def test_what_is_only_wandbs_is_named(tmp_path: Path, changes: dict[str, Any], said: str) -> None:
+def test_an_unsupported_key_is_named(tmp_path: Path, changes: dict[str, Any], said: str) -> None:
     with pytest.raises(ConfigError, match=rf"own\.yaml: .*{said}"):
         read(tmp_path, changes)
 
@@ -117,12 +117,12 @@ def test_what_is_only_wandbs_is_named(tmp_path: Path, changes: dict[str, Any], s
         ({"distribution": "q_uniform", "min": 0.1, "max": 1, "q": 0.25}, "must be multiples of q"),
     ],
 )
-def test_what_cannot_be_drawn_is_named(tmp_path: Path, parameter: object, said: str) -> None:
+def test_an_unsupported_parameter_is_named(tmp_path: Path, parameter: object, said: str) -> None:
     with pytest.raises(ConfigError, match=rf"own\.yaml: parameters\.model\.lr[.:].*{said}"):
         read(tmp_path, {"parameters": {"model.lr": parameter}})
 
 
-def test_what_is_no_sweep_file_is_refused(tmp_path: Path) -> None:
+def test_a_file_of_another_kind_is_refused(tmp_path: Path) -> None:
     for text in ("a: [", "- 1"):
         (tmp_path / "own.yaml").write_text(text, encoding="utf-8")
         with pytest.raises(ConfigError, match=r"own\.yaml"):

@@ -1,4 +1,4 @@
-"""What a sweep has kept: read again as it was, or refused with file and remedy."""
+"""Files of a sweep: read as they were written, or refused with file and remedy."""
 
 import json
 from pathlib import Path
@@ -22,7 +22,7 @@ PARAMETERS: dict[str, dict[str, Any]] = {
 GOOD = {"backbone": None, "lr": 0.01, "decay": 1.0, "margin": 0.3, "size": 4}
 
 
-def test_what_was_proposed_is_read_again(tmp_path: Path) -> None:
+def test_proposals_are_read_as_they_were_written(tmp_path: Path) -> None:
     file = tmp_path / "proposals.json"
     sweep = sweep_of("random", PARAMETERS)
     proposals = [propose(sweep, 0, number, []) for number in range(200)]
@@ -45,7 +45,7 @@ def test_what_was_proposed_is_read_again(tmp_path: Path) -> None:
     ],
 )
 @pytest.mark.parametrize("method", ["random", "bayes"])
-def test_what_was_not_is_refused(tmp_path: Path, content: str, method: str) -> None:
+def test_damaged_proposals_are_refused(tmp_path: Path, content: str, method: str) -> None:
     file = tmp_path / "proposals.json"
     file.write_text(content, encoding="utf-8")
     with pytest.raises(CheckpointError) as refused:

@@ -1,4 +1,4 @@
-"""The ranking of a sweep, written."""
+"""The files of a ranking."""
 
 import csv
 from pathlib import Path
