@@ -235,7 +235,7 @@ def test_errors_of_files_are_one_sentence(
     frame["attribute"] = frame["attribute"].replace("details", "collar")
     frame.to_parquet(tmp_path / "a.parquet")
     sentence = refusal(evaluate(tmp_path / "a.parquet"))
-    assert "attribute 'collar' is none of the data's" in sentence
+    assert "unknown attribute 'collar'" in sentence
     assert "'sleeve_length', 'details'" in sentence
 
 

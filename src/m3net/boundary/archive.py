@@ -48,7 +48,7 @@ _STORAGES = {
 
 # Tuples, since pickle's BUILD could change whatever has a __dict__ or a __setstate__.
 class _Storage(NamedTuple):
-    """Which entry of the archive holds numbers, and of which type."""
+    """The entry of the archive that holds a tensor's numbers, and their dtype."""
 
     key: str
     dtype: torch.dtype
@@ -56,7 +56,7 @@ class _Storage(NamedTuple):
 
 
 class _View(NamedTuple):
-    """A tensor that is not made yet."""
+    """A tensor before its storage is read."""
 
     storage: _Storage
     offset: int
@@ -65,19 +65,19 @@ class _View(NamedTuple):
 
 
 def read_archive(file: Path) -> Any:  # noqa: ANN401 - whatever was saved
-    """Read what `torch.save` wrote, each byte of it checked against its sum.
+    """Read what `torch.save` wrote, and check the checksums of the archive.
 
     Args:
-        file: A zip archive, nothing of it compressed.
+        file: An uncompressed zip archive.
 
     Returns:
         Dicts, lists, tuples, texts, numbers, None and CPU tensors.
 
     Raises:
-        OSError: The system does not let it be read.
+        OSError: The file cannot be read.
         zipfile.BadZipFile: It is no archive, or damaged.
-        pickle.UnpicklingError: It holds something else than values and tensors, as code.
-        ExcessError: It asks for more than its own bytes.
+        pickle.UnpicklingError: It holds anything but values and tensors, such as code.
+        ExcessError: It describes more data than it has bytes.
         ValueError: Its description is damaged.
 
     Example:

@@ -1,8 +1,7 @@
-"""Parquet files whose footer and pages are looked at before Arrow expands them.
+"""Parquet files whose footer and page headers are checked before Arrow expands them.
 
-A file of some hundred bytes may otherwise take any number of gigabytes: by what its footer or a
-page header says, by runs of one value, by columns that lie on the same bytes. Arrow checks each of
-these too late or not at all.
+A few hundred bytes may stand for any number of gigabytes: by false sizes in the footer or a page
+header, by runs of one value, by columns that share bytes. Arrow checks these too late or never.
 """
 
 import os
@@ -21,7 +20,7 @@ from m3net.boundary.regular_file import MIB, ExcessError, check_regular
 from m3net.boundary.thrift import STRUCT, Compact, TruncatedError
 
 MOST_COLUMNS = 4096
-"""Of a table: each costs pandas and Arrow some microseconds for each part of the file."""
+"""Each column costs pandas and Arrow some microseconds per row group."""
 REMEDY = (
     "It may be made to fill the memory; if not, write it anew with compression=None and "
     "use_dictionary=False"
@@ -29,29 +28,29 @@ REMEDY = (
 _MAGIC = b"PAR1"
 _MOST_FOOTER = 3 * MIB
 _MOST_ELEMENTS, _MOST_DEPTH = 4 * MOST_COLUMNS, 32
-"""Of a schema: Arrow's time grows with the square of its depth, its memory by 1 kB a column."""
+"""Arrow's time grows with the square of a schema's depth, its memory by 1 kB per column."""
 _NUM_CHILDREN, _SCHEMA = 5, 2
 
 
 class BoundedParquet:
-    """An open file; Arrow has read no more than its footer.
+    """An open file; Arrow has read its footer only.
 
     Attributes:
-        content: The file; of its columns only those may be read that `column` has passed.
+        content: The file; only columns that `column` has checked may be read.
         size: Bytes of the file.
     """
 
     def __init__(self, file: Path, buffer_size: int = 0) -> None:
-        """Open it.
+        """Open the file.
 
         Args:
             file: The file.
-            buffer_size: Bytes that are read of a column at once; 0 reads it whole.
+            buffer_size: Bytes of a column that are read at once; 0 reads whole columns.
 
         Raises:
-            OSError: It cannot be read, or is no Parquet.
-            pa.ArrowException: It is no Parquet.
-            ExcessError: It is no regular file, or its footer is too large.
+            OSError: It cannot be read, or is not Parquet.
+            pa.ArrowException: It is not Parquet.
+            ExcessError: It is not a regular file, or its footer is too large.
         """
         self._file, self.size = file, check_regular(file)
         with ExitStack() as opening:
@@ -85,10 +84,10 @@ class BoundedParquet:
         """Refuse columns that share bytes, or rows without values.
 
         Args:
-            leaves: Numbers of the columns that will be read, of those without inner columns.
+            leaves: Indices of the leaf columns that will be read.
 
         Raises:
-            ExcessError: They do.
+            ExcessError: Columns share bytes, reach beyond the file, or have fewer values than rows.
         """
         spans = []
         for group in range(self.content.num_row_groups):
@@ -117,15 +116,15 @@ class BoundedParquet:
             )
 
     def column(self, group: int, leaf: int) -> Column:
-        """Look at the pages of a column in a row group.
+        """Check the pages of a column in a row group, and sum them up.
 
         Args:
-            group: Number of the row group.
-            leaf: Number of the column, of those without inner columns.
+            group: Index of the row group.
+            leaf: Index of the leaf column.
 
         Raises:
             OSError: The file cannot be read.
-            ExcessError: They are too large or others than the footer says.
+            ExcessError: Pages are too large, or contradict the footer.
         """
         meta = self.content.metadata.row_group(group)
         column = walk(self._handle, meta.column(leaf), self._most_pages)
@@ -135,7 +134,7 @@ class BoundedParquet:
         return column
 
     def __enter__(self) -> Self:
-        """Return the file itself."""
+        """Return the file."""
         return self
 
     def __exit__(
@@ -149,20 +148,20 @@ class BoundedParquet:
 
 
 def most_values(size: int, floor: int) -> int:
-    """Return how many values a file may stand for.
+    """Return the highest number of values of a file.
 
-    A value that no other repeats takes some bits, even if it is yes or no; repeated ones take none,
-    so that a small file may have some millions.
+    A distinct value takes some bits, even a boolean; repeated values take none, so a small file may
+    hold some millions.
 
     Args:
-        size: Its bytes.
-        floor: What a small one may have.
+        size: Bytes of the file.
+        floor: The limit of a small file.
     """
     return max(floor, 16 * size)
 
 
 def _check_footer(handle: int, size: int) -> int:
-    """Return the footer's bytes; what is no footer is left to Arrow, which says what it is."""
+    """Return the size of the footer; 0 without a footer, which Arrow reports."""
     tail = os.pread(handle, 8, max(size - 8, 0))
     length = int.from_bytes(tail[:4], "little")
     if size < 12 or tail[4:] != _MAGIC or length > size - 12:
@@ -178,7 +177,7 @@ def _check_footer(handle: int, size: int) -> int:
 
 
 def _check_schema(compact: Compact) -> None:
-    """Count the columns, and how deeply they are nested, by the footer's list of them."""
+    """Check number and depth of the columns in the footer."""
     for number, kind in compact.fields():
         if number < _SCHEMA:
             compact.skip(kind)
@@ -188,7 +187,7 @@ def _check_schema(compact: Compact) -> None:
             raise ExcessError(f"it has {length:,} columns; up to {MOST_COLUMNS:,} are read")
         waiting = [1]
         for _ in range(length):
-            # Behind the last child of a group comes the next of those that the group belongs to.
+            # The last child of a group is followed by the next child of the group above.
             while waiting and not waiting[-1]:
                 waiting.pop()
             if not waiting:
@@ -197,7 +196,7 @@ def _check_schema(compact: Compact) -> None:
             waiting.append(_num_children(compact))
             if len(waiting) > _MOST_DEPTH:
                 raise ExcessError(f"its columns are nested more than {_MOST_DEPTH} levels deep")
-        # Arrow parses the rest; its numbers are asked of Arrow.
+        # Arrow parses the rest.
         return
 
 

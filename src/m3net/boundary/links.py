@@ -1,4 +1,4 @@
-"""Links and special files that somebody else may have laid into a folder: none is followed."""
+"""Refuse links and special files that somebody else put into a folder."""
 
 import os
 import stat
@@ -16,7 +16,7 @@ def open_to_append(file: Path) -> BinaryIO:
     """Open a file to read and to append to it; create it if it is missing.
 
     Raises:
-        OSError: The system does not let it be opened.
+        OSError: It cannot be opened.
         ExcessError: It is a link or no regular file.
     """
     if file.is_symlink():
@@ -32,10 +32,10 @@ def open_to_append(file: Path) -> BinaryIO:
 
 
 def write_new(file: Path, content: bytes) -> None:
-    """Write a file to disk in place of one of its name; a link is removed, not followed.
+    """Write a file to disk, and replace an old one; a link is removed, not followed.
 
     Raises:
-        OSError: The system does not let it be written.
+        OSError: It cannot be written.
     """
     file.unlink(missing_ok=True)
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
@@ -53,7 +53,7 @@ def check_no_link(root: Path, inner: str) -> None:
         inner: Path of a file below the root, relative to it.
 
     Raises:
-        ExcessError: A folder is a link, and may lead anywhere.
+        ExcessError: A folder is a link.
     """
     for folder in reversed(PurePath(inner).parents[:-1]):
         path = os.path.join(root, folder)

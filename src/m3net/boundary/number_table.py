@@ -1,4 +1,4 @@
-"""CSV tables of numbers under names, as a run folder has them, of limited size."""
+"""CSV tables of numbers in a run folder, of limited size."""
 
 import io
 from collections.abc import Collection
@@ -10,7 +10,7 @@ import pandas as pd
 from m3net.boundary.regular_file import MIB, ExcessError, read_bytes
 
 _MOST_BYTES = 64 * MIB
-"""A training writes some 100 bytes each ten steps: this is enough for six million."""
+"""A training writes some 100 bytes every ten steps: this is enough for six million steps."""
 _MOST_CELLS = 16 * MIB
 _MOST_COLUMNS = 20_000
 
@@ -18,20 +18,20 @@ _MOST_COLUMNS = 20_000
 def read_number_table(
     file: Path, texts: Collection[str] = (), numbers: Collection[str] = ()
 ) -> pd.DataFrame:
-    r"""Read a table whose columns are numbers, but for some that are texts.
+    r"""Read a table of numbers, with some columns of text.
 
     Args:
         file: UTF-8 CSV with a header.
-        texts: Columns of texts, each of which must be there.
-        numbers: Columns of numbers that must be there, too.
+        texts: Required columns of text.
+        numbers: Required columns of numbers.
 
     Returns:
         float64 columns, NaN where a cell is empty; int64 for names that begin with "num_".
 
     Raises:
-        OSError: The system does not let it be read.
-        ExcessError: It is larger than any that a run writes.
-        ValueError: It is no such table.
+        OSError: The file cannot be read.
+        ExcessError: It is larger than any table of a run.
+        ValueError: A column is missing, or a cell is not a number.
 
     Example:
         >>> from tempfile import TemporaryDirectory

@@ -1,4 +1,4 @@
-"""Parse errors of a file that somebody may have damaged, as one sentence."""
+"""Turn parse errors of a file into one sentence."""
 
 import csv
 from collections.abc import Iterator
@@ -20,7 +20,7 @@ _DAMAGE = (
     csv.Error,
     yaml.YAMLError,
 )
-"""What readers raise if a file holds something else than was written."""
+"""What readers raise on damaged files."""
 
 
 @contextmanager
@@ -28,9 +28,9 @@ def parsing(file: Path, remedy: str, what: str | None = None) -> Iterator[None]:
     """Turn parse errors of a file into a CheckpointError.
 
     Args:
-        file: What is read within the block.
+        file: The file that is read within the block.
         remedy: What to do about it, without a full stop.
-        what: What the file should be, if it is no file of a run folder.
+        what: What the file should be; None for a file of a run folder.
 
     Raises:
         CheckpointError: The block raised a parse error.

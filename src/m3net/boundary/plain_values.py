@@ -1,7 +1,7 @@
 """JSON and YAML as plain values of limited size, depth and number.
 
-The bytes of a text do not bound its values: an alias of YAML repeats all that it names, and deep
-nesting exhausts the recursion of whoever walks through it.
+The bytes of a text do not bound its values: an alias of YAML repeats a whole tree, and deep nesting
+exceeds Python's limit of recursion.
 """
 
 import json
@@ -15,11 +15,11 @@ from m3net.boundary.regular_file import MIB, ExcessError, read_text
 
 MOST_BYTES = 4 * MIB
 _MOST_YAML = MIB // 8
-"""Bytes of YAML, which takes some hundred times as long to parse as JSON."""
+"""Bytes of YAML: parsing takes about a hundred times as long as JSON."""
 _MOST_VALUES = 100_000
 _MOST_DEPTH = 40
 _MOST_LETTERS = 10_000
-"""Of one YAML scalar: the time to read a number may grow with the square of its digits."""
+"""Length of a YAML scalar: parsing a number takes time by the square of its digits."""
 
 
 def read_json(file: Path, most: int = MOST_BYTES) -> Any:  # noqa: ANN401 - any plain value
@@ -27,10 +27,10 @@ def read_json(file: Path, most: int = MOST_BYTES) -> Any:  # noqa: ANN401 - any 
 
     Args:
         file: UTF-8 text.
-        most: Its greatest size in bytes.
+        most: Highest size in bytes.
 
     Raises:
-        OSError: The system does not let it be read.
+        OSError: It cannot be read.
         ValueError: It is not JSON, or too large or too deep.
         RecursionError: It is far too deep.
     """
@@ -46,9 +46,9 @@ def read_yaml(file: Path) -> Any:  # noqa: ANN401 - any plain value
         file: UTF-8 text.
 
     Raises:
-        OSError: The system does not let it be read.
-        ValueError: It is too large, too deep or too long when aliases are expanded, or holds
-            another kind of value, such as a date.
+        OSError: It cannot be read.
+        ValueError: It is too large, too deep, too long with aliases expanded, or holds another kind
+            of value, such as a date.
         yaml.YAMLError: It is not YAML, or names a Python object.
         TypeError: It holds a set or bytes.
         RecursionError: It is far too deep.
@@ -60,15 +60,15 @@ def read_yaml(file: Path) -> Any:  # noqa: ANN401 - any plain value
         value = None if node is None else loader.construct_document(node)
     finally:
         loader.dispose()
-    # YAML knows dates, bytes and sets, which no setting is.
+    # Refuses dates, bytes and sets: no setting is one.
     return json.loads(json.dumps(value))
 
 
 def check_depth(value: object) -> None:
-    """Check that lists and mappings are not nested too deeply to walk through.
+    """Check how deeply lists and mappings are nested.
 
     Raises:
-        ExcessError: They are.
+        ExcessError: Too deeply to walk through them by recursion.
 
     Example:
         >>> check_depth({"a": [1, {"b": []}]})
@@ -89,7 +89,7 @@ def _parts(value: object) -> Iterator[object]:
 
 
 def _check_nodes(root: yaml.Node | None) -> None:
-    """Count the values of a document, with aliases expanded, before any of them is built."""
+    """Count the values of a document, with aliases expanded, before any is built."""
     waiting = [] if root is None else [(root, 0)]
     count = 0
     while waiting:

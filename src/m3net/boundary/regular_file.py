@@ -16,11 +16,11 @@ def read_bytes(file: str | Path, most: int) -> bytes:
 
     Args:
         file: A file, or a link to one. Reading a pipe might never end.
-        most: Its greatest size in bytes.
+        most: Highest size in bytes.
 
     Raises:
-        OSError: The system does not let it be read.
-        ExcessError: It is larger, or no regular file.
+        OSError: It cannot be read.
+        ExcessError: It is larger, or not a regular file.
 
     Example:
         >>> from tempfile import NamedTemporaryFile
@@ -34,7 +34,7 @@ def read_bytes(file: str | Path, most: int) -> bytes:
     """
     with open(file, "rb", opener=open_at_once) as stream:
         size = check_mode(os.fstat(stream.fileno()))
-        # Python allocates what is asked for: ask for no more than is there.
+        # Python allocates the requested size at once.
         content = b"" if size > most else stream.read(size + 1)
         if len(content) > size:
             content += stream.read(most + 1 - len(content))
@@ -54,10 +54,10 @@ def read_text(file: Path, most: int) -> str:
 
 
 def check_regular(file: Path) -> int:
-    """Return the size in bytes of a regular file, or of one that a link leads to.
+    """Return the size in bytes of a regular file; links are followed.
 
     Raises:
-        OSError: There is none.
+        OSError: It is missing.
         ExcessError: It is a pipe, a device or a folder.
     """
     return check_mode(os.stat(file))

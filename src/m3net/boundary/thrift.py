@@ -1,7 +1,7 @@
-"""Thrift's compact protocol, as far as the headers of Parquet need it, read without leniency.
+"""Strict reader of Thrift's compact protocol, as far as the headers of Parquet need it.
 
-Arrow's own reader takes fields twice, in any order and of other types than were agreed on. Whoever
-looks at a header before Arrow does must see what Arrow will see: here, all of that is refused.
+Arrow accepts repeated fields, any order and unexpected types. A check must see what Arrow will see,
+so this reader refuses all three.
 """
 
 from collections.abc import Iterator
@@ -10,7 +10,7 @@ from m3net.boundary.regular_file import ExcessError
 
 TRUE, FALSE, BYTE, I16, I32, I64, DOUBLE, BINARY, LIST, STRUCT = 1, 2, 3, 4, 5, 6, 7, 8, 9, 12
 _MOST_DEPTH = 8
-"""Of structs; the headers of Parquet have four."""
+"""Nested structs; the headers of Parquet have four levels."""
 
 
 class TruncatedError(Exception):
@@ -18,24 +18,24 @@ class TruncatedError(Exception):
 
 
 class Compact:
-    """A place in some bytes, which moves on as values are read."""
+    """A position in bytes that advances as values are read."""
 
-    def __init__(self, data: bytes, place: int = 0) -> None:
-        """Start at a place."""
-        self.data, self.place = data, place
+    def __init__(self, data: bytes) -> None:
+        """Start at the first byte."""
+        self.data, self.offset = data, 0
 
     def byte(self) -> int:
         """Read one byte."""
-        if self.place >= len(self.data):
+        if self.offset >= len(self.data):
             raise TruncatedError
-        self.place += 1
-        return self.data[self.place - 1]
+        self.offset += 1
+        return self.data[self.offset - 1]
 
     def varint(self, bits: int = 64) -> int:
-        """Read an integer without a sign.
+        """Read an unsigned integer.
 
         Raises:
-            ExcessError: It has more bits; Arrow would cut them off.
+            ExcessError: It has more than `bits` bits; Arrow would cut them off.
         """
         value = shift = 0
         while True:
@@ -51,15 +51,15 @@ class Compact:
         return value
 
     def count(self, kind: int) -> int:
-        """Read a field that counts something, of 32 bits.
+        """Read a count of 32 bits.
 
         Raises:
-            ExcessError: It is of another kind, or below 0.
+            ExcessError: The field is of another kind, or negative.
         """
         if kind != I32:
             raise ExcessError("a field in it is of the wrong kind")
         value = self.varint(32)
-        # Zigzag: odd numbers stand for those below 0.
+        # Zigzag encoding: odd numbers are negative.
         if value & 1:
             raise ExcessError("a count in it is below 0")
         return value >> 1
@@ -68,7 +68,7 @@ class Compact:
         """Yield number and kind of each field of a struct; the caller reads or skips its value.
 
         Raises:
-            ExcessError: A number does not rise.
+            ExcessError: Field numbers do not rise.
         """
         number = 0
         while head := self.byte():
@@ -83,10 +83,10 @@ class Compact:
             yield number, kind
 
     def list_length(self, kind: int, items: int) -> int:
-        """Read the head of a list.
+        """Read the head of a list, and return its length.
 
         Raises:
-            ExcessError: It is none, or one of other items.
+            ExcessError: The field is not a list of `items`.
         """
         head = self.byte()
         if kind != LIST or head & 0x0F != items:
@@ -94,10 +94,10 @@ class Compact:
         return self.varint(31) if head >> 4 == 15 else head >> 4
 
     def skip(self, kind: int, depth: int = 0) -> None:
-        """Pass over a value; the headers of Parquet hold no collections where this is needed.
+        """Skip a value; no field of a header that is skipped is a collection.
 
         Raises:
-            ExcessError: It is a collection or unknown, or nested too deeply.
+            ExcessError: The value is a collection, of an unknown kind, or nested too deeply.
         """
         if kind == STRUCT and depth < _MOST_DEPTH:
             for _, inner in self.fields():
@@ -112,6 +112,6 @@ class Compact:
             raise ExcessError("a header in it holds a field that Parquet does not know")
 
     def _advance(self, length: int) -> None:
-        self.place += length
-        if self.place > len(self.data):
+        self.offset += length
+        if self.offset > len(self.data):
             raise TruncatedError

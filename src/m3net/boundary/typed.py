@@ -1,4 +1,4 @@
-"""Plain values as settings of known types, or one sentence that says which one is not."""
+"""Build settings of known types from plain values, or name the value that does not fit."""
 
 import importlib
 import inspect
@@ -18,14 +18,14 @@ _UNKNOWN = ("unexpected_keyword_argument", "extra_forbidden")
 
 
 class MismatchError(ValueError):
-    """A value is not what its place takes; the text names the place.
+    """A value does not fit its setting, which the text names.
 
     Attributes:
-        unknown: Whether there is no such place.
+        unknown: Whether the setting does not exist.
     """
 
     def __init__(self, text: str, unknown: bool) -> None:
-        """Take the text."""
+        """Save the text."""
         super().__init__(text)
         self.unknown = unknown
 
@@ -36,11 +36,11 @@ def read_as(kind: type[T], plain: object, others: Literal["forbid", "ignore"] = 
     Args:
         kind: What to build.
         plain: None, booleans, numbers, texts, lists and mappings.
-        others: What to do about settings that the kind does not have.
+        others: Whether to refuse or to ignore settings that the kind does not have.
 
     Raises:
-        MismatchError: A value has another type, a setting is missing or there is no such setting.
-        M3NetError: What the dataclass itself refuses.
+        MismatchError: A value has another type, or a setting is missing or unknown.
+        M3NetError: The dataclass itself refuses a value.
 
     Example:
         >>> from dataclasses import dataclass
@@ -52,44 +52,44 @@ def read_as(kind: type[T], plain: object, others: Literal["forbid", "ignore"] = 
             ...
         m3net.boundary.typed.MismatchError: pixels: Input should be a valid integer
     """
-    with _told():
-        # As JSON, whose lists may be tuples where the settings have them.
+    with _first_error():
+        # Lists of JSON may become tuples.
         return TypeAdapter(kind).validate_json(json.dumps(plain), strict=True, extra=others)
 
 
 def check_as(kind: type[BaseModel], values: object) -> None:
-    """Check values that JSON cannot hold, as tensors; what the model does not name is let be.
+    """Check values that JSON cannot hold, such as tensors.
 
     Args:
-        kind: Types of what is looked at.
+        kind: Types of the values that are checked; others are ignored.
         values: Nested mappings and lists.
 
     Raises:
         MismatchError: A value has another type or is missing.
     """
-    with _told():
+    with _first_error():
         kind.model_validate(values, strict=True, extra="ignore")
 
 
 @contextmanager
-def _told() -> Iterator[None]:
-    """Raise the first thing that pydantic finds, in one line."""
+def _first_error() -> Iterator[None]:
+    """Turn the first error of pydantic into a MismatchError of one line."""
     try:
         yield
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
-        place = ".".join(str(own)[:100] for own in first["loc"])
+        setting = ".".join(str(part)[:100] for part in first["loc"])
         unknown = first["type"] in _UNKNOWN
-        said = "there is no such setting" if unknown else first["msg"]
-        raise MismatchError(f"{place}: {said}" if place else said, unknown) from error
+        problem = "there is no such setting" if unknown else first["msg"]
+        raise MismatchError(f"{setting}: {problem}" if setting else problem, unknown) from error
 
 
 @cache
 def arguments_of(kind: type, skip: frozenset[str] = frozenset()) -> type[BaseModel]:
-    """Return a model of the arguments that a class is built with.
+    """Return a model of the arguments of a class.
 
     Args:
-        kind: Its `__init__` has a type for each argument.
+        kind: The class; each argument of its `__init__` has a type.
         skip: Arguments that the model leaves out.
 
     Example:
@@ -100,8 +100,8 @@ def arguments_of(kind: type, skip: frozenset[str] = frozenset()) -> type[BaseMod
     """
     hints = get_type_hints(kind.__init__)  # type: ignore[misc]
     fields: dict[str, Any] = {
-        name: (hints[name], ... if own.default is own.empty else own.default)
-        for name, own in inspect.signature(kind).parameters.items()
+        name: (hints[name], ... if parameter.default is parameter.empty else parameter.default)
+        for name, parameter in inspect.signature(kind).parameters.items()
         if name not in skip
     }
     return create_model(kind.__name__, __config__=ConfigDict(protected_namespaces=()), **fields)
@@ -134,9 +134,9 @@ def to_named(settings: Any) -> dict[str, Any]:  # noqa: ANN401 - any dataclass
 
 
 def named_class(base: type[T], path: str, trusted: Collection[str] = ()) -> type[T] | None:
-    """Return the subclass of a base class that a path names; None if it is not known.
+    """Return the subclass of a base class that a path names; None if it is unknown.
 
-    Nothing is imported but what is trusted. Known are the subclasses that this process has loaded.
+    Known are the subclasses that this process has loaded; only trusted classes are imported.
 
     Args:
         base: The base class.
@@ -168,7 +168,7 @@ def read_named(base: type[T], plain: object, trusted: Collection[str] = ()) -> T
 
     Raises:
         MismatchError: It has another form, or names no known class.
-        M3NetError: What the class itself refuses.
+        M3NetError: The class itself refuses a value.
     """
     named = read_as(_Named, plain)
     kind = named_class(base, named.class_path, trusted)

@@ -3,11 +3,11 @@
 `CombinedLoss` is the training objective. Each `Term` holds the settings of one loss and builds it;
 all compute in float32, also under autocast.
 
-In distributed training each process computes the losses of its own batch, and gradients are
-averaged. Triplets then stay within a process; a mean over annotated pairs or active triplets is
-that of the process, so that the average is the mean of one large batch only where all processes
-count equally many. Moving averages of class centres follow the batches of all processes.
-`CombinedLoss(gather=True)` computes all terms on the batches of all processes together.
+In distributed training each process computes the losses of its batch, and gradients are averaged.
+Triplets then stay within a process, and so do means over annotated pairs or active triplets: their
+average is the mean of one large batch only if all processes count equally many. Moving averages of
+class centres follow the batches of all processes. `CombinedLoss(gather=True)` computes all terms on
+the batches of all processes together.
 """
 
 from m3net.losses.alignment import LocalAlignment

@@ -1,4 +1,4 @@
-"""ASEN++: what the local branch sees of an attribute agrees with what the global one sees."""
+"""ASEN++: the vectors of the local branch agree with those of the global branch."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -33,11 +33,11 @@ class LocalAlignment(Term):
 def alignment_loss(whole: Tensor, close: Tensor, annotated: Tensor) -> Tensor:
     """Return 1 - cos(local, global), mean over annotated pairs of an image and an attribute.
 
-    The global branch is not pulled: it sees the whole (Dong et al., IEEE TIP 2021).
+    No gradient reaches the global branch (Dong et al., IEEE TIP 2021).
 
     Args:
-        whole: (B, A, D) float, of the global branch.
-        close: (B, A, D) float, of the local branch.
+        whole: (B, A, D) float, vectors of the global branch.
+        close: (B, A, D) float, vectors of the local branch.
         annotated: (B, A) bool.
 
     Example:

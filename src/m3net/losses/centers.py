@@ -15,10 +15,10 @@ from m3net.losses.triplet import SHORTEST, Anchors
 
 
 class ClassCenters(nn.Module):
-    """One centre for each class, in the class's own embedding space.
+    """One centre for each class, in the class's embedding space.
 
-    Centres are either learnt like weights or follow the representations as an exponential moving
-    average. They are kept in the state dict in both cases.
+    Centres are weights, or exponential moving averages of the representations. The state dict holds
+    both kinds.
 
     Attributes:
         centers: (M, D) float32. Moving averages have length 1, or 0 before the first image;
@@ -32,7 +32,7 @@ class ClassCenters(nn.Module):
     def __init__(
         self, num_classes: int, dim: int, kind: Literal["ema", "learnable"], momentum: float
     ) -> None:
-        """Make the centres, unseen or drawn at random.
+        """Build the centres: unseen moving averages, or random weights.
 
         Args:
             num_classes: M.
@@ -54,11 +54,11 @@ class ClassCenters(nn.Module):
         """Move the averages towards the mean representation of their classes in the batch.
 
         The first batch that holds a class sets its centre. Learnable centres stay as they are.
-        In distributed training the batch is that of all processes together: each of them must
-        call this equally often, and all end with the same centres.
+        In distributed training the batch is that of all processes together: each must call this
+        equally often, and all end with the same centres.
 
         Args:
-            anchors: The anchors of this process's batch; there may be none.
+            anchors: The anchors of this process's batch, possibly none.
         """
         if self.kind == "learnable":
             return
@@ -69,11 +69,11 @@ class ClassCenters(nn.Module):
         if dist.is_available() and dist.is_initialized():
             dist.all_reduce(sums)
         mean = sums[:, :-1] / sums[:, -1:].clamp(min=1)
-        found = sums[:, -1] > 0
+        present = sums[:, -1] > 0
         # An unseen centre is zero, so that the first mean alone gives the direction.
         moved = F.normalize(torch.lerp(mean, self.centers.float(), self.momentum), dim=-1)
-        self.centers.copy_(torch.where(found[:, None], moved, self.centers))
-        self.seen |= found
+        self.centers.copy_(torch.where(present[:, None], moved, self.centers))
+        self.seen |= present
 
 
 def center_triplet_loss(anchors: Anchors, centers: ClassCenters, margin: float) -> Tensor:
@@ -83,8 +83,8 @@ def center_triplet_loss(anchors: Anchors, centers: ClassCenters, margin: float) 
     and negative for which it is not zero. Anchors of a class without a centre contribute nothing.
 
     Args:
-        anchors: Of a batch.
-        centers: Of the classes.
+        anchors: The anchors of a batch.
+        centers: The centres of all classes.
         margin: In units of the cosine.
 
     Returns:
@@ -131,7 +131,7 @@ class CenterTriplets(Term):
 
 
 class _CenterTripletLoss(nn.Module):
-    """In training, moves the centres first, so that a class has one as soon as it is met."""
+    """The loss; in training it updates the centres first, so that every class met has one."""
 
     def __init__(self, settings: CenterTriplets, classes: Classes) -> None:
         super().__init__()

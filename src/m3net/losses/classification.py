@@ -36,12 +36,12 @@ def positive_weights(positives: Tensor, annotated: Tensor, power: float, maximum
 
 @dataclass(frozen=True)
 class _Classification(Term):
-    """What both kinds of classification share: how strongly rare classes are raised."""
+    """Settings of both kinds of classification: the weight of rare classes."""
 
     balance_power: float = 0.5
     """A positive weighs (negatives / positives) ** balance_power: 0 does not balance, 1 fully."""
     balance_maximum: float = 10.0
-    """Such a weight stays within 1 / balance_maximum and balance_maximum, at least 1."""
+    """That weight is clipped to [1 / balance_maximum, balance_maximum]; 1 or more."""
 
     @override
     def __post_init__(self) -> None:
@@ -72,7 +72,7 @@ class BinaryClassification(_Classification):
     """Is this class on the image? A binary cross-entropy per class, as in the paper (L_M)."""
 
     over_classes: Literal["mean", "sum"] = "mean"
-    """What joins the classes of an attribute: by their mean, attributes count equally; by their
+    """Mean or sum over the classes of an attribute. By the mean, attributes count equally; by the
     sum, classes do: an attribute of fifty classes counts ten times as much as one of five."""
 
     @override
@@ -110,14 +110,13 @@ class SoftmaxClassification(_Classification):
 
 
 class SoftmaxClassificationLoss(nn.Module):
-    """What it costs to tell the labels of an attribute: -log of their probability.
+    """Negative log-likelihood of the labels of an attribute.
 
-    Where an image carries one class of the attribute, that is the cross-entropy of a softmax:
-    classes compete, as they do in the posterior that ranks. Where it may carry several, it is the
-    sum of a binary cross-entropy for each class, positives weighted as in
-    `BinaryClassificationLoss`; their mean would count the less beside a softmax the more classes
-    there are. The loss is the mean over the pairs of an image and an attribute that the image is
-    annotated for. Not the paper's.
+    Where an image carries one class of the attribute, it is the cross-entropy of a softmax: classes
+    compete, as in the posterior that ranks. Where it may carry several, it is the sum of a binary
+    cross-entropy for each class, positives weighted as in `BinaryClassificationLoss`; a mean would
+    shrink beside a softmax as classes are added. The loss is the mean over the pairs of an image
+    and an attribute that the image is annotated for. Not the paper's.
     """
 
     positive_weight: Tensor
@@ -125,13 +124,12 @@ class SoftmaxClassificationLoss(nn.Module):
     def __init__(
         self, sizes: Sequence[int], multi_label: Sequence[bool], positive_weight: Tensor
     ) -> None:
-        """Fix the classes.
+        """Save the classes.
 
         Args:
             sizes: Number of classes of each attribute.
             multi_label: Whether an image may carry several classes of each attribute.
-            positive_weight: (M,) float32, for attributes of which an image may carry several
-                classes.
+            positive_weight: (M,) float32, used for multi-label attributes.
         """
         super().__init__()
         self.sizes, self.multi_label = list(sizes), list(multi_label)
@@ -181,12 +179,12 @@ class BinaryClassificationLoss(nn.Module):
         positive_weight: Tensor,
         over_classes: Literal["mean", "sum"] = "mean",
     ) -> None:
-        """Fix the classes.
+        """Save the classes.
 
         Args:
             attribute_of_class: (M,) int64, the attribute id of each class.
             positive_weight: (M,) float32, as from `positive_weights`.
-            over_classes: What the terms of an attribute's classes count by.
+            over_classes: Mean or sum over the classes of an attribute.
         """
         super().__init__()
         share = 1 / attribute_of_class.bincount()[attribute_of_class]

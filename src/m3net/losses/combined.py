@@ -42,10 +42,10 @@ class CombinedLoss(nn.Module):
         """Build the terms for the classes of the training data.
 
         Args:
-            terms: By name; those of weight 0 are left out.
-            classes: Of the training data.
+            terms: By name; terms of weight 0 are left out.
+            classes: The classes of the training data.
             gather: Whether the batches of all processes make one batch.
-            late_outputs: Outputs that the network may lack at first. Terms that read them wait.
+            late_outputs: Outputs that the network may lack at first; terms that read them wait.
 
         Raises:
             ConfigError: No term has a weight, or a term does not allow `gather`.
@@ -65,7 +65,7 @@ class CombinedLoss(nn.Module):
         self._functions: dict[str, Callable[[LossBatch], Tensor]] = {
             name: term.build(classes) for name, term in self.settings.items()
         }
-        # Registers the weights and buffers of those that have some.
+        # Registers their weights and buffers.
         self.terms = nn.ModuleDict(
             {name: term for name, term in self._functions.items() if isinstance(term, nn.Module)}
         )
@@ -77,12 +77,12 @@ class CombinedLoss(nn.Module):
         annotated: Tensor,
         drawn_for: Tensor | None = None,
     ) -> dict[str, Tensor]:
-        """Return "total" and the terms by name, not yet weighted.
+        """Return "total" and the unweighted terms by name.
 
         In distributed training the batch is that of the process, or of all with `gather`.
 
         Args:
-            outputs: Of the network, by name.
+            outputs: Outputs of the network by name.
             targets: (B, M) bool, the classes of each image; none of an attribute that the image
                 is not annotated for.
             annotated: (B, A) bool, the attributes that each image is annotated for.
@@ -114,18 +114,18 @@ class CombinedLoss(nn.Module):
 
 
 def class_log_weight(terms: Mapping[str, Term], classes: Classes) -> Tensor:
-    """Return by how much training raises each logit: the log of the weights of positives.
+    """Return the shift of each logit by training: the log of the weight of its positives.
 
     Returns:
         (M,) float32; zeros where no term weights them.
 
     Raises:
-        ConfigError: Two terms do so, and there is no telling what the logits mean.
+        ConfigError: Two terms weight them, so that the logits have no one meaning.
     """
     shifts = {name: term.log_weight(classes) for name, term in terms.items()}
-    given = {name: shift for name, shift in shifts.items() if shift is not None}
-    if len(given) > 1:
+    weighting = {name: shift for name, shift in shifts.items() if shift is not None}
+    if len(weighting) > 1:
         raise ConfigError(
-            f"the terms {' and '.join(given)} of model.loss both train the logits: keep one."
+            f"the terms {' and '.join(weighting)} of model.loss both train the logits: keep one."
         )
-    return next(iter(given.values()), torch.zeros(len(classes.attribute_of_class)))
+    return next(iter(weighting.values()), torch.zeros(len(classes.attribute_of_class)))

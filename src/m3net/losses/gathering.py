@@ -11,39 +11,38 @@ from torch import Tensor
 def gather_batch(
     floats: Sequence[Tensor], bools: Sequence[Tensor]
 ) -> tuple[list[Tensor], list[Tensor]]:
-    """Join the batches of all P processes, by rank; one process alone keeps its own.
+    """Join the batches of all P processes by rank; a single process keeps its batch.
 
-    Every process then computes the same loss, and each would send its whole gradient to the
-    embeddings of every image. These P gradients are summed, and the mean that
-    `DistributedDataParallel` takes over processes divides by P: together they give the weights
-    the gradient that one process with the whole batch gives them.
+    Every process then computes the same loss, with a gradient for every image. These P gradients
+    are summed, and `DistributedDataParallel` divides by P: the weights get the gradient of one
+    process with the whole batch.
 
     Args:
-        floats: What has a gradient, (B, ...) each; B the same in every process, as
-            `m3net.data.samplers` sees to.
+        floats: Tensors with a gradient, (B, ...) each; `m3net.data.samplers` makes B the same in
+            every process.
         bools: Labels, (B, ...) each.
 
     Returns:
-        The same with P * B rows; floats in float32.
+        Both with P * B rows; floats in float32.
     """
     if not (dist.is_available() and dist.is_initialized()):
         return list(floats), list(bools)
-    # One collective each way for all: no process can meet them in another order.
-    outputs = _AllGather.apply(torch.cat([one.flatten(1).float() for one in floats], dim=1))
-    labels = _all_gather(torch.cat([one.flatten(1) for one in bools], dim=1))
+    # One collective each way for all tensors: no process can run them in another order.
+    outputs = _AllGather.apply(torch.cat([rows.flatten(1).float() for rows in floats], dim=1))
+    labels = _all_gather(torch.cat([rows.flatten(1) for rows in bools], dim=1))
     return _split(outputs, floats), _split(labels, bools)
 
 
 def _split(joined: Tensor, like: Sequence[Tensor]) -> list[Tensor]:
     """Undo the joining of columns: (N, sum of sizes) -> (N, ...) each, in the shapes of `like`."""
-    parts = torch.split(joined, [one[0].numel() for one in like], dim=1)
-    return [part.reshape(-1, *one.shape[1:]) for part, one in zip(parts, like, strict=True)]
+    parts = torch.split(joined, [rows[0].numel() for rows in like], dim=1)
+    return [part.reshape(-1, *rows.shape[1:]) for part, rows in zip(parts, like, strict=True)]
 
 
 class _AllGather(torch.autograd.Function):
     """(B, ...) of each process -> (P * B, ...), whose gradients are summed over the processes.
 
-    That of `torch.distributed.nn.functional` is deprecated, and what replaces it is private.
+    `torch.distributed.nn.functional.all_gather` is deprecated, and its replacement is private.
     `LightningModule.all_gather(sync_grads=True)` needs a trainer, and one collective per tensor.
     """
 

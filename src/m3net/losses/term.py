@@ -17,7 +17,7 @@ from m3net.losses.triplet import Anchors, find_anchors
 
 @dataclass(frozen=True)
 class Classes:
-    """What a loss may know of the M classes of A attributes, and of the vectors it reads."""
+    """The M classes of A attributes in the training data, and the size of the vectors."""
 
     attribute_of_class: Tensor
     """(M,) int64, the attribute id of each class."""
@@ -39,10 +39,10 @@ class Classes:
 
 @dataclass(frozen=True)
 class LossBatch:
-    """What the terms read of a batch of B images."""
+    """Outputs and labels of a batch of B images."""
 
     outputs: Mapping[str, Tensor]
-    """What the network returned, by name, such as "logits" and "vectors"."""
+    """Outputs of the network by name, such as "logits" and "vectors"."""
     targets: Tensor
     """(B, M) bool, the classes of each image; none of an attribute without annotation."""
     annotated: Tensor
@@ -70,7 +70,7 @@ class Term(ABC):
     """Settings of one term of the loss."""
 
     weight: float = 1.0
-    """What the term counts in the sum; 0 leaves it out."""
+    """Weight of the term in the sum; 0 leaves it out."""
 
     within_process: ClassVar[bool] = False
     """Whether the term cannot be computed on the batches of several processes together."""
@@ -90,16 +90,16 @@ class Term(ABC):
 
     @abstractmethod
     def build(self, classes: Classes) -> Callable[[LossBatch], Tensor]:
-        """Return what computes the term: a function, or a module if it has weights or buffers.
+        """Build the term: a function, or a module if it has weights or buffers.
 
         Args:
-            classes: Of the training data.
+            classes: The classes of the training data.
         """
 
     def log_weight(self, classes: Classes) -> Tensor | None:
-        """Return by how much training with this term raises each logit; None if it does not.
+        """Return the shift of each logit by training with this term; None without a shift.
 
-        The network subtracts the (M,) float32 numbers to get probabilities of unweighted data.
+        The network subtracts the (M,) float32 shifts to get probabilities of unweighted data.
         """
         del classes
         return None

@@ -6,8 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-# Shorter representations have no direction to speak of. Their cosine shrinks to zero, which also
-# bounds the gradient (by 1 / SHORTEST) where that of the cosine would not be.
+# The direction of shorter representations is noise. Their cosine shrinks to zero, which also bounds
+# its gradient by 1 / SHORTEST.
 SHORTEST = 1e-4
 
 
@@ -19,13 +19,13 @@ class Anchors:
     attribute where a network has no others.
 
     Attributes:
-        image: (L,) int64, place of the anchor's image in the batch.
+        image: (L,) int64, index of the anchor's image in the batch.
         class_id: (L,) int64, the anchor's class m.
         phi: (L, D) float32, unit vector: the image's representation under class m.
         scores: (L, B) float32, cosine of every image of the batch to the anchor, under class m.
         positive: (L, B) bool, the other images that carry class m.
-        negative: (L, B) bool, images that lack class m for sure: annotated for its attribute and
-            without the class. An image not annotated for the attribute is neither.
+        negative: (L, B) bool, images annotated for the attribute of m that lack class m. An image
+            without that annotation is neither positive nor negative.
     """
 
     image: Tensor
@@ -39,9 +39,9 @@ class Anchors:
 def find_anchors(
     vectors: Tensor, targets: Tensor, annotated: Tensor, attribute_of_class: Tensor
 ) -> Anchors:
-    """Find the anchors of a batch and score its images against them, in float32.
+    """Find the anchors of a batch, and score its images against them in float32.
 
-    Only the classes that occur in the batch cost anything.
+    Time and memory grow with the classes that occur in the batch.
 
     Args:
         vectors: (B, M, D) float, of each class, or (B, A, D), of each attribute; of any length.
@@ -53,21 +53,21 @@ def find_anchors(
     present = targets.any(dim=0).nonzero().squeeze(1)
     carries = targets.index_select(1, present).T
     lacks = annotated.index_select(1, attribute_of_class[present]).T & ~carries
-    place, image = carries.nonzero(as_tuple=True)
+    row, image = carries.nonzero(as_tuple=True)
     by_class = vectors.shape[1] == targets.shape[1]
-    places = present if by_class else attribute_of_class[present]
+    columns = present if by_class else attribute_of_class[present]
     with torch.autocast(vectors.device.type, enabled=False):
-        unit = F.normalize(vectors.index_select(1, places).float(), dim=-1, eps=SHORTEST)
+        unit = F.normalize(vectors.index_select(1, columns).float(), dim=-1, eps=SHORTEST)
         # (B, U, D), (B, U, D) -> (U, B, B): U classes that occur
         scores = torch.einsum("iud,kud->uik", unit, unit)
     itself = F.one_hot(image, len(vectors)).bool()
     return Anchors(
         image=image,
-        class_id=present[place],
-        phi=unit[image, place],
-        scores=scores[place, image],
-        positive=carries[place] & ~itself,
-        negative=lacks[place],
+        class_id=present[row],
+        phi=unit[image, row],
+        scores=scores[row, image],
+        positive=carries[row] & ~itself,
+        negative=lacks[row],
     )
 
 
@@ -77,13 +77,13 @@ def triplet_loss(anchors: Anchors, margin: float) -> Tensor:
     relu(margin - cos(anchor, positive) + cos(anchor, negative)), mean over those triplets of the
     batch for which it is not zero ("batch all", Hermans et al. 2017, arXiv:1703.07737).
 
-    The triplets are counted, not listed. A negative's triplets with a positive are active if it
-    scores above a bar, the positive's score less the margin; so each score enters the sum as
-    often as it beats, or sets, such a bar. Two sorts give those numbers: the memory is L x B for
-    L anchors and B images, where a list of triplets would take up to L x B x B.
+    Triplets are counted, not listed. A triplet is active if the negative scores above a bar, the
+    positive's score less the margin. So each score enters the sum as often as it beats, or sets,
+    such a bar, and two sorts give those numbers. Memory is L x B for L anchors and B images; a
+    list of triplets would take up to L x B x B.
 
     Args:
-        anchors: Of a batch.
+        anchors: The anchors of a batch.
         margin: In units of the cosine.
 
     Returns:
@@ -97,7 +97,7 @@ def triplet_loss(anchors: Anchors, margin: float) -> Tensor:
 
 
 def drawn_triplet_loss(vectors: Tensor, drawn_for: Tensor, margin: float) -> Tensor:
-    """Return the triplet loss of the triplets that a batch was drawn as (ASEN).
+    """Return the loss of a batch that was drawn as triplets (ASEN).
 
     relu(margin - cos(anchor, positive) + cos(anchor, negative)) under the attribute that the
     triplet was drawn for, mean over all triplets (Ma et al., AAAI 2020, section 3.2).
@@ -113,17 +113,17 @@ def drawn_triplet_loss(vectors: Tensor, drawn_for: Tensor, margin: float) -> Ten
         >>> drawn_triplet_loss(torch.stack([anchor, far, far]), torch.zeros(3).long(), 0.2)
         tensor(0.2000)
     """
-    own = vectors[torch.arange(len(vectors), device=vectors.device), drawn_for].float()
-    unit = F.normalize(own, dim=-1, eps=SHORTEST)
+    drawn = vectors[torch.arange(len(vectors), device=vectors.device), drawn_for].float()
+    unit = F.normalize(drawn, dim=-1, eps=SHORTEST)
     anchor, positive, negative = unit[0::3], unit[1::3], unit[2::3]
     nearer = (anchor * positive).sum(dim=1) - (anchor * negative).sum(dim=1)
     return F.relu(margin - nearer).mean()
 
 
 def _count_active(scores: Tensor, bars: Tensor, anchors: Anchors) -> tuple[Tensor, Tensor]:
-    """Count the active triplets that each image is in, once as negative and once as positive.
+    """Count the active triplets of each image as a negative and as a positive.
 
-    Both counts compare the same numbers, so that they agree on every triplet.
+    Both counts compare the same numbers, so they agree on every triplet.
 
     Returns:
         (L, B) int64 for the images as negatives and (L, B) int64 for the images as positives.

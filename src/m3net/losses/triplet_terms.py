@@ -1,4 +1,4 @@
-"""The terms among images: all triplets of a batch, or those that it was drawn as."""
+"""Triplet terms among images: all triplets of a batch, or the triplets that were drawn."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ class _Triplets(Term):
     margin: float = 0.2
     """Margin in units of the cosine, 0 to 2."""
     vectors: str = "vectors"
-    """The output whose vectors are compared; "local" is that of the local branch of ASEN++."""
+    """The output whose vectors are compared; "local" is the local branch of ASEN++."""
 
     @override
     def __post_init__(self) -> None:
@@ -47,7 +47,7 @@ class InstanceTriplets(_Triplets):
 
 @dataclass(frozen=True)
 class DrawnTriplets(_Triplets):
-    """The triplets that a batch was drawn as (ASEN): needs data.loading.sampling=triplets."""
+    """The triplets that were drawn (ASEN): needs data.loading.sampling=triplets."""
 
     within_process: ClassVar[bool] = True
 

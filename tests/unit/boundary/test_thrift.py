@@ -11,7 +11,7 @@ from tests.support.raw_parquet import i32, i64, inner, listed, struct_of, text, 
 def test_counts_come_back(value: int) -> None:
     compact = Compact(zigzag(value))
     assert compact.count(I32) == value
-    assert compact.place == len(compact.data)
+    assert compact.offset == len(compact.data)
 
 
 @pytest.mark.parametrize("value", [-1, -(2**31), 2**31, 2**40, 2**70])
@@ -25,7 +25,7 @@ def test_all_kinds_are_passed_over() -> None:
     written = struct_of(inner(1, nested), (2, 1, b""), (3, 2, b""), (4, 3, b"x"), (6, 7, bytes(8)))
     compact = Compact(written + b"rest")
     compact.skip(STRUCT)
-    assert compact.data[compact.place :] == b"rest"
+    assert compact.data[compact.offset :] == b"rest"
     for length in range(len(written)):
         with pytest.raises(TruncatedError):
             Compact(written[:length]).skip(STRUCT)

@@ -1,4 +1,4 @@
-"""The vectors of one attribute, for the images that take part in its evaluation."""
+"""Vectors of one attribute, for the images that take part in its evaluation."""
 
 import os
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ from m3net.errors import EmbeddingError
 BLOCK_SIZE = 1024
 """Vectors of a block: 16 MiB of the longest ones that `m3net predict` writes."""
 MOST_NUMBERS = 2**16
-"""Of a vector: the first one decides how much memory is allocated for all images."""
+"""Of a vector: the length of the first one decides how much memory all images take."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class AttributeVectors:
 
         Args:
             images: Names of the images that take part; a repeated name has one vector.
-            root: Folder that the names start from; None where images are no files.
+            root: Folder that the names start from; None if images are not files.
         """
         self.unused: str | None = None
         self.num_unused = 0
@@ -118,11 +118,11 @@ class AttributeVectors:
 
     def _check_new(self, block: Block, rows: NDArray[np.int64], used: NDArray[np.int64]) -> None:
         """Raise an error if an image has a second vector; `used` indexes the block."""
-        again = self._filled[rows[used]]
+        repeated = self._filled[rows[used]]
         first = np.unique(rows[used], return_index=True)[1]
-        again[np.setdiff1d(np.arange(len(used)), first)] = True
-        if again.any():
-            image = block.images[used[again.argmax()]]
+        repeated[np.setdiff1d(np.arange(len(used)), first)] = True
+        if repeated.any():
+            image = block.images[used[repeated.argmax()]]
             problem = f"a second vector of image {image!r} for attribute {block.attribute!r}"
             raise block.error(problem, "Leave one vector for each of the two")
 
@@ -141,10 +141,10 @@ def _check_length(block: Block, expected: int | None) -> None:
     length, image = block.vectors.shape[1], block.images[0]
     what = f"the vectors of attribute {block.attribute!r}"
     if not length:
-        problem = f"{what} hold no number, as that of image {image!r}"
+        problem = f"{what} hold no number, first that of image {image!r}"
         raise block.error(problem, "Write vectors of one number or more")
     if length > MOST_NUMBERS:
-        problem = f"{what} have {length:,} numbers, as that of image {image!r}"
+        problem = f"{what} have {length:,} numbers, first that of image {image!r}"
         raise block.error(problem, f"Write vectors of up to {MOST_NUMBERS:,} numbers")
     if expected is not None and length != expected:
         problem = f"{what} have {expected} numbers, but {length} for image {image!r}"

@@ -11,9 +11,9 @@ from m3net.boundary.regular_file import ExcessError
 
 _MOST_ROWS = 2**20
 _MOST_NUMBERS = 2**27
-"""Of a small file: reading them takes some seconds, and as vectors that are kept 512 MiB."""
+"""Of a small file: reading them takes some seconds, and keeping them 512 MiB."""
 _MOST_OF_GROUP = 2**24
-"""Numbers, which one row might hold: each takes up to 28 bytes until it is a vector's."""
+"""Numbers of a row group, which one row might hold: reading takes up to 28 bytes for each."""
 
 
 def check_file(opened: BoundedParquet, names: Sequence[str], lists: str) -> list[int]:
@@ -21,14 +21,14 @@ def check_file(opened: BoundedParquet, names: Sequence[str], lists: str) -> list
 
     Args:
         opened: The file.
-        names: Columns of text, and one of lists.
+        names: Columns of text and one column of lists.
         lists: Name of the column of lists.
 
     Returns:
         For each name the index of its leaf column.
 
     Raises:
-        ExcessError: There is no such column or more than one, or too many columns or rows.
+        ExcessError: A column is missing or repeated, or there are too many columns or rows.
     """
     metadata = opened.content.metadata
     leaves = [_leaf(opened, name, name == lists) for name in names]
@@ -49,7 +49,7 @@ def read_batches(
     Args:
         opened: The file.
         leaves: Column indices from `check_file`.
-        batch_size: Most rows of a batch.
+        batch_size: Highest number of rows in a batch.
 
     Raises:
         OSError: The file cannot be read.
@@ -87,7 +87,7 @@ def _leaf(opened: BoundedParquet, name: str, is_list: bool) -> int:
 
 
 def _check_lists(group: int, column: Column) -> None:
-    """Refuse a row group one row of which might fill the memory: only its pages tell how long."""
+    """Refuse a row group whose longest row might fill the memory."""
     most = most_values(column.stored, _MOST_OF_GROUP)
     if column.num_values > most:
         problem = f"{column.stored:,} bytes of row group {group} stand for"
@@ -95,7 +95,7 @@ def _check_lists(group: int, column: Column) -> None:
 
 
 def _check_texts(opened: BoundedParquet, group: int, leaf: int, column: Column) -> None:
-    """Refuse texts that might fill the memory within one batch."""
+    """Refuse texts that might fill the memory in one batch."""
     name = opened.content.schema.column(leaf).path
     if column.delta_texts:
         raise ExcessError(f"column {name!r} is {DELTA}")

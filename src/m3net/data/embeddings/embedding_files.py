@@ -1,4 +1,4 @@
-"""Embedding files -> the vectors of the images that take part, or an error."""
+"""Read embedding files as the vectors of the images that take part."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -20,8 +20,8 @@ def read_embeddings(
         path: A Parquet file or a folder of them (see `read_parquet`), or a safetensors file (see
             `read_safetensors`). Pickles are never read.
         images: For each attribute the names of the images that take part in its evaluation; empty
-            where it is not evaluated.
-        root: Folder that the names start from; None where images are no files.
+            if it is not evaluated.
+        root: Folder that the names start from; None if images are not files.
 
     Returns:
         For each attribute its vectors, complete.
@@ -35,7 +35,7 @@ def read_embeddings(
     read = set()
     for block in _blocks(path):
         if block.attribute not in vectors:
-            problem = f"attribute {block.attribute!r} is none of the data's"
+            problem = f"unknown attribute {block.attribute!r}"
             remedy = f"Name one of {', '.join(map(repr, vectors))}, or leave it out"
             raise block.error(problem, remedy)
         vectors[block.attribute].add(block)
@@ -68,7 +68,7 @@ def _blocks(path: Path) -> Iterator[Block]:
 
 def _check_complete(path: Path, vectors: Mapping[str, AttributeVectors]) -> None:
     """Raise an error if images lack a vector: name the first five, and count all."""
-    missing = {attribute: own.missing for attribute, own in vectors.items() if own.missing}
+    missing = {name: images for name, one in vectors.items() if (images := one.missing)}
     if not missing:
         return
     attribute, images = next(iter(missing.items()))
@@ -77,7 +77,7 @@ def _check_complete(path: Path, vectors: Mapping[str, AttributeVectors]) -> None
     problem = f"no vector for attribute {attribute!r} of {number}: {listed}"
     if others := sum(map(len, missing.values())) - len(images):
         problem += f"; and {others:,} vectors of other attributes are missing"
-    unused = [own.unused for own in vectors.values() if own.unused is not None]
+    unused = [one.unused for one in vectors.values() if one.unused is not None]
     spelling = f", not as {unused[0]!r}" if unused else ""
     remedy = f"Add them, and name images as the data does, or by their path{spelling}"
     raise EmbeddingError.at(path, problem, remedy)

@@ -1,4 +1,4 @@
-"""Vectors from Parquet: a row per image and attribute, as `m3net predict` writes them."""
+"""Read vectors from Parquet: a row per image and attribute, as `m3net predict` writes them."""
 
 from collections.abc import Iterator
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Vectors from safetensors: a tensor per attribute, image names in the metadata."""
+"""Read vectors from safetensors: a tensor per attribute, image names in the metadata."""
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path

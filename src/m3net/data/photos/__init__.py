@@ -1,1 +1,1 @@
-"""Photos on disk: reading them, checking that all are there and whole, and small copies."""
+"""Photos on disk: decode them, check that all are present and whole, and make small copies."""

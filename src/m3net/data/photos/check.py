@@ -1,4 +1,4 @@
-"""Which images cannot be read, found before a training stumbles over the first of them."""
+"""Find the images that cannot be read, before a training meets the first of them."""
 
 import os
 from collections.abc import Callable, Iterator, Mapping
@@ -26,12 +26,11 @@ def find_unreadable(
         records: The images.
         reader: Reads an image.
         workers: Number of worker processes; 0 works in this process.
-        journal: File that remembers readable images by path, size and time of change: an
-            interrupted check resumes, and reads again only images that changed or were unreadable.
+        journal: File of readable images by path, size and time of change, which are not read again.
         progress: Called after each image with the number of images checked so far.
 
     Yields:
-        The record and a sentence that says what is wrong, in the order of `records`.
+        The record and a sentence about its problem, in the order of `records`.
 
     Raises:
         ConfigError: `workers` is negative, or `journal` is another file.
@@ -77,13 +76,13 @@ class _Check:
 
 
 def _key(reader: FileReader, record: Record) -> str:
-    """Name a file, and the box in it where it is cropped."""
+    """Return the path of a file, with its box if the reader crops."""
     path = os.path.abspath(os.path.join(reader.root, record.path))
     return path if reader.margin is None else f"{path} {record.box}"
 
 
 def _open(journal: Path | None, reader: FileReader) -> Journal | nullcontext[None]:
-    """Open the journal of the reader's formats: other formats need another check."""
+    """Open a journal for the reader's formats: other formats need another check."""
     if journal is None:
         return nullcontext()
     kinds = "any format" if reader.formats is None else ", ".join(sorted(reader.formats))

@@ -1,4 +1,4 @@
-"""What the bytes of an image file say before they are decoded: format, completeness, size."""
+"""Check the bytes of an image file before they are decoded: format, completeness, size."""
 
 import io
 import re
@@ -118,7 +118,7 @@ def _jpeg_problem(content: bytes) -> str | None:
     # The end of a thumbnail precedes the first scan; some cameras append more behind the end.
     if content.rfind(bytes([0xFF, _JPEG_END]), next(scans, len(content))) < 0:
         return "the JPEG is truncated"
-    # Counting bytes is fast, and mostly enough: metadata and pixels seldom look like scans.
+    # Counting bytes is fast, and enough for most files: pixels never look like scans.
     if content.count(bytes([0xFF, _JPEG_SCAN])) <= _MOST_SCANS:
         return None
     number = 1 + sum(1 for _ in scans)

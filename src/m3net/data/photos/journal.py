@@ -1,4 +1,4 @@
-"""A file of finished items, so that interrupted work resumes."""
+"""File of finished items, so that interrupted work resumes."""
 
 import json
 import os
@@ -11,7 +11,7 @@ from m3net.boundary.regular_file import ExcessError
 from m3net.errors import ConfigError
 
 _MOST_BYTES = 2**30
-"""A journal of ten million images; in memory it takes ten times as much."""
+"""Bytes of ten million images; in memory they take ten times as much."""
 _MOST_NUMBER = 2**63
 
 
@@ -25,10 +25,10 @@ def stamp_of(file: str | Path) -> tuple[int, int] | None:
 
 
 class Journal:
-    """Append-only file of JSON lines, a key and some integers in each; a later line wins.
+    """Append-only file of JSON lines: a key and some integers; a later line wins.
 
-    Lines are written in batches, so that a killed process loses at most the last batch. A line that
-    was cut off is dropped when the file is opened again.
+    Lines are written in batches: a killed process loses the last batch at most, and the next one
+    drops the line that was cut off.
 
     Attributes:
         done: The integers of each key when the file was opened.
@@ -50,8 +50,8 @@ class Journal:
         """Read the file, and open it to append.
 
         Args:
-            file: Made if it is missing, with its folder.
-            subject: What keys and integers mean; the first line holds it.
+            file: Created if it is missing, with its folder.
+            subject: Meaning of keys and integers; the first line holds it.
 
         Raises:
             ConfigError: The file is not a journal of this subject, is damaged, cannot be written or
@@ -64,7 +64,7 @@ class Journal:
         except (OSError, ExcessError) as error:
             problem = error.strerror if isinstance(error, OSError) else error
             raise ConfigError(
-                f"cannot open the journal {file}: {problem}. Choose another place for it."
+                f"cannot open the journal {file}: {problem}. Choose another file."
             ) from error
         # Without the lock, the line that another process is writing would be cut off.
         hold(self._file, f"writes {file}")

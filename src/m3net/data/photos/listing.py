@@ -1,4 +1,4 @@
-"""Which image files are on disk, and which listed ones are missing."""
+"""List the image files on disk, and find the listed ones that are missing."""
 
 import errno
 import logging
@@ -96,7 +96,7 @@ def list_images(source: Path) -> list[str]:
 
 
 def is_utf8(path: str) -> bool:
-    """Tell whether a path can be written to a table: Linux lets names be any bytes."""
+    """Return whether a path can be written to a table: Linux lets names be any bytes."""
     try:
         path.encode()
     except UnicodeEncodeError:
@@ -161,19 +161,19 @@ def missing_error(root: Path, missing: Sequence[Records], remedy: str) -> Annota
     Args:
         root: Folder that the paths of the records start from.
         missing: Records of the missing images, in any number of parts; at least one image.
-        remedy: What to do about it, without a full stop.
+        remedy: What the user should do, without a full stop.
     """
     images = [part[index] for part in missing for index in range(len(part))]
     first = min(images, key=lambda image: (image.file != images[0].file, image.row))
     rows = sorted(image.row for image in images if image.file == first.file)
     elsewhere = len(images) - len(rows)
-    more = f", and {elsewhere:,} images of other files are not there" if elsewhere else ""
+    more = f", and {elsewhere:,} images of other files are missing" if elsewhere else ""
     problem = f"no image {first.path!r} in {root.absolute()}"
     return rows_error(Path(first.file), rows, problem, remedy, more)
 
 
 def _file_names(folder: str) -> set[str]:
-    """Return the names of a folder's files; none if the folder does not exist.
+    """Return the names of a folder's files; an empty set if the folder does not exist.
 
     Raises:
         DatasetNotFoundError: The folder exists but cannot be listed.

@@ -1,4 +1,4 @@
-"""Small copies of all photos below a folder, so that large ones do not slow down every epoch.
+"""Make small copies of all photos below a folder: decoding large ones slows down every epoch.
 
 A copy has the format that its suffix names: JPEG and WebP with losses; PNG, BMP and TIFF without.
 Where the suffix names any other format, what shrinks or turns becomes a PNG: readers of photos look
@@ -61,29 +61,25 @@ class CopySettings:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What was done with one image."""
+    """The result for one image."""
 
     action: Action
-    """What `small_copy` did; or kept from an earlier run; or unreadable."""
+    """The action of `small_copy`; "kept" from an earlier run; or "unreadable"."""
     note: str | None = None
-    """What the user should know of the image."""
+    """A sentence for the user."""
     stamp: tuple[int, ...] | None = None
-    """Size and time of change (ns) of the source, and size of the copy, in bytes; None where no
-    copy was written."""
+    """Size (bytes) and time of change (ns) of the source, and size of the copy; None without a new
+    copy."""
 
 
 def is_prepared(root: Path) -> bool:
-    """Tell whether a folder, or one above it, holds small copies: boxes in pixels do not fit them.
-
-    Args:
-        root: The folder.
-    """
+    """Return whether a folder, or one above it, holds small copies: pixel boxes do not fit them."""
     resolved = root.resolve()
     return any((folder / _SETTINGS).is_file() for folder in (resolved, *resolved.parents))
 
 
 class Preparation:
-    """The copies of all images below a folder; each is made once, also if the work is killed."""
+    """Copies of all images below a folder; work that was killed resumes."""
 
     def __init__(self, source: Path, target: Path, settings: CopySettings) -> None:
         """List the images and open the folder of the copies.
@@ -91,7 +87,7 @@ class Preparation:
         Args:
             source: Folder of the images.
             target: A new or empty folder, or one that an earlier run wrote.
-            settings: Size and quality. Copies that were made with others are made again.
+            settings: Size and quality. Copies of other settings are replaced.
 
         Raises:
             DatasetNotFoundError: `source` does not exist.
@@ -142,7 +138,7 @@ class Preparation:
 
 @dataclass(frozen=True)
 class _Copy:
-    """Copies one image, unless its copy is up to date."""
+    """Copy one image, unless its copy is up to date."""
 
     source: Path
     target: Path
@@ -163,7 +159,7 @@ class _Copy:
             content = read_content(source, None)
             pixels = decode_image(content, source, None)
         except ImageReadError as error:
-            # Else the copy of an earlier version would pass for a copy of this one.
+            # A copy of an earlier version must not pass for a copy of this one.
             target.unlink(missing_ok=True)
             return Outcome("unreadable", str(error))
         action, copy = small_copy(content, pixels, target.suffix, self.settings)
@@ -181,7 +177,7 @@ class _Copy:
 def small_copy(
     content: bytes, pixels: NDArray[np.uint8], suffix: str, settings: CopySettings
 ) -> tuple[CopyAction, bytes]:
-    """Shrink one photo; encode it again only where it shrinks, turns or changes its format.
+    """Shrink one photo; encode it only if it shrinks, turns or changes its format.
 
     Args:
         content: The file.
@@ -190,8 +186,8 @@ def small_copy(
         settings: Size and quality.
 
     Returns:
-        "resized"; "encoded", where a small file has another format or an EXIF orientation; or
-        "copied". And the bytes of the copy.
+        The bytes of the copy, after "resized"; "encoded", if a small file has another format or an
+        EXIF orientation; or "copied".
     """
     named = FORMAT_OF_SUFFIX[suffix.lower()]
     form = named if named in _ENCODED else "png"
@@ -208,7 +204,7 @@ def small_copy(
 
 
 def _is_turned(content: bytes) -> bool:
-    """Tell whether EXIF turns or mirrors the image, or cannot be read."""
+    """Return whether EXIF turns or mirrors the image, or cannot be read."""
     try:
         with Image.open(io.BytesIO(content)) as image:
             return bool(image.getexif().get(_ORIENTATION, 1) != 1)
@@ -223,7 +219,7 @@ def _encode(pixels: NDArray[np.uint8], form: str, quality: int) -> bytes:
 
 
 def _open_target(target: Path, settings: str) -> None:
-    """Make the folder, or clear what an earlier run with other settings noted in it."""
+    """Create the folder, or drop the journal of other settings."""
     target.mkdir(parents=True, exist_ok=True)
     for folder, _, names in os.walk(target):
         for name in names:
@@ -232,17 +228,17 @@ def _open_target(target: Path, settings: str) -> None:
     file = target / _SETTINGS
     if not file.exists() and any(target.iterdir()):
         raise ConfigError(
-            f"{target.absolute()} holds what 'm3net data prepare' did not write. Choose a new or "
-            "empty TARGET."
+            f"{target.absolute()} holds files that 'm3net data prepare' did not write. Choose a "
+            "new or empty TARGET."
         )
     if not _holds(file, settings.encode()):
-        # In this order: killed in between, the old settings stand beside no journal.
+        # In this order: after a kill in between, the old settings have no journal.
         (target / _JOURNAL).unlink(missing_ok=True)
         _replace(file, settings.encode())
 
 
 def _holds(file: Path, content: bytes) -> bool:
-    """Tell whether a file exists and holds exactly these bytes."""
+    """Return whether a file exists and holds exactly these bytes."""
     try:
         return read_bytes(file, len(content)) == content
     except (FileNotFoundError, ExcessError):
@@ -250,7 +246,7 @@ def _holds(file: Path, content: bytes) -> bool:
 
 
 def _replace(file: Path, content: bytes) -> None:
-    """Write a file atomically: a reader sees the old or the whole new one."""
+    """Write a file atomically: readers see the old or the whole new one."""
     temporary = file.with_name(f".{os.getpid()}{_TEMPORARY}")
     write_new(temporary, content)
     temporary.replace(file)
@@ -263,5 +259,5 @@ def _not_apart(source: Path, target: Path) -> ConfigError:
 def _cannot_write(path: Path, error: OSError) -> ConfigError:
     return ConfigError(
         f"cannot write {path}: {error.strerror}. Make room or choose another TARGET, and run the "
-        "command again: what is done stays."
+        "command again: finished copies stay."
     )

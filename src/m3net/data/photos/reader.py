@@ -1,4 +1,4 @@
-"""From a file or an image in memory to pixels, for training, test and prediction alike.
+"""Turn an image file, or an image in memory, into pixels.
 
 Pixels are RGB, 8 bits per channel, upright by the EXIF orientation. An alpha channel is dropped,
 not blended; colour profiles are ignored.
@@ -21,7 +21,7 @@ from m3net.errors import ConfigError, ImageReadError
 
 MAX_SIDE_RATIO = 50
 MAX_BYTES = 2**30
-"""Four times the bytes of 80 million uncompressed pixels."""
+"""Of a file: four times the bytes of 80 million uncompressed pixels."""
 _BYTE_MODES = frozenset(["1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr"])
 
 
@@ -102,7 +102,7 @@ def read_content(path: str | Path, listed: str | None) -> bytes:
     except OSError as error:
         raise ImageReadError.at(path, listed, error.strerror or "it cannot be opened") from error
     except ValueError as error:  # a zero byte in the path
-        problem = f"no file can be called so ({error})"
+        problem = f"no file can have this name ({error})"
         raise ImageReadError.at(repr(path), listed, problem) from error
 
 

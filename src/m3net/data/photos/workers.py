@@ -27,7 +27,7 @@ _BATCH = 16
 _NO_FILES = re.compile("Too many open files|received 0 items of ancdata")
 _NO_SHARED_MEMORY = re.compile("</torch_.*No space left on device|killed by signal: Bus error")
 _at_work: NDArray[np.int64] = np.full(2, -1, dtype=np.int64)
-"""Item and process id: in a worker its row of the loader's table, elsewhere nobody's."""
+"""Item and process id; in a worker, its row of the loader's table."""
 
 
 class Items(Protocol[Item_co]):
@@ -75,7 +75,7 @@ class Loader(DataLoader[Result]):
 
 
 def note_item(item: int) -> None:
-    """Note in a worker the item that it begins; -1 for none."""
+    """Note the item that this worker begins; -1 when it has finished."""
     _at_work[0] = item
 
 
@@ -109,8 +109,8 @@ def map_in_order(
     """Yield a function's results in the order of the items, whatever the number of workers.
 
     Args:
-        function: Can be pickled. What it raises, an `M3NetError` with its text, ends the work.
-        items: Its arguments.
+        function: Can be pickled. Its errors end the work; an `M3NetError` keeps its text.
+        items: Arguments of the function.
         workers: Number of worker processes; 0 works in this process.
 
     Raises:
@@ -122,14 +122,14 @@ def map_in_order(
     """
     if workers < 0:
         raise ConfigError(f"workers is {workers}: set it to 0 or more.")
-    # An executor would neither bound the results that wait, nor end its workers with a killed
-    # parent; the loader does both.
+    # concurrent.futures neither bounds the results that wait, nor ends workers whose parent was
+    # killed; a loader does both.
     loader: Loader[Any] = Loader(
         _Results(function, items),
         batch_size=_BATCH,
         num_workers=workers,
         collate_fn=list,
-        generator=torch.Generator(),  # else the global random state would move
+        generator=torch.Generator(),  # leaves the global random state alone
     )
     batches = None
     while True:
@@ -151,7 +151,7 @@ def map_in_order(
 
 
 class _Results(Dataset[Result], Generic[Item, Result]):
-    """A data set whose samples are the results."""
+    """Results of a function as the samples of a data set."""
 
     def __init__(self, function: Callable[[Item], Result], items: Items[Item]) -> None:
         self.function, self.items = function, items
@@ -176,7 +176,7 @@ def _share(collate: Callable[[Any], Any], samples: object) -> Any:  # noqa: ANN4
 
 
 def _set_up_worker(table: Tensor, worker: int) -> None:
-    """Keep OpenCV from starting a thread per core in each worker, and signals from ending it."""
+    """Keep OpenCV from starting a thread per core in a worker, and signals from ending it."""
     global _at_work  # noqa: PLW0603 - a worker has one row, for its life
     _at_work = table.numpy()[worker]
     _at_work[:] = -1, os.getpid()

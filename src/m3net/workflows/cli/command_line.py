@@ -212,7 +212,7 @@ class M3NetCLI(LightningCLI):
         """Run a command, and explain failures of memory and workers by its settings.
 
         Raises:
-            TrainingError: Memory is full, a worker lacks open files or shared memory, died or hangs.
+            TrainingError: Memory or shared memory is full, or a worker died or hangs.
             Stopped: A worker died when a signal had asked to stop.
         """
         try:

@@ -81,7 +81,7 @@ def test_a_cell_is_empty(frame: pd.DataFrame, tmp_path: Path, column: str) -> No
 def test_the_known_attributes_are_named(frame: pd.DataFrame, tmp_path: Path) -> None:
     file = written(frame, tmp_path)
     text = refused(file, {"length [cm]": IMAGES, "sleeve": IMAGES})
-    assert "attribute 'collar' is none of the data's" in text
+    assert "unknown attribute 'collar'" in text
     assert "'length [cm]', 'sleeve'" in text
 
 
