@@ -150,4 +150,5 @@ def _rounded(score: int) -> np.float32:
 
 def _normalized(embeddings: Floats) -> Floats:
     length = np.linalg.norm(embeddings, axis=1, keepdims=True)
-    return (embeddings / np.maximum(length, 1e-30)).astype(np.float32)
+    normalized: Floats = embeddings / np.maximum(length, np.float32(1e-30))
+    return normalized

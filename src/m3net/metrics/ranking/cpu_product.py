@@ -1,5 +1,6 @@
 """Scores as integers, by a product in float64."""
 
+from math import ceil
 from typing import NamedTuple
 
 import numpy as np
@@ -17,7 +18,7 @@ STEPS = 0.99 * 2.0**31
 _SHORTEST = 2.0**-300  # less than |q| |g| of any float32 embeddings other than 0
 _QUANTUM = 2.0**-149  # the distance of float32 numbers near 0
 _SUM_ERROR = 2.0**-53 * STEPS  # of one rounding to float64, of a scaled score
-_TILE = 1024  # gallery images that are converted to float64 at once
+_TILE = 1024  # the most gallery images that are converted to float64 at once
 
 
 class Product(NamedTuple):
@@ -49,8 +50,9 @@ class Product(NamedTuple):
         scale = np.exp2(np.floor(np.log2(STEPS / longest_products)))
         scaled = queries * -scale[:, None]
         negated = np.empty((len(queries), len(gallery)), dtype=np.int32)
-        for first in range(0, len(gallery), _TILE):
-            tile = slice(first, first + _TILE)
+        size = ceil(len(gallery) / ceil(len(gallery) / _TILE))
+        for first in range(0, len(gallery), size):
+            tile = slice(first, first + size)
             negated[:, tile] = scaled @ gallery[tile].astype(np.float64).T
         sum_error = 1.01 * queries.shape[1] * _SUM_ERROR
         rounding = np.minimum(_QUANTUM * scale, 2.0**32)  # more than integers can differ

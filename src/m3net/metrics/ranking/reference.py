@@ -16,6 +16,7 @@ from m3net.metrics.ranking.cpu_loops import exact_scores_of_pairs
 
 _CHECKED_SCORES = 2**20  # scores whose rounding is checked at once
 _EXACT_PAIRS = 2**12  # of images whose scores are computed exactly at once
+_MOST_UNSURE = 0.01  # the share of scores above which a sharper bound is computed
 
 
 def rank_by_definition(queries: Images, gallery: Images, criteria: Criteria) -> QueryResults:
@@ -37,21 +38,28 @@ def exact_scores(queries: Tensor, gallery: Tensor) -> Tensor:
     ours, theirs = queries.double(), gallery.double()
     products = ours @ theirs.T
     scores = products.float()
-    # A sum of D terms is off by at most D roundings of |q| |g|; twice that covers all other ones.
-    error = torch.linalg.vector_norm(ours, dim=1) * (ours.shape[1] * 2.0**-52)
-    length = torch.linalg.vector_norm(theirs, dim=1)
+    # A sum of D terms is off by at most D roundings of the sum of their magnitudes, and that is at
+    # most |q| |g|. Twice that covers all other roundings.
+    relative = ours.shape[1] * 2.0**-52
+    query_errors = torch.linalg.vector_norm(ours, dim=1) * relative
+    lengths = torch.linalg.vector_norm(theirs, dim=1)
     num_rows = max(_CHECKED_SCORES // max(len(theirs), 1), 1)
     for first in range(0, len(ours), num_rows):
         part = slice(first, first + num_rows)
-        errors = error[part, None] * length
-        is_unsure = (products[part] - errors).float() != (products[part] + errors).float()
-        rows, columns = is_unsure.nonzero(as_tuple=True)
-        for pairs in torch.split(torch.arange(len(rows), device=rows.device), _EXACT_PAIRS):
-            row, column = first + rows[pairs], columns[pairs]
-            vectors = (side.float().cpu().numpy() for side in (ours[row], theirs[column]))
-            exact = torch.from_numpy(exact_scores_of_pairs(*vectors))
-            scores[row, column] = exact.to(scores.device)
+        pairs = _unsure(products[part], query_errors[part, None] * lengths)
+        if len(pairs) > _MOST_UNSURE * len(theirs) * num_rows:
+            # Vectors of few numbers other than 0 have no terms at all.
+            pairs = _unsure(products[part], ours[part].abs() @ theirs.abs().T * relative)
+        for rows, columns in (some.T for some in torch.split(pairs, _EXACT_PAIRS)):
+            vectors = (ours[part][rows], theirs[columns])
+            exact = exact_scores_of_pairs(*(side.float().cpu().numpy() for side in vectors))
+            scores[first + rows, columns] = torch.from_numpy(exact).to(scores.device)
     return scores
+
+
+def _unsure(products: Tensor, errors: Tensor) -> Tensor:
+    """Return row and column of products that errors may round to another float32: (n, 2) int64."""
+    return ((products - errors).float() != (products + errors).float()).nonzero()
 
 
 def evaluate_scores(
