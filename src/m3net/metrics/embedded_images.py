@@ -8,6 +8,8 @@ from torch import Tensor
 
 from m3net.errors import M3NetError
 
+_MOST = 2.0**127
+
 
 @dataclass(frozen=True)
 class Images:
@@ -52,31 +54,31 @@ class Images:
         """Return the images with float64 embeddings."""
         return replace(self, embeddings=self.embeddings.double())
 
-    def scorable(self) -> tuple["Images", float]:
-        """Return the images with float32 embeddings, and the length of the longest embedding.
+    def scorable(self) -> "Images":
+        """Return the images with float32 embeddings.
 
         Raises:
-            M3NetError: Inner products of some embeddings are not finite; names the images.
+            M3NetError: Inner products of some embeddings may not be finite; names the images.
         """
         images = self.as_float32()
-        squares = squared_lengths(images.embeddings)
-        check_finite(self.index, squares.isfinite())
-        return images, float(squares.max()) ** 0.5 if len(squares) else 0.0
+        check_finite(self.index, are_scorable(images.embeddings))
+        return images
 
 
-def squared_lengths(embeddings: Tensor) -> Tensor:
-    """Return the squared length of each embedding: (n, D) -> (n,) float32.
+def are_scorable(embeddings: Tensor) -> Tensor:
+    """Return whether each embedding has finite inner products with all others: (n, D) -> (n,) bool.
 
-    If these are finite, then so are all inner products; finite embeddings alone do not ensure it.
+    Finite embeddings alone do not ensure it. Squared lengths of at most 2^127, half of the greatest
+    float32 number, do: they may be off by a half, far more than by rounding.
     """
     if embeddings.device.type == "cpu":
         # torch's threads would keep spinning beside those that numpy multiplies with.
         numbers = embeddings.numpy()
-        with np.errstate(over="ignore"):
-            return torch.from_numpy(np.vecdot(numbers, numbers))
+        with np.errstate(over="ignore", invalid="ignore"):
+            return torch.from_numpy(np.vecdot(numbers, numbers) <= _MOST)
     # A norm is one kernel; multiplying and summing are several.
     length: Tensor = torch.linalg.vector_norm(embeddings, dim=1)
-    return length.square()
+    return length.square() <= _MOST
 
 
 def check_finite(index: Tensor, finite: Tensor) -> None:

@@ -63,7 +63,7 @@ FAULTS = [
     ),
     *_in(
         "ranking/reference.py",
-        "cpu streaming",
+        "exact_scores cpu streaming",
         (
             "an image ranks itself",
             "scores.masked_fill(queries.group[:, None] == gallery.group, -torch.inf)",
@@ -82,8 +82,13 @@ FAULTS = [
         ),
         (
             "scores are summed in float32",
-            "(queries.double() @ gallery.double().T).float()",
-            "queries.float() @ gallery.float().T",
+            "products = ours @ theirs.T",
+            "products = (ours.float() @ theirs.float().T).double()",
+        ),
+        (
+            "scores near the middle are rounded at random",
+            "(products + errors).float()).nonzero()",
+            "(products + errors).float()).nonzero()[:0]",
         ),
         ("one shared class is too few", "shared > 0", "shared > 1"),
     ),
@@ -108,7 +113,7 @@ FAULTS = [
     ),
     *_in(
         "ranking/cpu_loops.py",
-        "rank cpu",
+        "rank cpu exact_scores",
         (
             "ranks count from 2",
             "total += float(hit + 1) / float(hits[hit] + 1)",
@@ -131,8 +136,8 @@ FAULTS = [
         ),
         (
             "near ties are not looked at",
-            "return gap <= 0 or gap**2 <= 2 * error",
-            "return gap <= 0",
+            "return bool(gap <= LOST + product.slack[image] + SPACING * abs(near))",
+            "return bool(gap <= 0)",
         ),
         (
             "an image of another kind before a hit is not looked at",
@@ -141,8 +146,8 @@ FAULTS = [
         ),
         (
             "an imprecise product is not noticed",
-            "if (scaled + product.negated[image, column]) ** 2 > error:",
-            "if (scaled + product.negated[image, column]) ** 2 > error * 1e30:",
+            "if abs(scaled + product.negated[image, column]) > allowed:",
+            "if abs(scaled + product.negated[image, column]) > allowed * 1e30:",
         ),
         (
             "of several equal keys each is taken for the only one",
@@ -150,11 +155,28 @@ FAULTS = [
             "is_last = True",
         ),
         (
-            "the error of the product is left out of the quick question",
-            "return int(LOST + np.sqrt(2 * error)) + 1",
+            "the rounding of scores is left out of the quick question",
+            "return int(LOST + product.slack[image] + SPACING * farthest) + 1",
             "return int(LOST)",
         ),
         ("the lower bits move no key", "LOST = float(2 * (LOW + 1))", "LOST = 0.0"),
+        ("scores that round to one number differ", "SPACING = 2.0**-23", "SPACING = 0.0"),
+        (
+            "float64 sums are taken to be exact",
+            "error = len(query) * 2.0**-52 * magnitude",
+            "error = 0.0",
+        ),
+        (
+            "float64 sums are taken to be off by one rounding",
+            "error = len(query) * 2.0**-52 * magnitude",
+            "error = 2.0**-53 * abs(total)",
+        ),
+        (
+            "exact sums are rounded twice",
+            "if rest != 0.0 and partials",
+            "if rest > rest and partials",
+        ),
+        ("small parts of exact sums are lost", "if low != 0.0:", "if abs(low) > 1e-18:"),
         (
             "the last class is not asked for",
             "range(queries.bounds[query], queries.bounds[query + 1])",
@@ -185,8 +207,17 @@ FAULTS = [
     ),
     *_in(
         "ranking/cpu_product.py",
-        "cpu",
-        ("terms never cancel", "_CANCELLED * _UNIT * length", "0.1 * _UNIT * length"),
+        "exact_scores",
+        (
+            "the product is one in float32",
+            "scaled @ gallery[tile].astype(np.float64).T",
+            "scaled.astype(np.float32) @ gallery[tile].T",
+        ),
+        (
+            "subnormal scores differ like others",
+            "np.minimum(_QUANTUM * scale, 2.0**32)",
+            "0 * scale",
+        ),
     ),
     *_in(
         "ranking/cpu_queries.py",

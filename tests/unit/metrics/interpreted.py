@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from itertools import product
 
 import torch
+from tests.metrics.adversarial import draw_hard
 
 from m3net.base.protocol import Protocol
 from m3net.metrics import Images
@@ -20,6 +21,7 @@ from tests.unit.metrics.ranking.test_cpu import draw, values
 CUTOFFS = (1, 5, 100)
 WHERE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
 PROTOCOLS: tuple[Protocol, ...] = ("single", "multi")
+HARD = ("constant", "an_ulp_apart", "halfway", "huge", "tiny", "subnormal", "mixed_scales")
 
 
 def left_to_reference(
@@ -74,6 +76,13 @@ def drawn_cases() -> Iterator[tuple[str, int]]:
         yield f"{name} {protocol}", left_to_reference(asking, images, protocol, top_k, block_size=3)
 
 
+def hard_cases() -> Iterator[tuple[str, int]]:
+    """Rank embeddings whose scores are subnormal, nearly equal or hard to compute."""
+    for family in HARD:
+        asking, listed = draw_hard(family, "ternary", 33, gallery=40)
+        yield f"hard {family}", left_to_reference(asking, listed, "multi", 40, block_size=3)
+
+
 def others() -> tuple[Images, Images]:
     """Return queries outside their gallery: of all classes, of none, of one without members.
 
@@ -90,7 +99,7 @@ def main() -> None:
     """Compare, in programs of few bins and small tiles, which even small galleries fill."""
     usual = gpu.BINS, gpu.LONGEST, gpu._TILE, gpu._NODES, gpu._MARGIN
     gpu.BINS, gpu.LONGEST, gpu._TILE, gpu._NODES, gpu._MARGIN = 64, 20, 64, 32, 16
-    for name, left in drawn_cases():
+    for name, left in (*drawn_cases(), *hard_cases()):
         print(name, left)  # noqa: T201 - the test reads it
     asked: tuple[tuple[Protocol, int], ...] = (("single", 4), ("multi", 1), ("multi", 6))
     for protocol, block_size in asked:

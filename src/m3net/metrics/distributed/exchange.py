@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from m3net.metrics.distributed.process_group import ProcessGroup
-from m3net.metrics.embedded_images import Images, check_finite, squared_lengths
+from m3net.metrics.embedded_images import Images, are_scorable, check_finite
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ class Exchange:
             torch.empty(0, self.length) if shard.embeddings is None else shard.embeddings
         )
         ids = torch.stack([shard.index, shard.product], dim=1)
-        finite = squared_lengths(self._embeddings).isfinite().to(shard.roles.device)
+        finite = are_scorable(self._embeddings).to(shard.roles.device)
         labels = torch.cat([shard.targets, shard.roles[:, None], finite[:, None]], dim=1)
         ids, owner, row = self._gather(ids)
         labels, _, _ = self._gather(labels.to(torch.uint8))

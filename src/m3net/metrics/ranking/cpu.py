@@ -1,7 +1,7 @@
-"""The ranking on a CPU: a float32 product, a sort, and float64 only where the order is uncertain.
+"""The ranking on a CPU: a float64 product, truncated to integers, and a sort of these.
 
-Results are those of `reference`. A float32 score decides an order only where scores differ by more
-than their error; all other scores, and those in lists, are computed in float64.
+Results are those of `reference`. The integers decide an order only where they differ by more than
+what truncating and rounding can change; all other scores, and those in lists, are computed exactly.
 """
 
 from collections.abc import Callable, Sequence
@@ -17,7 +17,7 @@ from threadpoolctl import ThreadpoolController
 
 from m3net.metrics.embedded_images import Images
 from m3net.metrics.query_results import Criteria, QueryResults
-from m3net.metrics.ranking.cpu_loops import LAST, PER_SORT, evaluate, write_keys
+from m3net.metrics.ranking.cpu_loops import LAST, PER_SORT, evaluate, lengths, write_keys
 from m3net.metrics.ranking.cpu_product import Bools, Floats, Integers, Product
 from m3net.metrics.ranking.cpu_queries import Queries, Tallies
 from m3net.metrics.ranking.radix_sort import sort_rows
@@ -37,31 +37,29 @@ Result = TypeVar("Result")
 def rank_on_cpu(
     queries: Images,
     gallery: Images,
-    longest: float,
     criteria: Criteria,
     block_size: int | None,
     memory_limit: int,
 ) -> QueryResults:
     """Rank the gallery for blocks of query images, in threads; see `rank`.
 
-    Embeddings are float32, `longest` is the length of the gallery's longest one. The gallery is
-    sorted by index and not empty.
+    Embeddings are float32. The gallery is sorted by index and not empty.
     """
     threads, fitting = _threads_and_block(len(queries), len(gallery), memory_limit)
     blocks = queries.split(max(ceil(len(queries) / (block_size or fitting)), 1))
-    ranking = CpuRanking(gallery, longest, criteria)
+    ranking = CpuRanking(gallery, criteria)
     return QueryResults.concatenate(_map_in_threads(ranking.rank, blocks, threads))
 
 
 class CpuRanking:
     """Ranks one gallery for any number of blocks of queries."""
 
-    def __init__(self, gallery: Images, longest: float, criteria: Criteria) -> None:
+    def __init__(self, gallery: Images, criteria: Criteria) -> None:
         """Prepare the gallery; see `rank_on_cpu`."""
         self.gallery = gallery
         self.criteria = criteria
-        self._longest = longest
         self._embeddings: Floats = gallery.embeddings.contiguous().numpy()
+        self._longest = float(lengths(self._embeddings).max())
         self._members: Bools = np.ascontiguousarray(gallery.targets.numpy().T)
         self._index: Integers = gallery.index.numpy()
         group: Integers = gallery.group.numpy()
@@ -70,7 +68,8 @@ class CpuRanking:
 
     def rank(self, images: Images) -> QueryResults:
         """Rank the gallery for a block of images with float32 embeddings."""
-        product = Product.of(images.embeddings.numpy(), self._embeddings, self._longest)
+        queries: Floats = images.embeddings.contiguous().numpy()
+        product = Product.of(queries, self._embeddings, lengths(queries), self._longest)
         return self._rank(images, product)
 
     def _rank(self, images: Images, product: Product) -> QueryResults:

@@ -1,14 +1,14 @@
 """Compiled loops of the CPU ranking: they write keys, and evaluate the order of sorted keys.
 
 A key is an int32 that sorts like a score. Its upper bits hold the score. The lower ones, finer than
-a float32 product is precise, hold whether the gallery image is relevant, a bit for each query that
-shares the sort, and the image's block of columns. So the sort moves half as many bytes as one of
+most scores differ, hold whether the gallery image is relevant, a bit for each query that shares the
+sort, and the image's block of columns. So the sort moves half as many bytes as one of
 scores and columns, relevance needs no further look-up, and the column of a rank is found by
 searching one block. The sort ignores the lower bits and is stable: equal scores stay in the order
 of their columns.
 
-Where the product leaves an order uncertain on which a metric or a list depends, scores are
-recomputed by definition. The loops release the GIL, so that threads run them in parallel. They and
+Where keys leave an order uncertain on which a metric or a list depends, scores are computed by
+definition. The loops release the GIL, so that threads run them in parallel. They and
 their constants share one file because numba caches compiled code until its file changes.
 """
 
@@ -17,12 +17,10 @@ from typing import Any, NamedTuple, TypeVar, cast
 
 import numpy as np
 from numba import njit
-from numpy.typing import NDArray
 
-from m3net.metrics.ranking.cpu_product import Bools, Floats, Integers, Product
+from m3net.metrics.ranking.cpu_product import Bools, Doubles, Floats, Integers, Keys, Product
 from m3net.metrics.ranking.cpu_queries import Queries, Tallies
 
-Keys = NDArray[np.int32]
 Loop = TypeVar("Loop", bound=Callable[..., Any])
 
 PER_SORT = 2
@@ -36,6 +34,9 @@ LAST = np.int32(2**31 - 1) & ~LOW
 LOST = float(2 * (LOW + 1))
 """How much the lower bits can change the difference of two keys: by truncating the scores, and by
 their own values."""
+
+SPACING = 2.0**-23
+"""The greatest distance of float32 numbers, relative to them: closer scores may be equal."""
 
 LONGEST = 64
 """The longest run of uncertain ranks that is resolved. Where it is longer, as for a network that
@@ -63,11 +64,11 @@ class _Run(NamedTuple):
 
 
 @compiled()
-def write_keys(negated: Floats, queries: Queries, members: Bools, keys: Keys) -> None:
+def write_keys(negated: Keys, queries: Queries, members: Bools, keys: Keys) -> None:
     """Write the keys of g orderings of a gallery of G.
 
     Args:
-        negated: (b, G) float32, scores times -1, whose integer part an int32 holds.
+        negated: (b, G) int32, scores times -1.
         queries: n queries.
         members: (K, G) bool, True where a gallery image has a class.
         keys: (g, G) int32, the output.
@@ -79,7 +80,7 @@ def write_keys(negated: Floats, queries: Queries, members: Bools, keys: Keys) ->
         if queries.bit[query] == 0:
             scores = negated[queries.image[query]]
             for column in range(len(row)):
-                row[column] = (np.int32(scores[column]) & ~LOW) | block[column]
+                row[column] = (scores[column] & ~LOW) | block[column]
         for label in range(queries.bounds[query], queries.bounds[query + 1]):
             is_member = members[queries.classes[label]]
             for column in range(len(row)):
@@ -233,20 +234,15 @@ def _reach(product: Product, image: int, order: Keys, size: int) -> int:
     A bound for the whole row, it saves most calls of `_is_uncertain`, which is exact.
     """
     farthest = max(abs(float(order[0])), abs(float(order[max(size, 1) - 1])))
-    error = product.cancelled[image] ** 2 + (product.per_score * farthest) ** 2
-    return int(LOST + np.sqrt(2 * error)) + 1
+    return int(LOST + product.slack[image] + SPACING * farthest) + 1
 
 
 @compiled()
 def _is_uncertain(product: Product, image: int, order: Keys, rank: int) -> bool:
-    """Return whether the images at a rank and the next may be in the wrong order.
-
-    The errors of the two scores have random signs, so they add up as a root.
-    """
+    """Return whether the images at a rank and the next may be in the wrong order, or equal."""
     near = float(order[rank])
-    gap = float(order[rank + 1]) - near - LOST
-    error = product.cancelled[image] ** 2 + (product.per_score * near) ** 2
-    return gap <= 0 or gap**2 <= 2 * error
+    gap = float(order[rank + 1]) - near
+    return bool(gap <= LOST + product.slack[image] + SPACING * abs(near))
 
 
 @compiled()
@@ -266,11 +262,10 @@ def _resolve(
     for rank in range(start, end + 1):
         column = run.column[rank - start]
         is_relevant = (order[rank] & relevant) != 0
-        score = np.float32(_inner_product(product.queries[image], product.gallery[column]))
-        score += np.float32(0)  # turns -0 into 0
+        score = exact_score(product.queries[image], product.gallery[column])
         scaled = score * product.scale[image]
-        error = product.cancelled[image] ** 2 + (product.per_score * scaled) ** 2
-        if (scaled + product.negated[image, column]) ** 2 > error:
+        allowed = product.slack[image] + SPACING * abs(scaled)
+        if abs(scaled + product.negated[image, column]) > allowed:
             return False
         slot = rank - start
         while slot > 0 and (
@@ -333,13 +328,83 @@ def _width(num_gallery: int) -> int:
     return max(-(-num_gallery // BLOCKS), 1)
 
 
+@compiled()
+def lengths(embeddings: Floats) -> Doubles:
+    """Return the length of each embedding: (n, D) -> (n,)."""
+    result = np.empty(len(embeddings))
+    for row in range(len(embeddings)):
+        square, _ = _inner_product(embeddings[row], embeddings[row])
+        result[row] = np.sqrt(square)
+    return result
+
+
+@compiled()
+def exact_scores_of_pairs(queries: Floats, gallery: Floats) -> Floats:
+    """Return the score of each row with the same row of the other: (n, D), (n, D) -> (n,)."""
+    result = np.empty(len(queries), dtype=np.float32)
+    for row in range(len(queries)):
+        result[row] = exact_score(queries[row], gallery[row])
+    return result
+
+
+@compiled()
+def exact_score(query: Floats, gallery: Floats) -> np.float32:
+    """Return the exact inner product, rounded to float32.
+
+    The float64 sum of D terms is off by at most D roundings of the sum of their magnitudes; twice
+    that covers the roundings of the error itself. Only a sum so near to the middle between two
+    float32 numbers that this decides the rounding is computed exactly.
+    """
+    total, magnitude = _inner_product(query, gallery)
+    error = len(query) * 2.0**-52 * magnitude
+    score = np.float32(total - error)
+    if score != np.float32(total + error):
+        score = np.float32(_exact_inner_product(query, gallery))
+    return np.float32(score + np.float32(0))  # turns -0 into 0
+
+
 @compiled(fastmath={"reassoc", "contract"})
-def _inner_product(query: Floats, gallery: Floats) -> float:
-    """Sum up in float64."""
-    total = 0.0
+def _inner_product(query: Floats, gallery: Floats) -> tuple[float, float]:
+    """Sum up the terms, and their magnitudes, in float64."""
+    total = magnitude = 0.0
     for index in range(len(query)):
-        total += np.float64(query[index]) * np.float64(gallery[index])
-    return total
+        term = np.float64(query[index]) * np.float64(gallery[index])
+        total += term
+        magnitude += abs(term)
+    return total, magnitude
+
+
+@compiled()
+def _exact_inner_product(query: Floats, gallery: Floats) -> float:
+    """Return the exact inner product, rounded to odd: a second rounding, to float32, is then right.
+
+    The partial sums are those of Shewchuk, Adaptive Precision Floating-Point Arithmetic (1997),
+    section 2.4: together they are exact, and no two have a bit of the same value.
+    """
+    partials, count = np.empty(len(query) + 1), 0
+    for index in range(len(query)):
+        high = np.float64(query[index]) * np.float64(gallery[index])
+        kept = 0
+        for place in range(count):
+            first, second = high, partials[place]
+            high = first + second
+            rounded = high - first
+            low = (first - (high - rounded)) + (second - rounded)
+            if low != 0.0:
+                partials[kept] = low
+                kept += 1
+        partials[kept] = high
+        count = kept + 1
+    total = rest = np.float64(0)
+    while count > 0 and rest == 0.0:
+        count -= 1
+        first, second = total, partials[count]
+        total = first + second
+        rest = second - (total - first)
+    partials[0] = total
+    if rest != 0.0 and partials.view(np.int64)[0] % 2 == 0:
+        return float(np.nextafter(total, np.copysign(np.inf, rest)))
+    return float(total)
 
 
 @compiled()

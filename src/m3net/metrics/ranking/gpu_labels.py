@@ -1,12 +1,11 @@
 """Labels of queries and gallery, and images of one product, as the GPU kernel reads them."""
 
-from math import isfinite
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-from m3net.metrics.embedded_images import Images, squared_lengths
+from m3net.metrics.embedded_images import Images, are_scorable
 
 
 class Labels(NamedTuple):
@@ -63,16 +62,16 @@ def prepare(queries: Images, gallery: Images) -> tuple[Images, Images, Labels, i
     queries, gallery = queries.as_float32(), gallery.as_float32()
     labels = Labels.of(queries.targets, gallery.targets)
     is_unsorted = (gallery.index[1:] < gallery.index[:-1]).any()
-    lengths = [squared_lengths(images.embeddings).max() for images in (queries, gallery)]
-    numbers = [number.double() for number in (labels.most, is_unsorted, *lengths)]
-    most, unsorted, *longest = torch.stack(numbers).tolist()
+    scorable = [are_scorable(images.embeddings).all() for images in (queries, gallery)]
+    numbers = [number.long() for number in (labels.most, is_unsorted, *scorable)]
+    most, unsorted, *fine = torch.stack(numbers).tolist()
     if unsorted:
         gallery = gallery.select(gallery.index.argsort())
         labels = Labels.of(queries.targets, gallery.targets)
-    if not all(map(isfinite, longest)):
+    if not all(fine):
         for images in (gallery, queries):
             images.scorable()
-    return queries, gallery, labels, int(most)
+    return queries, gallery, labels, most
 
 
 def group_bounds(queries: Images, gallery: Images) -> tuple[Tensor, list[Tensor]]:

@@ -38,8 +38,8 @@ def rank(
 
     An image is excluded from its own ranking, and so are all images of its product if products are
     known. Ties are broken by the smaller gallery index, so neither the order of rows nor the block
-    size changes a ranking. Embeddings are converted to float32; a score is their inner product,
-    summed in float64 and rounded to float32.
+    size changes a ranking. Embeddings are converted to float32; a score is their exact inner
+    product, rounded to float32.
 
     Args:
         queries: Query images; Q of them under "single".
@@ -93,10 +93,9 @@ def rank(
         return ranking.rank(block_size or max(_COUNTED_SCORES // len(gallery), 1))
     if (gallery.index.diff() < 0).any():
         gallery = gallery.select(gallery.index.argsort())
-    gallery, longest = gallery.scorable()
-    queries, _ = queries.scorable()
+    gallery, queries = gallery.scorable(), queries.scorable()
     if device.type == "cpu" and len(gallery):
-        return rank_on_cpu(queries, gallery, longest, criteria, block_size, memory_limit)
+        return rank_on_cpu(queries, gallery, criteria, block_size, memory_limit)
     gallery = gallery.double()
     size = block_size or max(_SORTED_SCORES // max(len(gallery), 1), 1)
     blocks = queries.split(max(ceil(len(queries) / size), 1))

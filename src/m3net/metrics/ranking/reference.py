@@ -1,4 +1,4 @@
-"""The ranking by definition: all scores in float64, every gallery sorted whole.
+"""The ranking by definition: all scores exact, every gallery sorted whole.
 
 It runs on any device. The other implementations are tested against it.
 """
@@ -12,6 +12,11 @@ from torch.nn.functional import pad
 from m3net.metrics.embedded_images import Images
 from m3net.metrics.functional import average_precision, hit_rate, precision, r_precision, recall
 from m3net.metrics.query_results import Criteria, QueryResults
+from m3net.metrics.ranking.cpu_loops import exact_scores_of_pairs
+
+_CHECKED_SCORES = 2**20  # scores whose rounding is checked at once
+_EXACT_PAIRS = 2**12  # of images whose scores are computed exactly at once
+_MOST_UNSURE = 0.01  # the share of scores above which a sharper bound is computed
 
 
 def rank_by_definition(queries: Images, gallery: Images, criteria: Criteria) -> QueryResults:
@@ -25,12 +30,36 @@ def rank_by_definition(queries: Images, gallery: Images, criteria: Criteria) -> 
 
 
 def exact_scores(queries: Tensor, gallery: Tensor) -> Tensor:
-    """Return scores by definition: (q, D), (G, D) -> (q, G) float32.
+    """Return scores by definition: (q, D), (G, D) of float32 precision -> (q, G) float32.
 
-    The last bits of a product depend on the shape of the block. In float64 these bits are far below
-    float32 precision, so that after rounding, scores are the same in every block.
+    The last bits of a product depend on the shape of the block and on the library. Where they may
+    decide the rounding to float32, the score is computed again, exactly.
     """
-    return (queries.double() @ gallery.double().T).float()
+    ours, theirs = queries.double(), gallery.double()
+    products = ours @ theirs.T
+    scores = products.float()
+    # A sum of D terms is off by at most D roundings of the sum of their magnitudes, and that is at
+    # most |q| |g|. Twice that covers all other roundings.
+    relative = ours.shape[1] * 2.0**-52
+    query_errors = torch.linalg.vector_norm(ours, dim=1) * relative
+    lengths = torch.linalg.vector_norm(theirs, dim=1)
+    num_rows = max(_CHECKED_SCORES // max(len(theirs), 1), 1)
+    for first in range(0, len(ours), num_rows):
+        part = slice(first, first + num_rows)
+        pairs = _unsure(products[part], query_errors[part, None] * lengths)
+        if len(pairs) > _MOST_UNSURE * len(theirs) * num_rows:
+            # Vectors of few numbers other than 0 have no terms at all.
+            pairs = _unsure(products[part], ours[part].abs() @ theirs.abs().T * relative)
+        for rows, columns in (some.T for some in torch.split(pairs, _EXACT_PAIRS)):
+            vectors = (ours[part][rows], theirs[columns])
+            exact = exact_scores_of_pairs(*(side.float().cpu().numpy() for side in vectors))
+            scores[first + rows, columns] = torch.from_numpy(exact).to(scores.device)
+    return scores
+
+
+def _unsure(products: Tensor, errors: Tensor) -> Tensor:
+    """Return row and column of products that errors may round to another float32: (n, 2) int64."""
+    return ((products - errors).float() != (products + errors).float()).nonzero()
 
 
 def evaluate_scores(

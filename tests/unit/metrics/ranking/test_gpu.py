@@ -17,12 +17,15 @@ from m3net.metrics.ranking.gpu import GpuRanking, is_available
 from m3net.metrics.ranking.gpu_labels import prepare
 from m3net.metrics.ranking.reference import rank_by_definition
 from tests.support.commands import ROOT
-from tests.unit.metrics.interpreted import moved
+from tests.unit.metrics.interpreted import HARD, moved
 from tests.unit.metrics.ranking.test_cpu import draw, values
 
 CUDA = torch.device("cuda")
 # By design: equal scores, or nearly equal ones, all in a bin.
-LEFT = {"equal single", "equal multi", "far single", "far multi"}
+LEFT = {"equal single", "equal multi", "far single", "far multi"} | {
+    "hard subnormal",
+    "hard mixed_scales",
+}
 
 
 def test_the_kernel_agrees_with_the_plain_ranking() -> None:
@@ -37,7 +40,7 @@ def test_the_kernel_agrees_with_the_plain_ranking() -> None:
     )
     assert ended.returncode == 0, ended.stderr
     lines = [line.rsplit(" ", 1) for line in ended.stdout.splitlines()]
-    assert len(lines) == 16
+    assert len(lines) == 16 + len(HARD)
     assert {name for name, left in lines if int(left)} == LEFT
 
 
