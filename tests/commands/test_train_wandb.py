@@ -10,6 +10,7 @@ from subprocess import CompletedProcess
 import pytest
 import yaml
 
+from m3net.boundary.links import check_run_folder
 from tests.support.commands import CONFIGS, Command
 from tests.support.wandb_files import WrittenRun
 
@@ -80,6 +81,10 @@ def test_without_login_it_logs_offline_says_so_and_little_else(
     [place] = [line.split()[-1] for line in lines if "saved locally" in line]
     assert Path(place).parent == folder / "wandb"
     assert list(empty_folder.iterdir()) == []
+
+
+def test_no_link_leads_out_of_the_run_folder(folder: Path) -> None:
+    check_run_folder(folder)
 
 
 def test_all_settings_are_logged(folder: Path, logged: WrittenRun) -> None:

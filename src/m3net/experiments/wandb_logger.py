@@ -111,6 +111,8 @@ class RunWandbLogger(WandbLogger):
                 ) from error
             if not started.disabled:
                 _write_id(self._run, started.id)
+                # A link into wandb's cache; a folder with a link that leads out is not resumed.
+                (Path(started.dir).parent / "logs" / "debug-core.log").unlink(missing_ok=True)
         return self._experiment
 
     @override
