@@ -23,7 +23,7 @@ def read_table(file: AnnotationFile) -> TextRows:
 
     Raises:
         DatasetNotFoundError: There is no such file.
-        AnnotationError: The file is no table with named columns and at least one row.
+        AnnotationError: The file is not a table with named columns and at least one row.
     """
     path = file.path
     if not path.is_file():

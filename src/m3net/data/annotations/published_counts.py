@@ -1,4 +1,4 @@
-"""Counts of the published index files: a copy that differs is not the benchmark."""
+"""Check the counts of the published index files: a copy that differs is not the benchmark."""
 
 from dataclasses import dataclass
 
