@@ -4,7 +4,7 @@ Records are columns of arrays, not lists of objects: loader workers share them b
 which the reference counts of Python objects would defeat.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import IntFlag
 from typing import Literal
@@ -198,10 +198,6 @@ class Splits:
     train: Records
     val: Records
     test: Records
-
-    def map(self, change: Callable[[Records], Records]) -> "Splits":
-        """Return the changed splits."""
-        return Splits(change(self.train), change(self.val), change(self.test))
 
     def named(self) -> dict[SplitName, Records]:
         """Return the splits by their names."""

@@ -47,8 +47,10 @@ def read_attribute_matrix(file: AnnotationFile, num_attributes: int) -> Attribut
         expected = read_head(file, stream.readline(100), stream.readline(1000))
         while line := stream.readline(longest):
             number += 1
-            problem = f"it has {longest:,} bytes or more" * (len(line) == longest)
-            if num_wrong > _MOST_WRONG:
+            problem = ""
+            if len(line) == longest:
+                problem = f"it has {longest:,} bytes or more"
+            elif num_wrong > _MOST_WRONG:
                 problem = f"more than {_MOST_WRONG:,} lines before are blank or wrong"
             if problem:
                 raise AnnotationError.at(file.path, number, problem, "Fetch the file again")
