@@ -53,7 +53,7 @@ def _read_csv(file: AnnotationFile) -> TextRows:
         line = reader.line_num + 1
         for cells in reader:
             if cells:
-                rows[line] = cells
+                rows[line] = [cell.strip() for cell in cells]
             line = reader.line_num + 1
     except csv.Error as error:
         problem = f"not CSV: {error}"

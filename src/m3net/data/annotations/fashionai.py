@@ -116,7 +116,8 @@ def read_raw(root: Path, folders: Sequence[str], maybe: Maybe, findings: Finding
 def _read_labels(root: Path, folder: str, maybe: Maybe, findings: Findings) -> pd.DataFrame:
     """Read path, attribute and marks of each image of a folder, indexed by line."""
     file = AnnotationFile(root / folder / LABEL_FILE, findings)
-    cells = {row: line.split(",") for row, line in enumerate(file.lines(), 1)}
+    lines = enumerate(file.lines(), 1)
+    cells = {row: [cell.strip() for cell in line.split(",")] for row, line in lines}
     rows = TextRows.of_cells(file, cells, ("path", "attribute", "marks"))
     known = f"Write one of {', '.join(_IDS)}"
     rows.refuse(~rows["attribute"].isin(list(_IDS)), "attribute", "unknown", known)
