@@ -26,8 +26,8 @@ DATA_FLOW = [
     ),
     *(
         "synthetic",
-        "splits",
         "attribute_counts",
+        "splits",
         "dataset",
         "datamodules",
         "embeddings",
