@@ -28,8 +28,8 @@ DATA_FLOW = [
     ),
     *(
         "synthetic",
-        "splits",
         "attribute_counts",
+        "splits",
         "dataset",
         "datamodules",
         "embeddings",

@@ -49,11 +49,12 @@ class ClassCounts:
         """Check the counts.
 
         Raises:
-            ValueError: There is not one for each class, or a class has more images than annotated.
+            ValueError: The numbers of counts and classes differ, or a class has more images than
+                are annotated.
         """
         lengths = {len(self.positives), len(self.annotated)}
         if lengths != {self.taxonomy.num_classes}:
-            raise ValueError(f"{self.taxonomy.num_classes} classes need as many counts")
+            raise ValueError(f"{self.taxonomy.num_classes} classes need the same number of counts")
         pairs = zip(self.positives, self.annotated, strict=True)
         if not all(0 <= positive <= annotated for positive, annotated in pairs):
             raise ValueError("a class must have 0 images or more, and at most those annotated")

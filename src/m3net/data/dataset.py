@@ -1,4 +1,4 @@
-"""Records and pixels become batches; nothing else happens here."""
+"""Read images with their labels as batches."""
 
 from collections.abc import Callable, Sequence
 
@@ -21,14 +21,14 @@ Reader = Callable[[Record], NDArray[np.uint8]]
 class RetrievalDataset(Dataset[Batch]):
     """Reads images with their labels, each once for all its attributes.
 
-    The random changes of a batch depend on the seed, the epoch and its images alone: neither on the
-    worker that reads it, nor on what was read before.
+    The augmentation of a batch depends on the seed, the epoch and its images alone: neither on the
+    worker that reads it, nor on earlier batches.
     """
 
     def __init__(
         self, records: Records, reader: Reader, transform: Transform, seed: int = 0
     ) -> None:
-        """Put records, reader and transform together.
+        """Save what reads and changes the images.
 
         Args:
             records: The images of one split.
@@ -38,7 +38,7 @@ class RetrievalDataset(Dataset[Batch]):
         """
         self.records, self.reader, self.transform = records, reader, transform
         self.seed = seed
-        # In shared memory: workers that live for many epochs have no other way to learn the epoch.
+        # In shared memory, by which workers that live for many epochs learn the epoch.
         epoch = torch.zeros((), dtype=torch.int64)
         self._epoch: Tensor = epoch.share_memory_()  # type: ignore[no-untyped-call]  # torch's gap
 
@@ -58,11 +58,11 @@ class RetrievalDataset(Dataset[Batch]):
     def read(self, drawn: Sequence[int] | Sequence[tuple[int, int]]) -> Batch:
         """Read at least one image as one batch.
 
-        Each image is written straight to its index in the batch, laid out as the decoder left it:
-        small buffers are reused while they are in the cache, and nothing is stacked or transposed.
+        Each image is written straight into the batch, in the layout of the decoder: small buffers
+        are reused while they are in the cache, and nothing is stacked or transposed.
 
         Args:
-            drawn: The images, or each with the attribute that it was drawn for.
+            drawn: The images, or pairs of an image and the attribute that it was drawn for.
         """
         pairs = np.asarray(drawn, dtype=np.int64)
         for_all = np.full(len(pairs), -1)

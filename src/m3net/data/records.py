@@ -1,11 +1,11 @@
-"""Path, labels and role of each image, known before a pixel is read.
+"""Path, labels and roles of each image.
 
 Records are columns of arrays, not lists of objects: loader workers share them by copy-on-write,
 which the reference counts of Python objects would defeat.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from enum import IntFlag
 from typing import Literal
 
@@ -13,6 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 SplitName = Literal["train", "val", "test"]
+
+_PER_IMAGE = ["paths", "rows", "annotated", "roles", "boxes", "file_ids", "products"]
+"""Columns of records with one entry per image; None where a column is absent."""
 
 
 class Role(IntFlag):
@@ -58,9 +61,9 @@ class Records:
     offsets: NDArray[np.int64]
     """(N + 1,); image i carries `class_ids[offsets[i]:offsets[i + 1]]`."""
     class_ids: NDArray[np.int64]
-    """(total,), the class ids of all images one after the other."""
+    """(total,), the class ids of all images, image after image."""
     annotated: NDArray[np.bool_]
-    """(N, A), which attributes each image is annotated for, with a class or without."""
+    """(N, A), which attributes each image is annotated for, with or without a class."""
     roles: NDArray[np.uint8]
     """(N, A), a `Role` for each image and attribute."""
     num_classes: int
@@ -72,8 +75,8 @@ class Records:
     file_ids: NDArray[np.uint8] | None = None
     """(N,), which of `files` lists each image; None where the first lists all."""
     products: NDArray[np.int64] | None = None
-    """(N,), the product of each image: a ranking leaves out the query's product. None where every
-    image is a product of its own."""
+    """(N,), the product of each image: a ranking leaves out the query's product. None where each
+    image shows another product."""
 
     @classmethod
     def build(
@@ -84,7 +87,6 @@ class Records:
         annotated: NDArray[np.bool_],
         roles: NDArray[np.uint8] | None,
         num_classes: int,
-        boxes: NDArray[np.int32] | None = None,
         file: str = "",
     ) -> "Records":
         """Build records from one list of class ids per image.
@@ -96,7 +98,6 @@ class Records:
             annotated: (N, A) bool.
             roles: (N, A) uint8; None for images without roles.
             num_classes: Number of classes M.
-            boxes: (N, 4) int32, where images have boxes.
             file: The annotation file of `rows`.
 
         Example:
@@ -116,7 +117,6 @@ class Records:
             annotated=annotated,
             roles=np.zeros(annotated.shape, dtype=np.uint8) if roles is None else roles,
             num_classes=num_classes,
-            boxes=boxes,
             files=(file,),
         )
 
@@ -124,7 +124,7 @@ class Records:
     def unlabelled(
         cls, paths: Sequence[str], num_attributes: int = 0, num_classes: int = 0
     ) -> "Records":
-        """Build records of images without labels; image i stands in row i + 1 of a list."""
+        """Build records of images without labels; image i is in row i + 1 of a list."""
         annotated = np.zeros((len(paths), num_attributes), dtype=np.bool_)
         rows = range(1, len(paths) + 1)
         return cls.build(paths, rows, [()] * len(paths), annotated, None, num_classes)
@@ -165,21 +165,12 @@ class Records:
         """Return the records of some images, in the order of `indices`."""
         lengths = np.diff(self.offsets)[indices]
         offsets = np.concatenate([[0], np.cumsum(lengths)])
-        # Index of each kept class id: the start of its image, plus the index within the image.
+        # Index of each class id: the start of its image, plus the index within the image.
         within = np.arange(offsets[-1]) - np.repeat(offsets[:-1], lengths)
-        return Records(
-            paths=self.paths[indices],
-            rows=self.rows[indices],
-            offsets=offsets,
-            class_ids=self.class_ids[np.repeat(self.offsets[indices], lengths) + within],
-            annotated=self.annotated[indices],
-            roles=self.roles[indices],
-            num_classes=self.num_classes,
-            boxes=None if self.boxes is None else self.boxes[indices],
-            files=self.files,
-            file_ids=None if self.file_ids is None else self.file_ids[indices],
-            products=None if self.products is None else self.products[indices],
-        )
+        class_ids = self.class_ids[np.repeat(self.offsets[indices], lengths) + within]
+        per_image = {name: getattr(self, name) for name in _PER_IMAGE}
+        selected = {name: c[indices] for name, c in per_image.items() if c is not None}
+        return replace(self, offsets=offsets, class_ids=class_ids, **selected)
 
     def product_of(self, indices: NDArray[np.int64]) -> NDArray[np.int64]:
         """Return the product of some images as (n,) int64, by default the image's index."""
@@ -207,10 +198,6 @@ class Splits:
     train: Records
     val: Records
     test: Records
-
-    def map(self, change: Callable[[Records], Records]) -> "Splits":
-        """Return the splits with a change of each."""
-        return Splits(change(self.train), change(self.val), change(self.test))
 
     def named(self) -> dict[SplitName, Records]:
         """Return the splits by their names."""

@@ -1,4 +1,4 @@
-"""Attributes and their classes, by names and by ids.
+"""Attributes and their classes, by name and by id.
 
 A class has two ids. Its *label* counts within its attribute (0 .. K-1); its *class id* counts
 through the whole taxonomy (0 .. M-1), attribute after attribute, so that a slice selects the
@@ -30,7 +30,7 @@ class Attribute:
         """Check the class names.
 
         Raises:
-            ValueError: A class name occurs twice or there is none.
+            ValueError: A class name occurs twice, or the attribute has no class.
         """
         if not self.classes or len(set(self.classes)) != len(self.classes):
             raise ValueError(f"attribute {self.name!r}: class names must be distinct, at least one")
@@ -59,7 +59,7 @@ class Taxonomy:
         """Check the attribute names.
 
         Raises:
-            ValueError: An attribute name occurs twice or there is none.
+            ValueError: An attribute name occurs twice, or the taxonomy has no attribute.
         """
         if not self.attributes or len(set(self.names)) != len(self.attributes):
             raise ValueError("attribute names must be distinct, at least one")
@@ -112,7 +112,7 @@ class Taxonomy:
         return self._class_ids[attribute, name]
 
     def class_name(self, class_id: int) -> str:
-        """Return the name of a class, without its attribute's."""
+        """Return the name of a class, without that of its attribute."""
         attribute = int(self.attribute_of_class[class_id])
         first = int(self.slices[attribute].start)
         return self.attributes[attribute].classes[class_id - first]
@@ -160,7 +160,7 @@ class Taxonomy:
             if classes := _class_differences(mine[name], theirs[name]):
                 differences.append(f"attribute {name!r}: {classes}")
         if not differences and self.names != other.names:
-            differences = [f"attributes stand in another order: {', '.join(other.names)}"]
+            differences = [f"attributes are in another order: {', '.join(other.names)}"]
         return sorted(differences)
 
 
@@ -169,7 +169,7 @@ def _class_differences(mine: Attribute, theirs: Attribute) -> str:
     differences = [f"class {c!r} is missing" for c in mine.classes if c not in theirs.classes]
     differences += [f"class {c!r} is new" for c in theirs.classes if c not in mine.classes]
     if not differences and mine.classes != theirs.classes:
-        differences = ["its classes stand in another order"]
+        differences = ["its classes are in another order"]
     if mine.multi_label != theirs.multi_label:
         differences.append("several classes per image in one, one class per image in the other")
     return ", ".join(differences)

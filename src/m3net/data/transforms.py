@@ -1,4 +1,4 @@
-"""Pixels of any size in, pixels of one size out, with random changes for training.
+"""Bring images to one size, and augment them for training.
 
 The network normalises pixels on the device, so that loaders move a quarter of the bytes. Colours
 are labels in fashion: augmentation never shifts the hue.
@@ -22,10 +22,10 @@ _GREY = 128
 
 
 class Transform:
-    """Brings all images to one size, then changes them at random.
+    """Brings all images to one size, then augments them.
 
-    albumentations keeps its own random generator, which every loader worker would copy and restart
-    in each epoch: `restart` seeds it for each batch.
+    albumentations has a random generator that each loader worker would copy and restart in each
+    epoch: `restart` seeds it for each batch.
 
     Example:
         >>> transform = Transform(32, "letterbox")
@@ -60,10 +60,10 @@ class Transform:
         return pixels
 
     def restart(self, *seeds: int) -> None:
-        """Seed the random changes.
+        """Seed the augmentation.
 
         Args:
-            *seeds: Not negative; equal seeds lead to equal changes.
+            *seeds: Not negative.
         """
         if self._augment.transforms:
             seed = np.random.SeedSequence(seeds)
@@ -72,7 +72,7 @@ class Transform:
 
 
 def _resize_steps(size: int, resize: Resize) -> list[Any]:
-    """Bring all images to one size; by area interpolation where they shrink."""
+    """Build the steps that bring images to one size, by area interpolation where they shrink."""
     shrink = {"interpolation": cv2.INTER_LINEAR, "area_for_downscale": "image"}
     if resize == "stretch":
         return [A.Resize(height=size, width=size, **shrink)]
@@ -86,8 +86,8 @@ def _resize_steps(size: int, resize: Resize) -> list[Any]:
 class _MirrorCropShade(A.Sequential):  # type: ignore[misc]  # albumentations has no types
     """Mirrors, crops and changes the brightness in one call.
 
-    Draws and pixels are those of the three steps called in turn, without their overhead of nearly a
-    tenth of the decoding time of a small photo.
+    Draws and pixels are those of the three steps called in turn; their overhead is nearly a tenth
+    of the decoding time of a small photo.
     """
 
     @override
@@ -108,11 +108,11 @@ class _MirrorCropShade(A.Sequential):  # type: ignore[misc]  # albumentations ha
 
 
 def _augment_steps(size: int, augmentation: Augmentation) -> list[Any]:
-    """Change what varies between photos of a garment, never what a label names."""
+    """Build the steps that change what varies between photos of a garment, never a label."""
     shade = 0.0 if augmentation == "geometric" else 0.5
     light = [
         A.HorizontalFlip(p=0.5),
-        # Half of the images stay whole, and the others nearly so: lengths need the hem.
+        # Half of the images stay whole, and the others nearly whole: lengths need the hem.
         A.RandomResizedCrop(size=(size, size), scale=(0.75, 1.0), ratio=(0.85, 1.18), p=0.5),
         A.RandomBrightnessContrast(brightness_limit=0.15, contrast_limit=0.15, p=shade),
     ]

@@ -49,10 +49,10 @@ def test_ambiguous_attributes_are_refused(attributes: tuple[Attribute, ...]) -> 
         ((SLEEVE, DETAIL, COLOUR), []),
         ((SLEEVE, DETAIL), ["attribute 'colour' is missing"]),
         ((SLEEVE, DETAIL, COLOUR, Attribute("fit", ("x",))), ["attribute 'fit' is new"]),
-        ((DETAIL, SLEEVE, COLOUR), ["attributes stand in another order: detail, sleeve, colour"]),
+        ((DETAIL, SLEEVE, COLOUR), ["attributes are in another order: detail, sleeve, colour"]),
         (
             (Attribute("sleeve", ("long", "short")), DETAIL, COLOUR),
-            ["attribute 'sleeve': its classes stand in another order"],
+            ["attribute 'sleeve': its classes are in another order"],
         ),
         (
             (Attribute("sleeve", ("short", "cap")), DETAIL, COLOUR),

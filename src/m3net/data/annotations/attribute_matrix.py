@@ -47,8 +47,10 @@ def read_attribute_matrix(file: AnnotationFile, num_attributes: int) -> Attribut
         expected = read_head(file, stream.readline(100), stream.readline(1000))
         while line := stream.readline(longest):
             number += 1
-            problem = f"it has {longest:,} bytes or more" * (len(line) == longest)
-            if num_wrong > _MOST_WRONG:
+            problem = ""
+            if len(line) == longest:
+                problem = f"it has {longest:,} bytes or more"
+            elif num_wrong > _MOST_WRONG:
                 problem = f"more than {_MOST_WRONG:,} lines before are blank or wrong"
             if problem:
                 raise AnnotationError.at(file.path, number, problem, "Fetch the file again")
@@ -64,7 +66,7 @@ def read_attribute_matrix(file: AnnotationFile, num_attributes: int) -> Attribut
             columns.extend(yes.tolist())
             counts.append(len(yes))
     for problem, lines in wrong.items():
-        # Blank lines at the end are none of the rows.
+        # Blank lines at the end do not count.
         if inside := [row for row in lines if row <= last]:
             remedy = f"Write a path and {num_attributes:,} values of 1, -1 or 0"
             file.refuse(inside, problem, remedy)
@@ -83,7 +85,7 @@ def _parse(line: bytes, num_attributes: int) -> tuple[str, NDArray[np.int64]]:
     values += b"\n"
     data = np.frombuffer(values, dtype=np.uint8)
     digits = (data >= _ZERO).nonzero()[0]
-    # If a 1 follows each minus and a blank each digit, each word has one digit, its last byte.
+    # If a 1 follows each minus and a blank each digit, each word ends with its only digit.
     if (
         len(digits) != num_attributes
         or values.translate(None, b"01- \t\r\n")
@@ -99,6 +101,6 @@ def _parse(line: bytes, num_attributes: int) -> tuple[str, NDArray[np.int64]]:
         name = path.decode()
     except UnicodeDecodeError as error:
         raise ValueError("its path is not UTF-8") from error
-    # Before a digit at index 0 stands, by index -1, the line feed.
+    # The digit at index 0 has no minus: index -1 is the line feed.
     yes = (data[digits] == _ONE) & (data[digits - 1] != _MINUS)
     return name, yes.nonzero()[0]

@@ -23,7 +23,7 @@ def read_table(file: AnnotationFile) -> TextRows:
 
     Raises:
         DatasetNotFoundError: There is no such file.
-        AnnotationError: The file is no table with named columns and at least one row.
+        AnnotationError: The file is not a table with named columns and at least one row.
     """
     path = file.path
     if not path.is_file():
@@ -53,7 +53,7 @@ def _read_csv(file: AnnotationFile) -> TextRows:
         line = reader.line_num + 1
         for cells in reader:
             if cells:
-                rows[line] = cells
+                rows[line] = [cell.strip() for cell in cells]
             line = reader.line_num + 1
     except csv.Error as error:
         problem = f"not CSV: {error}"

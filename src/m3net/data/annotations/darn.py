@@ -1,12 +1,12 @@
-"""DARN: nine attributes of clothes from web shops and from their customers, one class of each.
+"""DARN: nine attributes of clothes, photographed by web shops and by their customers.
 
 Reference:
     Huang, Feris, Chen, Yan: "Cross-Domain Image Retrieval with a Dual Attribute-Aware Ranking
     Network", ICCV 2015.
 
 License:
-    None was published. The images are links to shops, and many are dead by now: every copy holds
-    another part of them, and results on two copies do not quite compare.
+    None was published. The images are links to shops, many of them dead: copies differ, and scores
+    on two copies cannot quite be compared.
 
 The index files (see `index_files`) give classes as numbers; their names are not public.
 """
@@ -62,8 +62,8 @@ def read_names(file: Path) -> Taxonomy:
 
     Args:
         file: JSON: for each attribute the list of its class names, in the order of their numbers,
-            such as {"sleeve length": ["sleeveless", "short", ...], ...}. An attribute that is left
-            out keeps its numbers.
+            such as {"sleeve length": ["sleeveless", "short", ...], ...}. Attributes that it lacks
+            keep their numbers.
 
     Raises:
         DatasetNotFoundError: There is no such file.

@@ -1,7 +1,7 @@
 """DeepFashion, Category and Attribute Prediction: 1,000 attributes of five types.
 
 What the files call an attribute ("floral") is a class here, and a type (texture, fabric ...) is an
-attribute. An image may carry several classes of each.
+attribute. An image may carry several classes of an attribute.
 
 Reference:
     Liu, Luo, Qiu, Wang, Tang: "DeepFashion: Powering Robust Clothes Recognition and Retrieval with
@@ -79,7 +79,7 @@ class Classes:
 
 
 def numbered_classes() -> Classes:
-    """Return the five types with classes named "0", "1" and so on; no file has their order."""
+    """Return the five types with classes named "0", "1" and so on, in an order of no file."""
     attributes = tuple(Attribute(n, tuple(map(str, range(k))), True) for n, k in SIZES.items())
     taxonomy = Taxonomy(attributes)
     values = np.concatenate([np.arange(size) for size in SIZES.values()])

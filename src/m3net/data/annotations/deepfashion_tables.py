@@ -68,7 +68,7 @@ def read_padded(file: AnnotationFile, columns: Sequence[str]) -> TextRows:
     promised = read_head(file, count[:100], names)
     # Names of attributes hold blanks; a path with a blank is a wrong row.
     most = -1 if columns[0] == "path" else len(columns) - 1
-    cells = {row: line.rsplit(maxsplit=most) for row, line in enumerate(lines[2:], 3)}
+    cells = {row: line.strip().rsplit(maxsplit=most) for row, line in enumerate(lines[2:], 3)}
     check_count(file, promised, len(cells))
     rows = TextRows.of_cells(file, cells, columns)
     if columns[0] == "path":

@@ -1,4 +1,4 @@
-"""FashionAI: eight attributes of design and length, one of them annotated on each image.
+"""FashionAI: eight attributes of design and length; each image is annotated for one.
 
 Reference:
     Zou, Kong, Wong, Wang, Liu, Cao: "FashionAI: A Hierarchical Dataset for Fashion Understanding",
@@ -9,7 +9,7 @@ License:
 
 The competition's folders each hold `Annotations/label.csv` without a header, one row per image:
 "Images/<attribute>_labels/<name>.jpg,<attribute>_labels,nnnynm". The marks stand for the classes in
-order: y is the class, m a class that would be right as well, n the others.
+order: y is the class, m a class that is right as well, n the others.
 """
 
 from collections.abc import Sequence
@@ -67,9 +67,9 @@ PUBLISHED = {
 
 
 def label_folders(root: Path, findings: Findings) -> list[str]:
-    """Return the folders below `root` with an `Annotations/label.csv`, sorted; "" for itself.
+    """Return the folders below `root` with an `Annotations/label.csv`, sorted; "" for `root`.
 
-    Folders with images alone are noted, such as those of the competition's tests without answers.
+    Folders of images without labels are noted, such as the test folders of the competition.
 
     Raises:
         DatasetNotFoundError: No folder has the file.
@@ -92,8 +92,8 @@ def read_raw(root: Path, folders: Sequence[str], maybe: Maybe, findings: Finding
     Args:
         root: Folder of the competition's folders.
         folders: Names of folders that hold `Annotations/label.csv` and `Images/`.
-        maybe: Whether to "keep" or "drop" images for which another class would be right as well.
-        findings: Collects problems, and notes how many images were dropped.
+        maybe: Whether to "keep" or "drop" images with a second class that is right as well.
+        findings: Collects problems, and the number of images that were dropped.
     """
     tables = []
     for folder in folders:
@@ -116,7 +116,8 @@ def read_raw(root: Path, folders: Sequence[str], maybe: Maybe, findings: Finding
 def _read_labels(root: Path, folder: str, maybe: Maybe, findings: Findings) -> pd.DataFrame:
     """Read path, attribute and marks of each image of a folder, indexed by line."""
     file = AnnotationFile(root / folder / LABEL_FILE, findings)
-    cells = {row: line.split(",") for row, line in enumerate(file.lines(), 1)}
+    lines = enumerate(file.lines(), 1)
+    cells = {row: [cell.strip() for cell in line.split(",")] for row, line in lines}
     rows = TextRows.of_cells(file, cells, ("path", "attribute", "marks"))
     known = f"Write one of {', '.join(_IDS)}"
     rows.refuse(~rows["attribute"].isin(list(_IDS)), "attribute", "unknown", known)

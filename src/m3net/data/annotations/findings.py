@@ -1,4 +1,4 @@
-"""Problems and notes that come up while annotation files are read."""
+"""Problems and notes about annotation files."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -7,10 +7,10 @@ from m3net.errors import M3NetError
 
 
 class Findings:
-    """Collects problems and notes, or stops at the first problem.
+    """Collects problems and notes, or raises the first problem.
 
-    Training stops at the first problem. A check of a whole data set collects all of them: readers
-    leave out what is wrong and read on.
+    Training stops at the first problem. A check of a whole data set collects all problems: readers
+    leave wrong rows out and go on.
 
     Attributes:
         problems: What must be mended.
@@ -26,7 +26,7 @@ class Findings:
     """
 
     def __init__(self, *, keep_going: bool = False) -> None:
-        """Start empty.
+        """Start without problems.
 
         Args:
             keep_going: Whether to collect all problems instead of raising the first.
@@ -36,10 +36,10 @@ class Findings:
         self.notes: list[str] = []
 
     def problem(self, error: M3NetError) -> None:
-        """Collect a problem; the caller reads on without the rows that have it.
+        """Collect a problem; the caller leaves out the rows that have it.
 
         Raises:
-            M3NetError: The problem itself, unless all are collected.
+            M3NetError: The problem itself, unless all problems are collected.
         """
         if not self.keep_going:
             raise error
@@ -51,10 +51,10 @@ class Findings:
 
     @contextmanager
     def part(self) -> Iterator[None]:
-        """Read a part that may fail as a whole, such as a missing file.
+        """Collect the error of a part that fails as a whole, such as a missing file.
 
         Raises:
-            M3NetError: It failed, and problems are not collected.
+            M3NetError: The error itself, unless all problems are collected.
         """
         try:
             yield

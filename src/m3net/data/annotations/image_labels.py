@@ -1,4 +1,4 @@
-"""Images and labels as annotation files list them, checked and joined into records."""
+"""Check the images and labels of annotation files, and join them into records."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -55,7 +55,7 @@ class ImageLabels:
 
 @dataclass(frozen=True)
 class ImageList:
-    """N images; image i stands in line i + 1 of the file."""
+    """N images; image i is in line i + 1 of the file."""
 
     file: AnnotationFile
     paths: Sequence[str]
@@ -72,7 +72,7 @@ class ImageList:
             )
 
     def check_labels(self, labels: ImageLabels, taxonomy: Taxonomy) -> ImageLabels:
-        """Return the labels with a known image, attribute and class, each once; report others."""
+        """Return the labels of a known image, attribute and class; report the others."""
         problem = f": its index is beyond the {len(self):,} images of {self.file.name}"
         remedy = f"{SAME_SOURCE}; indices count from 0"
         labels = labels.without(labels.image >= len(self), problem, remedy)
@@ -91,7 +91,7 @@ class ImageList:
         return labels.without(second, problem, "Leave one of them")
 
     def refuse_unlabelled(self, labels: ImageLabels, problem: str) -> None:
-        """Report images without a label; `problem` says what they are, without a full stop."""
+        """Report images without a label; `problem` describes them, without a full stop."""
         unlabelled = np.setdiff1d(np.arange(len(self)), labels.image)
         if len(unlabelled):
             problem = f"image {self.paths[unlabelled[0]]!r} is {problem}"
@@ -107,7 +107,7 @@ class ImageList:
     def join(
         self, labels: ImageLabels, taxonomy: Taxonomy, roles: NDArray[np.uint8] | None = None
     ) -> Records:
-        """Build records; an image is annotated for the attributes that it has a label of.
+        """Build records; an image is annotated for the attributes of its labels.
 
         Args:
             labels: Checked labels.
@@ -135,10 +135,14 @@ class ImageList:
 
 
 def labelled_only(records: Records, file: AnnotationFile) -> Records:
-    """Return the training images of a file that have a label, and note how many have none."""
+    """Return the images with a label; note the number of the others.
+
+    Args:
+        records: Training images.
+        file: Lists them.
+    """
     labelled = np.diff(records.offsets) > 0
-    if not labelled.all():
-        number = (~labelled).sum()
+    if number := np.count_nonzero(~labelled):
         file.findings.note(f"{file.name}: {number:,} images without a label are left out")
     return records.select(np.flatnonzero(labelled))
 

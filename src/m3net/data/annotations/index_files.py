@@ -1,4 +1,4 @@
-"""The index files that the ASEN family published: train images, queries, gallery images.
+"""The index files of the ASEN family: training images, queries and gallery images.
 
 Ma, Dong, Long, Zhang, He, Xue, Ji: "Fine-Grained Fashion Similarity Learning by Attribute-Specific
 Embedding Network", AAAI 2020. All numbers count from 0:
@@ -6,7 +6,7 @@ Embedding Network", AAAI 2020. All numbers count from 0:
 * `filenames_<split>.txt`: an image path on each line; an index is a line of this file.
 * `label_train.txt`: "index attribute value [attribute value ...]".
 * `query_<split>.txt`, `candidate_<split>.txt`: "index attribute value". An image is either a query
-  or in the gallery, for the attributes that are listed here and no others.
+  or in the gallery, for the attributes that are listed here alone.
 """
 
 from collections.abc import Callable, Mapping
@@ -25,7 +25,7 @@ from m3net.data.taxonomy import Taxonomy
 Evaluated = Literal["val", "test"]
 
 JPEG = frozenset({"jpeg"})
-"""The format of all photos of these data sets; a file of another format is a placeholder."""
+"""The format of all photos of these data sets; files of other formats are placeholders."""
 _EVALUATED = ("query", "candidate")
 _SUFFIXES = {"train": "train", "val": "valid", "test": "test"}
 
@@ -36,7 +36,7 @@ def index_file(folder: Path, kind: str, split: str) -> Path:
 
 
 def index_files(folder: Path) -> list[Path]:
-    """Return the paths of all index files, present or not."""
+    """Return the paths of all index files, whether they exist or not."""
     train = [index_file(folder, kind, "train") for kind in ("filenames", "label")]
     kinds = ("filenames", *_EVALUATED)
     return train + [index_file(folder, kind, split) for split in ("val", "test") for kind in kinds]
@@ -82,7 +82,7 @@ def read_split(folder: Path, taxonomy: Taxonomy, findings: Findings, split: Spli
 
 
 def read_train(folder: Path, taxonomy: Taxonomy, findings: Findings) -> Records:
-    """Read the training images; those without a label are left out and counted in a note."""
+    """Read the training images that have a label."""
     images = read_images(folder, "train", findings)
     file = AnnotationFile(index_file(folder, "label", "train"), findings)
     labels = read_label_lines(file, several=True)
@@ -93,7 +93,7 @@ def read_train(folder: Path, taxonomy: Taxonomy, findings: Findings) -> Records:
 def read_evaluation(
     folder: Path, split: Evaluated, taxonomy: Taxonomy, findings: Findings
 ) -> Records:
-    """Read the images of val or test with the labels of the query and candidate files alone."""
+    """Read the images of val or test, with the labels of the query and candidate files."""
     images = read_images(folder, split, findings)
     files = [AnnotationFile(index_file(folder, kind, split), findings) for kind in _EVALUATED]
     queries, gallery = (
@@ -110,10 +110,10 @@ def read_evaluation(
 
 
 def read_images(folder: Path, split: SplitName, findings: Findings) -> ImageList:
-    """Read `filenames_<split>.txt`; a path that is wrong becomes "".
+    """Read `filenames_<split>.txt`; a wrong path becomes "".
 
     The published lists of DeepFashion name some images twice, with different labels. Both lines
-    stay, as in the published numbers, and a note counts them.
+    are kept, as in the published scores, and a note counts them.
     """
     file = AnnotationFile(index_file(folder, "filenames", split), findings)
     images = ImageList(file, file.paths())

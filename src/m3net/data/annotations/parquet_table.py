@@ -1,4 +1,4 @@
-"""The columns of a Parquet catalogue as text, within the memory that its size allows."""
+"""Read the columns of a Parquet catalogue as text, within bounded memory."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,9 +13,9 @@ from m3net.boundary.regular_file import MIB, ExcessError
 from m3net.errors import AnnotationError
 
 _MOST_CELLS = 2**23
-"""Of a small file: a cell takes up to 60 bytes until the catalogue is read."""
+"""Cells of a small file; each takes up to 60 bytes until the catalogue is read."""
 _MOST_TEXT, _MOST_RATIO = 128 * MIB, 64
-"""Bytes of text, or times the bytes of the file; in Python, a letter may take four."""
+"""Bytes of text in all, or as a multiple of the bytes of the file."""
 
 Column = NDArray[np.object_]
 
@@ -45,7 +45,7 @@ def read_parquet_table(file: Path) -> tuple[list[str], list[Column]]:
 
 
 def _check_types(file: Path, opened: BoundedParquet) -> None:
-    """Refuse nested columns: a cell of theirs may hold anything."""
+    """Refuse nested columns, whose cells may hold anything."""
     schema, columns = opened.content.schema_arrow, opened.content.schema
     for field in schema:
         kind = field.type
@@ -56,13 +56,13 @@ def _check_types(file: Path, opened: BoundedParquet) -> None:
     if len(schema) > MOST_COLUMNS:
         raise ExcessError(f"it has {len(schema):,} columns; up to {MOST_COLUMNS:,} are read")
     if len(columns) != len(schema) or any(
-        columns.column(place).max_repetition_level for place in range(len(schema))
+        columns.column(leaf).max_repetition_level for leaf in range(len(schema))
     ):
         raise ExcessError("its columns are not those of a table")
 
 
 def _check_size(opened: BoundedParquet, fields: Sequence[pa.Field]) -> None:
-    """Raise an ExcessError if the pages expand to too much."""
+    """Raise an ExcessError if the pages expand to too many cells or too much text."""
     metadata = opened.content.metadata
     groups = range(metadata.num_row_groups)
     leaves = range(metadata.num_columns)
@@ -77,7 +77,7 @@ def _check_size(opened: BoundedParquet, fields: Sequence[pa.Field]) -> None:
 
 
 def _text_of(opened: BoundedParquet, group: int, leaf: int, kind: pa.DataType) -> int:
-    """Return a bound of the bytes of a column's text in a row group; equal texts count once."""
+    """Return the most bytes that a column's text may take in a row group."""
     column = opened.column(group, leaf)
     if column.delta_texts:
         raise ExcessError(f"its texts are {DELTA}")
@@ -91,7 +91,7 @@ def _text_of(opened: BoundedParquet, group: int, leaf: int, kind: pa.DataType) -
 
 
 def _read_column(file: Path, opened: BoundedParquet, index: int, field: pa.Field) -> Column:
-    """Return the cells of one column; equal ones share their text within a row group."""
+    """Return the cells of a column; equal cells of a row group share their text."""
     parts: list[Column] = [np.array([], dtype=object)]
     for group in range(opened.content.num_row_groups):
         # By index: for Arrow, the name "a" also selects all of "a.b".

@@ -41,11 +41,11 @@ class TextRows:
         columns: Sequence[str],
         remedy: str | None = None,
     ) -> "TextRows":
-        """Strip the cells of each line; report the lines with too few or too many.
+        """Report the lines with too few or too many cells, and take the others.
 
         Args:
             file: The file of the rows.
-            cells: For each line its cells.
+            cells: For each line its cells, without outer blanks.
             columns: Names of the cells of a row.
             remedy: What to do about another number of cells; by default to write the columns.
         """
@@ -55,9 +55,8 @@ class TextRows:
             problem = f"{number} cell{'s' * (number != 1)} instead of {len(columns)}"
             file.refuse(ragged, problem, remedy or f"Write {', '.join(columns)}")
             cells = {row: texts for row, texts in cells.items() if len(texts) == len(columns)}
-        stripped = [[text.strip() for text in texts] for texts in cells.values()]
         index = pd.Index([*cells], dtype="int64")
-        return cls(file, pd.DataFrame(stripped, index, [*columns], dtype=object))
+        return cls(file, pd.DataFrame([*cells.values()], index, [*columns], dtype=object))
 
     def __getitem__(self, column: str) -> pd.Series:
         """Return one column."""

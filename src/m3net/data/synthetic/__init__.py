@@ -1,7 +1,7 @@
 """A catalogue of drawn garments: fashion photos with fine, local and certain labels.
 
-`sampling` draws lots for one `Garment`, `drawing` turns it into pixels, and `drawn_catalogue` makes
-records, a reader and files of many.
+`sampling` samples a `Garment`, `drawing` turns it into pixels, and `drawn_catalogue` makes records,
+a reader and files of many.
 """
 
 from m3net.data.synthetic.drawing import draw

@@ -1,4 +1,4 @@
-"""From a garment to pixels: frame, backdrop, figure and camera."""
+"""Draw a garment: frame, backdrop, figure and camera."""
 
 import math
 
@@ -48,9 +48,9 @@ _FLOOR_LINE, _FAR = 2.36, 4.0
 
 
 def draw(garment: Garment, size: int) -> NDArray[np.uint8]:
-    """Return the picture of a garment as (size, size, 3) uint8, RGB.
+    """Draw the picture of a garment as (size, size, 3) uint8, RGB.
 
-    The picture is the same at any `size` (32 .. 1024 pixels) except for its sharpness and noise.
+    Pictures of different `size` (32 .. 1024 pixels) differ in sharpness and noise alone.
 
     Raises:
         ConfigError: The size is out of range.
@@ -65,7 +65,7 @@ def draw(garment: Garment, size: int) -> NDArray[np.uint8]:
             f"cannot draw a garment {size} pixels large: choose {_MIN_SIZE} to {_MAX_SIZE}."
         )
     random = np.random.default_rng(garment.seed)
-    # Lines are a whole number of pixels wide: few sizes of canvas keep them equal in all pictures.
+    # Lines are a whole number of pixels wide: with few canvas sizes, pictures have equal lines.
     canvas = _frame(garment, _CANVAS_STEP * math.ceil(_SUPERSAMPLING * size / _CANVAS_STEP))
     _draw_backdrop(canvas, random)
     _draw_figure(canvas, garment, random)
@@ -148,7 +148,7 @@ def _arm(side: int, angle: float) -> Points:
 
 
 def _draw_limb(canvas: Canvas, line: Points, skin: Colour) -> None:
-    """Draw a part of an arm, shaded except where it joins; its round end is the hand."""
+    """Draw a part of an arm with a shade, but not where it joins; its round end is the hand."""
     canvas.line(line[3:], _shadow(skin), 0.17)
     canvas.line(line, skin, 0.14)
 

@@ -88,7 +88,7 @@ class Piece:
 
 @dataclass(frozen=True)
 class Pose:
-    """How and where the wearer stands."""
+    """Position and build of the wearer."""
 
     shift: tuple[float, float]
     """Right and down, in picture widths."""
@@ -120,8 +120,8 @@ class Garment:
     def labels(self) -> dict[str, tuple[str, ...]]:
         """Return the visible classes of each attribute.
 
-        An attribute that does not apply or is hidden is absent; `details` is an empty tuple where
-        the piece visibly has none.
+        Attributes that do not apply or are hidden are absent; `details` is empty where the piece
+        visibly has no details.
         """
         worn = {name: getattr(self.piece, name) for name in TAXONOMY.names}
         return {

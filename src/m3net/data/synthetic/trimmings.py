@@ -30,7 +30,7 @@ _LAPEL = corners((0.16, -0.13), (0.3, 0.0), (0.4, 0.26), (0.33, 0.52))
 
 
 def draw_collar(canvas: Canvas, piece: Piece) -> None:
-    """Draw a piece's collar, if it has one: plain, in a shade that stands out from the cloth."""
+    """Draw the collar of a piece, if it has one, in another shade than the cloth."""
     if piece.collar in _COLLARS:
         towards = (255, 255, 255) if on.brightness(piece.tone) < 150 else (90, 80, 90)
         canvas.pair(_COLLARS[piece.collar], on.blend(piece.tone, towards, 0.14))
