@@ -19,14 +19,14 @@ def points(path: str) -> list[tuple[float, float]]:
 def test_a_line_leads_through_the_numbers_as_the_ticks_say() -> None:
     steps, values = np.array([10.0, 40.0, 50.0]), np.array([4.0, 1.0, 2.5])
     chart = draw_chart("loss", {0: np.stack([steps, values], axis=1)}, ["a"])
-    heights = {float(tick.text): tick.place for tick in chart.up}
+    heights = {float(tick.text): tick.at for tick in chart.up}
     low, high = min(heights), max(heights)
     slope = (heights[high] - heights[low]) / (high - low)
     left, right = chart.across
-    width = (right.place - left.place) / float(right.text)
+    width = (right.at - left.at) / float(right.text)
     [line] = chart.lines
     for (x, y), step, value in zip(points(line.path), steps, values, strict=True):
-        assert x == pytest.approx(left.place + width * step, abs=0.11)
+        assert x == pytest.approx(left.at + width * step, abs=0.11)
         assert y == pytest.approx(heights[low] + slope * (value - low), abs=0.11)
     assert chart.summary == "loss over 50 steps; a: from 4 to 2.5"
 

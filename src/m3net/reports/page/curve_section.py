@@ -34,7 +34,7 @@ class Line(NamedTuple):
 class Tick(NamedTuple):
     """A number beside an axis, and its coordinate along the axis."""
 
-    place: float
+    at: float
     text: str
 
 
