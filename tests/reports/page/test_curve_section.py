@@ -53,12 +53,18 @@ def test_a_long_line_is_thinned_to_means() -> None:
     assert len({y for _, y in points(line.path)}) == 1
 
 
+def test_values_that_no_range_can_hold_are_left_out() -> None:
+    table = pd.DataFrame({"step": [0, 1, 2], "train/loss": [1e308, -1e308, 1.5]})
+    [chart] = collect_curves([run("one", table)]).charts
+    assert "from 1.5 to 1.5" in chart.summary
+
+
 @pytest.mark.parametrize(("low", "high"), [(0.2, 0.21), (0, 1), (-3, 5e6), (99.9, 100.2), (0, 7)])
 def test_ticks_are_few_and_within(low: float, high: float) -> None:
-    found = ticks(low, high)
-    assert 2 <= len(found) <= 6
-    assert low <= found[0] < found[-1] <= high
-    assert np.ptp(np.diff(found)) == pytest.approx(0, abs=1e-9 * (high - low))
+    numbers = ticks(low, high)
+    assert 2 <= len(numbers) <= 6
+    assert low <= numbers[0] < numbers[-1] <= high
+    assert np.ptp(np.diff(numbers)) == pytest.approx(0, abs=1e-9 * (high - low))
 
 
 def run(name: str, curves: pd.DataFrame | None) -> RunFiles:

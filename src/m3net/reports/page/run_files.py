@@ -1,6 +1,6 @@
 """Contents of the files of a run folder."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -75,6 +75,12 @@ class RunFiles:
         """Experiment and number."""
         folder = self.folder.resolve()
         return f"{folder.parent.name}/{folder.name}"
+
+
+def distinct_names(runs: Sequence[RunFiles]) -> list[str]:
+    """Return experiment and number of each run, or their paths if those are not distinct."""
+    names = [run.name for run in runs]
+    return names if len(set(names)) == len(names) else [str(run.folder.resolve()) for run in runs]
 
 
 def read_run(folder: Path) -> RunFiles:
