@@ -53,9 +53,22 @@ class Album:
         return ", ".join(self.labels(image, attribute))
 
 
-def labels_of(record: Record, taxonomy: Taxonomy, attribute: str) -> tuple[str, ...]:
-    """Return the names of the classes of an attribute that an image carries, ordered by id."""
-    ids = taxonomy.slices[taxonomy.names.index(attribute)]
+def labels_of(
+    record: Record, taxonomy: Taxonomy, attribute: str, label: int = -1
+) -> tuple[str, ...]:
+    """Return the names of the classes of an attribute that an image carries or asks for.
+
+    Args:
+        record: The image.
+        taxonomy: Attributes and classes.
+        attribute: Name of the attribute.
+        label: The class of a query for one class, 0 .. K-1 within the attribute; -1 for all classes
+            of the image.
+    """
+    index = taxonomy.names.index(attribute)
+    if label >= 0:
+        return (taxonomy.attributes[index].classes[label],)
+    ids = taxonomy.slices[index]
     carried = sorted(record.class_ids)
     return tuple(taxonomy.class_name(c) for c in carried if ids.start <= c < ids.stop)
 

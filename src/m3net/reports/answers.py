@@ -7,7 +7,7 @@ from typing import NamedTuple
 from torch import Tensor
 
 from m3net.metrics.query_results import QueryResults
-from m3net.reports.album import Album
+from m3net.reports.album import Album, labels_of
 
 
 class Hit(NamedTuple):
@@ -40,13 +40,13 @@ class Answer:
 def answer_of(attribute: str, results: QueryResults, row: int, album: Album) -> Answer:
     """Return the query in row `row` of an attribute's results, and its hits."""
     query, label = int(results.query_index[row]), int(results.query_class[row])
-    classes = album.taxonomy.attributes[album.taxonomy.names.index(attribute)].classes
+    record = album.dataset.records[query]
     lists = (results.top_index, results.top_score, results.top_relevant)
     hits = map(Hit._make, zip(*(column[row].tolist() for column in lists), strict=True))
     return Answer(
         attribute=attribute,
         query=query,
-        asked=album.caption(query, attribute) if label < 0 else classes[label],
+        asked=", ".join(labels_of(record, album.taxonomy, attribute, label)),
         average_precision=float(results.terms["map_all"][row]),
         num_relevant=int(results.num_relevant[row]),
         hits=[hit for hit in hits if hit.image >= 0],

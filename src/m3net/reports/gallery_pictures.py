@@ -20,7 +20,8 @@ from m3net.reports.answers import Answer, answer_of, best_first
 
 QUERIES = 5
 """Queries in the picture of an attribute."""
-_RIGHT, _WRONG, _QUERY = "#1b7837", "#c51b2d", "#333333"
+_FRAMES = {True: ("#1b7837", "-"), False: ("#c51b2d", "--"), None: ("#333333", "-")}
+"""Color and dashes of relevant images, other images and queries."""
 # In points: a photo fits a square; names and ranks stand above it, classes below.
 _SIDE, _ABOVE, _BELOW, _GAP = 84.0, 28.0, 14.0, 6.0
 
@@ -102,10 +103,10 @@ def _draw_photo(
     height, width = _SIDE * shape / shape.max()
     left, top = corner[0] + (_SIDE - width) / 2, corner[1] + (_SIDE - height) / 2
     page.imshow(pixels, extent=(left, left + width, top + height, top), aspect="auto")
-    color = _QUERY if is_relevant is None else _RIGHT if is_relevant else _WRONG
-    frame: dict[str, Any] = {"fill": False, "edgecolor": color, "linewidth": 2.5}
-    frame["linestyle"] = "--" if is_relevant is False else "-"
-    page.add_patch(Rectangle((left, top), width, height, **frame))
+    color, dashes = _FRAMES[is_relevant]
+    frame = Rectangle((left, top), width, height, fill=False, edgecolor=color, linestyle=dashes)
+    frame.set_linewidth(2.5)
+    page.add_patch(frame)
     style: dict[str, Any] = {"fontsize": 7, "ha": "center", "va": "top", "parse_math": False}
     page.text(left + width / 2, top + height + 4, _shorten(printable(caption)), **style)
     return float(top)

@@ -114,13 +114,12 @@ def _query_rows(
     results: QueryResults, records: Records, taxonomy: Taxonomy, attribute: str
 ) -> Iterator[dict[str, Any]]:
     """Yield each query's image, classes, number of relevant images, and value of each metric."""
-    names = taxonomy.attributes[taxonomy.names.index(attribute)].classes
     columns = (results.query_index, results.query_class, results.num_relevant)
     values = (column.tolist() for column in (*columns, *results.terms.values()))
     for image, label, num_relevant, *terms in zip(*values, strict=True):
         record = records[image]
-        classes = labels_of(record, taxonomy, attribute) if label < 0 else (names[label],)
-        row = {"image": record.path, "class": SEPARATOR.join(classes), "num_relevant": num_relevant}
+        classes = SEPARATOR.join(labels_of(record, taxonomy, attribute, label))
+        row = {"image": record.path, "class": classes, "num_relevant": num_relevant}
         yield row | dict(zip(results.terms, terms, strict=True))
 
 

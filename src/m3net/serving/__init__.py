@@ -1,7 +1,7 @@
-"""A trained network in Python: vectors, classes and attention of photos, and search among them.
+"""A trained network in Python: vectors, classes, attention and search of photos.
 
-`photos` gives the pixels of whatever a user calls a photo, `views` is what a network says of
-photos, `gallery` searches in it; `model` holds the network and `loading` finds it.
+`load` finds a checkpoint, `Model` computes, `Gallery` searches; the module `photos` reads pixels,
+and `views` holds results.
 """
 
 from m3net.serving.gallery import Gallery

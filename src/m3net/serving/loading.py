@@ -1,4 +1,4 @@
-"""From a run folder or a checkpoint to a network that looks at photos."""
+"""Load a trained network from a run folder or a checkpoint."""
 
 import os
 from pathlib import Path
@@ -24,18 +24,18 @@ def load(
     """Load a trained network.
 
     Args:
-        checkpoint: A run folder, of which the best checkpoint is taken, or a checkpoint file.
-        device: Where the network works, as "cpu" or "cuda:1"; None takes a GPU of CUDA where there
-            is one, else the CPU.
-        batch_size: How many photos the network sees at once.
-        precision: "32-true" or "bf16-mixed", as of `--trainer.precision`. `m3net predict` takes
-            that of the training, which is bf16-mixed on hardware that is fast with it.
-        ranking: The representation that vectors hold, as of `--model.ranking`; None takes that of
-            the training.
+        checkpoint: A run folder, whose best checkpoint is loaded, or a checkpoint file.
+        device: A device of torch, such as "cpu" or "cuda:1"; None is a GPU if there is one, else
+            the CPU.
+        batch_size: Number of photos in a batch.
+        precision: "32-true" or "bf16-mixed", like `trainer.precision`. `m3net predict` takes that
+            of the training, which is bf16-mixed on hardware that is fast with it.
+        ranking: The representation that vectors hold, like `model.ranking`; None is that of the
+            training.
 
     Raises:
-        M3NetError: There is no checkpoint of this package, or a setting does not suit it or the
-            machine.
+        M3NetError: There is no checkpoint of this package, or a setting does not suit the network
+            or the machine.
     """
     retriever = load_retriever(find_checkpoint(Path(checkpoint)))
     if ranking is not None:
@@ -50,8 +50,8 @@ def _move(retriever: Retriever, device: str | torch.device | None) -> Retriever:
         device = "cuda" if torch.cuda.is_available() else "cpu"
     try:
         return retriever.to(device)
-    except (RuntimeError, AssertionError) as error:  # the latter where torch has no CUDA at all
+    except (RuntimeError, AssertionError) as error:  # AssertionError: torch is built without CUDA
         raise ConfigError(
             f"the device {str(device)!r} cannot be used ({str(error).splitlines()[0]}): name "
-            "another, as 'cpu', or none."
+            "another, such as 'cpu', or none."
         ) from error

@@ -1,4 +1,4 @@
-"""A trained network that looks at photos, whatever form they come in."""
+"""A trained network, applied to photos in files or in memory."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -22,11 +22,11 @@ Precision = Literal["32-true", "bf16-mixed"]
 
 
 class Model:
-    """A trained network; `m3net.load` gives one.
+    """A trained network; `m3net.load` returns one.
 
-    Wherever photos are taken, that is one photo or several: paths, PIL images, (H, W, 3) uint8
-    arrays in RGB, also grey or with an alpha channel, which is dropped; or the path of a folder.
-    Each is prepared as `m3net predict` does, and the answers are the same.
+    Its methods take one photo or several: paths, PIL images, or uint8 arrays of shape (H, W, 3) in
+    RGB; grey ones and an alpha channel, which is dropped, are fine. The path of a folder stands for
+    all photos below it. Transforms and results are those of `m3net predict`.
 
     Example:
         >>> import torch
@@ -50,12 +50,12 @@ class Model:
         batch_size: int = 64,
         precision: Precision = "32-true",
     ) -> None:
-        """Take a network, which from now on is evaluated only.
+        """Set a network to evaluation, without gradients.
 
         Args:
-            retriever: The network, with a transform, on the device where it is to work.
-            batch_size: How many photos the network sees at once.
-            precision: "bf16-mixed" lets it multiply bfloat16, as Lightning's trainer does.
+            retriever: The network, with a transform, on its device.
+            batch_size: Number of photos in a batch.
+            precision: "bf16-mixed" multiplies in bfloat16, like Lightning's trainer.
 
         Raises:
             ConfigError: A setting is out of range.
@@ -69,12 +69,12 @@ class Model:
 
     @property
     def taxonomy(self) -> Taxonomy:
-        """Attributes and classes that the network knows."""
+        """The network's attributes and classes."""
         return self._retriever.taxonomy
 
     @property
     def device(self) -> torch.device:
-        """Where it works."""
+        """The network's device."""
         return self._retriever.device
 
     @overload
@@ -89,14 +89,14 @@ class Model:
         """Return vectors whose inner products are the scores.
 
         Args:
-            images: N photos; one is N = 1.
-            attribute: Which attribute; None for all.
+            images: N photos; for a single photo, N is 1.
+            attribute: Name of an attribute; None for all.
 
         Returns:
-            (N, D) float32 of the attribute, or for each attribute one of its own D.
+            (N, D) float32 of the attribute, or one such array for each attribute; D may differ.
 
         Raises:
-            M3NetError: A photo cannot be read, there is none, or there is no such attribute.
+            M3NetError: A photo cannot be read, there is none, or the attribute is unknown.
         """
         if attribute is None:
             return self._look(images).embeddings
@@ -106,13 +106,12 @@ class Model:
         """Return class probabilities.
 
         Args:
-            images: N photos; one is N = 1.
+            images: N photos; for a single photo, N is 1.
 
         Returns:
-            N rows, named by the photos' paths, or by their places where they are in memory; a
-            float32 column for each attribute and class: `["collar"]` selects the attribute,
-            `["collar", "shirt"]` the class. Sums to 1 over the classes of an attribute of which a
-            photo carries one.
+            N rows, named by the photos' paths, or by their indices if they are in memory; a float32
+            column for each attribute and class: `["collar"]` selects the attribute,
+            `["collar", "shirt"]` the class. The probabilities of a single-label attribute sum to 1.
 
         Raises:
             M3NetError: A photo cannot be read, or there is none.
@@ -120,7 +119,7 @@ class Model:
         return self._look(images, []).probabilities
 
     def attention(self, image: Photo) -> Attention:
-        """Say where the network looks in one photo.
+        """Compute where the network looks in one photo.
 
         Raises:
             M3NetError: The photo cannot be read, or there are several.
@@ -128,19 +127,19 @@ class Model:
         batches = islice(prepare(image, self._retriever, 1), 2)
         first, *others = [images for _, images in batches]
         if others:
-            raise ConfigError("attention looks at one photo: give them one by one.")
+            raise ConfigError("attention looks at one photo: pass them one by one.")
         with self._evaluating():
             return attend(self._retriever, first)
 
     def gallery(self, images: Photos, attributes: Sequence[str] | None = None) -> Gallery:
-        """Look at photos once, to search among them.
+        """Compute the vectors of photos once, to search among them.
 
         Args:
             images: N photos.
-            attributes: By which it can be searched; None for all. Each takes 4 N D bytes.
+            attributes: Attributes to search by; None for all. Each takes 4 N D bytes.
 
         Raises:
-            M3NetError: A photo cannot be read, there is none, or there is no such attribute.
+            M3NetError: A photo cannot be read, there is none, or an attribute is unknown.
         """
         return Gallery(self._look(images, attributes), self._look)
 
@@ -155,8 +154,10 @@ class Model:
 
     @contextmanager
     def _evaluating(self) -> Iterator[None]:
-        """Compute without gradients, in the precision that was asked for."""
+        """Compute without gradients, in the chosen precision."""
         mixed = self.precision == "bf16-mixed"
-        half = torch.autocast(self.device.type, torch.bfloat16, enabled=mixed)
-        with torch.inference_mode(), half:
+        with (
+            torch.inference_mode(),
+            torch.autocast(self.device.type, torch.bfloat16, enabled=mixed),
+        ):
             yield

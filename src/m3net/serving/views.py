@@ -1,4 +1,4 @@
-"""What a network says of photos, as arrays and tables."""
+"""Outputs of a network for photos, as arrays and tables."""
 
 import difflib
 from collections.abc import Sequence
@@ -14,16 +14,12 @@ from m3net.serving.photos import Name
 
 @dataclass(frozen=True)
 class Views:
-    """What a network says of N photos.
-
-    Attributes:
-        embeddings: For each attribute (N, D_a) float32; inner products are scores.
-        probabilities: N rows, named as the photos are, and a column (attribute, class) of float32
-            for each class of all attributes.
-    """
+    """Vectors and class probabilities of N photos."""
 
     embeddings: dict[str, NDArray[np.float32]]
+    """For each attribute (N, D) float32; inner products are scores."""
     probabilities: pd.DataFrame
+    """N rows, named like the photos, and a float32 column (attribute, class) for each class."""
 
     @property
     def names(self) -> list[Name]:
@@ -32,34 +28,30 @@ class Views:
         return names
 
     def best_classes(self, attribute: str) -> NDArray[np.object_]:
-        """Return (N,) names of the most probable classes of an attribute; ties go to the first."""
-        own = self.probabilities.loc[:, [attribute]]
-        names = np.array(own.columns.get_level_values(1), dtype=object)
-        best: NDArray[np.object_] = names[own.to_numpy().argmax(axis=1)]
+        """Return (N,) names of the most probable classes of an attribute; of equals the first."""
+        probabilities = self.probabilities.loc[:, [attribute]]
+        names = np.array(probabilities.columns.get_level_values(1), dtype=object)
+        best: NDArray[np.object_] = names[probabilities.to_numpy().argmax(axis=1)]
         return best
 
 
 @dataclass(frozen=True)
 class Attention:
-    """Where a network looks in one photo.
-
-    Attributes:
-        image: (H, W, 3) uint8 RGB, the photo as the network sees it, which the maps cover.
-        attributes: For each attribute (h, w) float32, at least 0, sum 1; empty for M3-Net_c.
-        classes: For each attribute the same of each of its classes; empty for a network that does
-            not attend to classes.
-    """
+    """Where a network looks in one photo."""
 
     image: NDArray[np.uint8]
+    """(H, W, 3) uint8 RGB, what the network sees and the maps cover."""
     attributes: dict[str, NDArray[np.float32]]
+    """For each attribute (h, w) float32, at least 0, sum 1; empty for M3-Net_c."""
     classes: dict[str, dict[str, NDArray[np.float32]]]
+    """For each attribute such a map of each class; empty for a network without class attention."""
 
 
 def check_attribute(name: str, known: Sequence[str]) -> None:
     """Check that an attribute is known.
 
     Raises:
-        ConfigError: It is not; the text names those that are spelt alike.
+        ConfigError: The attribute is unknown; the text names those with similar names.
 
     Example:
         >>> check_attribute("Collar", ["sleeve", "collar"])

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from itertools import product
 
 import torch
-from tests.metrics.adversarial import draw_hard
+from tests.unit.metrics.adversarial import draw_hard
 
 from m3net.base.protocol import Protocol
 from m3net.metrics import Images

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
-from tests.metrics.adversarial import FAMILIES, draw_hard, exact_scores_of, images
+from tests.unit.metrics.adversarial import FAMILIES, draw_hard, exact_scores_of, images
 from torch import Tensor
 
 from m3net.metrics import Images, QueryResults, rank

@@ -22,7 +22,7 @@ def shade(record: Record) -> NDArray[np.uint8]:
 
 
 def album_of(count: int) -> Album:
-    """Give photos; each carries a class of the first attribute, most one or two of the second."""
+    """Return photos; each carries a class of the first attribute, most one or two of the second."""
     details: list[tuple[int, ...]] = [(), (3,), (4,), (3, 4), (3,)]
     labels = [(place % 3, *details[place % 5]) for place in range(count)]
     roles = np.full((count, 2), Role.GALLERY, np.uint8)

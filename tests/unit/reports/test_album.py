@@ -45,7 +45,7 @@ def count(picture: NDArray[np.uint8], color: tuple[int, int, int]) -> int:
 
 
 def album(name: str) -> Album:
-    """Give a blue photo and a yellow one, both of one class."""
+    """Return a blue photo and a yellow one, both of one class."""
     roles = np.ones((2, 1), np.uint8)
     records = Records.build(["blue", "yellow"], range(2), [(0,), (0,)], roles > 0, roles, 1)
 

@@ -21,7 +21,7 @@ NAMES = metric_names((1, 100))
 
 
 def row(attribute: str, values: Sequence[float], *counts: int) -> AttributeScores:
-    """Give a row with these values of map_all, map_100 and recall_100, and others below them."""
+    """Return a row with these values of map_all, map_100 and recall_100, and others below them."""
     named = dict(zip(("map_all", "map_100", "recall_100"), values, strict=True))
     return AttributeScores(attribute, dict.fromkeys(NAMES, 0.125) | named, *counts)
 

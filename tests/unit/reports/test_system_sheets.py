@@ -26,7 +26,7 @@ EVERYTHING = "overall (by queries)"
 
 
 def frame(rows: list[tuple[str, int, str, bool, str, str, float]]) -> pd.DataFrame:
-    """Give long scores of map_all from (system, seed, ranking, own, split, attribute, value)."""
+    """Return long scores of map_all from (system, seed, ranking, own, split, attribute, value)."""
     names = ["system", "seed", "ranking", "own", "split", "attribute", "value"]
     return pd.DataFrame(rows, columns=names).assign(metric="map_all", protocol="single")
 

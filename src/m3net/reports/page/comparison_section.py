@@ -12,7 +12,7 @@ from m3net.errors import ConfigError
 from m3net.metrics.scores import OVERALL_BY_ATTRIBUTES, OVERALL_BY_QUERIES
 from m3net.reports.formatting import percent
 from m3net.reports.page.curve_section import Curves, collect_curves
-from m3net.reports.page.run_files import RunFiles
+from m3net.reports.page.run_files import RunFiles, distinct_names
 from m3net.reports.page.score_section import MAP_ALL, look_up, row_name
 from m3net.reports.sheets import Sheet
 
@@ -44,20 +44,12 @@ def collect_comparison(
         others: At least one run that `check_data` and `check_scores` accept.
     """
     runs = [run, *others]
-    names = distinct_names(runs)
     tables = [scores, *(other.scores for other in others)]
-    curves = collect_curves(runs)
     return Comparison(
-        sheet=beside_sheet(dict(zip(names, tables, strict=True))),
-        curves=Curves(curves.charts, names, curves.notes),
+        sheet=beside_sheet(dict(zip(distinct_names(runs), tables, strict=True))),
+        curves=collect_curves(runs),
         notes=[note for other in others for note in check_data(data, other)],
     )
-
-
-def distinct_names(runs: Sequence[RunFiles]) -> list[str]:
-    """Return experiment and number of each run, or their paths if those are not distinct."""
-    names = [run.name for run in runs]
-    return names if len(set(names)) == len(names) else [str(run.folder.resolve()) for run in runs]
 
 
 def beside_sheet(tables: Mapping[str, pd.DataFrame]) -> Sheet:
@@ -145,6 +137,8 @@ def check_scores(scores: pd.DataFrame, without_relevant: str, other: RunFiles) -
     Raises:
         ConfigError: The scores do not compare.
     """
+    if missing := [name for name in _COUNTED if name not in other.scores]:
+        raise _refusal(other, f"its scores.csv has no column {missing[0]}")
     mine, theirs = (" and ".join(sorted({*table["protocol"]})) for table in (scores, other.scores))
     if mine != theirs:
         raise _refusal(other, f"its protocol is {theirs}, that of this run is {mine}")

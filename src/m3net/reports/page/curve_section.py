@@ -10,13 +10,15 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from m3net.reports.formatting import metric_title
-from m3net.reports.page.run_files import RunFiles
+from m3net.reports.page.run_files import RunFiles, distinct_names
 
 WIDTH, HEIGHT = 300, 150
 _LEFT, _RIGHT, _TOP, _BOTTOM = 40, 8, 8, 20
 MAX_POINTS = 250
 """Most points of a line; longer lines are averaged over neighbours."""
 _ALL_TERMS = "train/loss"
+_HUGE = 1e300
+"""Larger values are left out, like infinite ones: the range of a chart would overflow."""
 
 Points = NDArray[np.float64]
 """(n, 2), n at least 1: optimizer steps, ascending, and finite values."""
@@ -34,7 +36,7 @@ class Line(NamedTuple):
 class Tick(NamedTuple):
     """A number beside an axis, and its coordinate along the axis."""
 
-    place: float
+    at: float
     text: str
 
 
@@ -63,11 +65,11 @@ class Curves:
 
 def collect_curves(runs: Sequence[RunFiles]) -> Curves:
     """Return a chart for each loss term and each overall validation score."""
-    names = [run.name for run in runs]
+    names = distinct_names(runs)
     notes = [
-        f"{run.name} has no metrics.csv, so that no curve of it is shown: it was logged or trained "
+        f"{name} has no metrics.csv, so that no curve of it is shown: it was logged or trained "
         "elsewhere."
-        for run in runs
+        for name, run in zip(names, runs, strict=True)
         if run.curves is None
     ]
     tables = [{} if run.curves is None else _quantities(run.curves) for run in runs]
@@ -80,11 +82,12 @@ def collect_curves(runs: Sequence[RunFiles]) -> Curves:
 
 
 def _quantities(table: pd.DataFrame) -> dict[str, Points]:
-    """Return the finite values of each column that becomes a chart; scores in percent."""
+    """Return the finite values of each column that becomes a chart, scores in percent."""
     quantities = {}
     for name in map(str, table):
         if name.startswith("train/") or _is_overall_score(name):
-            rows = table[["step", name]].replace([np.inf, -np.inf], np.nan).dropna()
+            rows = table[["step", name]]
+            rows = rows[(rows.abs() < _HUGE).all(axis=1)]
             if len(rows):
                 factor = 100.0 if _is_overall_score(name) else 1.0
                 quantities[name] = rows.sort_values("step").to_numpy(float) * [1.0, factor]

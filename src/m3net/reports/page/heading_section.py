@@ -8,7 +8,7 @@ from typing import Any
 from m3net.experiments.run import Run
 from m3net.models.retriever import Retriever
 from m3net.reports.evaluation import Evaluation
-from m3net.reports.page.run_files import RunFiles
+from m3net.reports.page.run_files import RunFiles, Summary
 
 
 @dataclass(frozen=True)
@@ -49,9 +49,9 @@ def collect_heading(
         commands.insert(0, ("trains and tests again", again))
     else:
         notes.append("The run folder has no config.yaml: the checkpoint was trained elsewhere.")
-    if not run.summary:
+    if run.summary is None:
         notes.append("The run folder has no metrics.json: machine, commit and time are not known.")
-    elif str(run.summary.get("commit")).endswith("+"):
+    elif (run.summary.commit or "").endswith("+"):
         notes.append("A + behind the commit: files differed from it.")
     return Heading(f"{run.name}: report of a test", facts, commands, notes, run.text)
 
@@ -81,20 +81,18 @@ def _data(data: Mapping[str, Any], evaluation: Evaluation) -> list[tuple[str, st
     ]
 
 
-def _costs(summary: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """Return what metrics.json says of the training."""
-    if not summary:
+def _costs(summary: Summary | None) -> list[tuple[str, str]]:
+    if summary is None:
         return []
-    best = summary.get("best") or {}
-    versions = summary.get("versions") or {}
+    minutes = f"{summary.seconds / 60:.1f} minutes"
+    epoch = (summary.best or {}).get("epoch")
     facts = {
-        "training": f"{summary['steps']:,} steps, {summary['images']:,} images, "
-        f"{summary['seconds'] / 60:.1f} minutes",
-        "best epoch": str(best["epoch"] + 1) if "epoch" in best else "",
-        "parameters": f"{summary['parameters']:,}",
-        "commit": str(summary.get("commit") or "not known"),
-        "machine": str(summary.get("device", "")),
-        "versions": ", ".join(f"{name} {version}" for name, version in versions.items()),
+        "training": f"{summary.steps:,} steps, {summary.images:,} images, {minutes}",
+        "best epoch": "" if epoch is None else str(epoch + 1),
+        "parameters": f"{summary.parameters:,}",
+        "commit": summary.commit or "not known",
+        "machine": summary.device,
+        "versions": ", ".join(f"{name} {version}" for name, version in summary.versions.items()),
     }
     return [(name, value) for name, value in facts.items() if value]
 

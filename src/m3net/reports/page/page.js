@@ -4,10 +4,10 @@
   const told = document.getElementById("told");
   const data = document.getElementById("sprite");
   const sprite = data ? JSON.parse(data.textContent) : { columns: 1, names: [] };
-  const REACH = 5; // of a map's 100: how far from a point the pointer still means it
+  const REACH = 5; // of a map's 100: the largest distance of the pointer from the point it shows
   let current = null;
 
-  const place = (use) => ({ x: Number(use.getAttribute("x")), y: Number(use.getAttribute("y")) });
+  const position = (use) => ({ x: Number(use.getAttribute("x")), y: Number(use.getAttribute("y")) });
 
   function hide() {
     if (current) current.classList.remove("near");
@@ -47,7 +47,7 @@
     const y = (event.clientY - box.top) / box.height * 100;
     let best = null, least = REACH;
     for (const use of svg.querySelectorAll("g:not(.dim) use")) {
-      const at = place(use);
+      const at = position(use);
       const distance = Math.hypot(at.x - x, at.y - y);
       if (distance < least) [best, least] = [use, distance];
     }
@@ -55,10 +55,10 @@
   }
 
   function neighbour(svg, from, right, down) {
-    const here = place(from);
+    const here = position(from);
     let best = null, least = Infinity;
     for (const use of svg.querySelectorAll("g:not(.dim) use")) {
-      const at = place(use);
+      const at = position(use);
       const ahead = (at.x - here.x) * right + (at.y - here.y) * down;
       const aside = Math.abs((at.x - here.x) * down + (at.y - here.y) * right);
       if (use === from || ahead <= 0 || aside > ahead) continue;
@@ -96,11 +96,11 @@
   for (const list of document.querySelectorAll(".marks")) {
     const buttons = [...list.querySelectorAll("button")];
     const groups = [...list.parentNode.querySelectorAll("svg > g")];
-    buttons.forEach((button, own) => button.addEventListener("click", () => {
+    buttons.forEach((button, chosen) => button.addEventListener("click", () => {
       const pressed = button.getAttribute("aria-pressed") !== "true";
       buttons.forEach((other) => other.setAttribute("aria-pressed", "false"));
       button.setAttribute("aria-pressed", String(pressed));
-      groups.forEach((group, place) => group.classList.toggle("dim", pressed && place !== own));
+      groups.forEach((group, index) => group.classList.toggle("dim", pressed && index !== chosen));
       hide();
     }));
   }

@@ -1,6 +1,6 @@
 """Contents of the files of a run folder."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -21,7 +21,7 @@ T = TypeVar("T")
 _REMEDY = "restore it, or leave the run out"
 
 
-class _Summary(BaseModel):
+class Summary(BaseModel):
     """The entries of metrics.json that the page shows."""
 
     seconds: float
@@ -56,14 +56,14 @@ class _Tested(BaseModel):
 
 @dataclass(frozen=True)
 class RunFiles:
-    """A run by its files; empty values stand for missing files."""
+    """A run by its files; None or an empty value stands for a missing file."""
 
     folder: Path
     config: dict[str, Any] = field(default_factory=dict)
     """config.yaml, all settings."""
     text: str = ""
     """config.yaml as it is written."""
-    summary: dict[str, Any] = field(default_factory=dict)
+    summary: Summary | None = None
     """metrics.json."""
     curves: pd.DataFrame | None = None
     """metrics.csv, which another logger does not write."""
@@ -75,6 +75,12 @@ class RunFiles:
         """Experiment and number."""
         folder = self.folder.resolve()
         return f"{folder.parent.name}/{folder.name}"
+
+
+def distinct_names(runs: Sequence[RunFiles]) -> list[str]:
+    """Return experiment and number of each run, or their paths if those are not distinct."""
+    names = [run.name for run in runs]
+    return names if len(set(names)) == len(names) else [str(run.folder.resolve()) for run in runs]
 
 
 def read_run(folder: Path) -> RunFiles:
@@ -89,7 +95,7 @@ def read_run(folder: Path) -> RunFiles:
         folder=folder,
         config=run.read_config(_REMEDY) if has_config else {},
         text=run.config.read_text(encoding="utf-8") if has_config else "",
-        summary=_read(run.summary, _read_summary, {}),
+        summary=_read(run.summary, _read_summary, None),
         curves=_read(run.curves, _read_curves, None),
         scores=_read(scores, read_scores, pd.DataFrame()),
     )
@@ -123,7 +129,5 @@ def _read_curves(file: Path) -> pd.DataFrame | None:
     return read_number_table(file, numbers=["step"])
 
 
-def _read_summary(file: Path) -> dict[str, Any]:
-    summary: dict[str, Any] = read_json(file)
-    read_as(_Summary, summary, others="ignore")
-    return summary
+def _read_summary(file: Path) -> Summary | None:
+    return read_as(Summary, read_json(file), others="ignore")

@@ -19,14 +19,14 @@ def points(path: str) -> list[tuple[float, float]]:
 def test_a_line_leads_through_the_numbers_as_the_ticks_say() -> None:
     steps, values = np.array([10.0, 40.0, 50.0]), np.array([4.0, 1.0, 2.5])
     chart = draw_chart("loss", {0: np.stack([steps, values], axis=1)}, ["a"])
-    heights = {float(tick.text): tick.place for tick in chart.up}
+    heights = {float(tick.text): tick.at for tick in chart.up}
     low, high = min(heights), max(heights)
     slope = (heights[high] - heights[low]) / (high - low)
     left, right = chart.across
-    width = (right.place - left.place) / float(right.text)
+    width = (right.at - left.at) / float(right.text)
     [line] = chart.lines
     for (x, y), step, value in zip(points(line.path), steps, values, strict=True):
-        assert x == pytest.approx(left.place + width * step, abs=0.11)
+        assert x == pytest.approx(left.at + width * step, abs=0.11)
         assert y == pytest.approx(heights[low] + slope * (value - low), abs=0.11)
     assert chart.summary == "loss over 50 steps; a: from 4 to 2.5"
 
@@ -53,12 +53,18 @@ def test_a_long_line_is_thinned_to_means() -> None:
     assert len({y for _, y in points(line.path)}) == 1
 
 
+def test_values_that_no_range_can_hold_are_left_out() -> None:
+    table = pd.DataFrame({"step": [0, 1, 2], "train/loss": [1e308, -1e308, 1.5]})
+    [chart] = collect_curves([run("one", table)]).charts
+    assert "from 1.5 to 1.5" in chart.summary
+
+
 @pytest.mark.parametrize(("low", "high"), [(0.2, 0.21), (0, 1), (-3, 5e6), (99.9, 100.2), (0, 7)])
 def test_ticks_are_few_and_within(low: float, high: float) -> None:
-    found = ticks(low, high)
-    assert 2 <= len(found) <= 6
-    assert low <= found[0] < found[-1] <= high
-    assert np.ptp(np.diff(found)) == pytest.approx(0, abs=1e-9 * (high - low))
+    numbers = ticks(low, high)
+    assert 2 <= len(numbers) <= 6
+    assert low <= numbers[0] < numbers[-1] <= high
+    assert np.ptp(np.diff(numbers)) == pytest.approx(0, abs=1e-9 * (high - low))
 
 
 def run(name: str, curves: pd.DataFrame | None) -> RunFiles:

@@ -14,7 +14,7 @@ from tests.unit.reports.shop import TAXONOMY, album_of
 
 
 def evaluated(album: Album, *vectors: torch.Tensor) -> RetrievalMetrics:
-    """Give metrics that took in all images, in batches of their own order."""
+    """Return metrics updated with all images, in batches of random order."""
     metrics = RetrievalMetrics(TAXONOMY.names, TAXONOMY.sizes)
     for batch in torch.split(torch.randperm(len(vectors[0])), 7):
         own = album.dataset.read(batch.tolist())

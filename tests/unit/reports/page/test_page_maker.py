@@ -5,9 +5,8 @@ from typing import Literal
 
 import pytest
 
-from m3net.reports.page.comparison_section import distinct_names
 from m3net.reports.page.page_maker import PageMaker
-from m3net.reports.page.run_files import RunFiles
+from m3net.reports.page.run_files import RunFiles, distinct_names
 from m3net.reports.page.score_section import published_name
 
 

@@ -1,10 +1,14 @@
 """Tables of a page: percents, published numbers in their rows, differences to the first run."""
 
 import math
+from pathlib import Path
 
 import pandas as pd
+import pytest
 
-from m3net.reports.page.comparison_section import beside_sheet
+from m3net.errors import ConfigError
+from m3net.reports.page.comparison_section import beside_sheet, check_scores
+from m3net.reports.page.run_files import RunFiles
 from m3net.reports.page.score_section import published_sheet, score_sheet
 from m3net.reports.published_numbers import published_scores
 
@@ -42,6 +46,13 @@ def test_published_numbers_stand_in_the_rows_of_their_attributes() -> None:
     assert (rows["neck_design"][1], rows["neck_design"][place]) == ("-", "75.51")
     assert rows["overall (by queries), MAP@100"][place] == "87.04"
     assert rows["overall (by queries), MAP@100"][1] == "-"
+
+
+def test_scores_without_counts_do_not_compare() -> None:
+    mine = scores(0.5, 0.25)
+    other = RunFiles(Path("runs/shop/0"), scores=mine.drop(columns="num_gallery"))
+    with pytest.raises(ConfigError, match=r"its scores\.csv has no column num_gallery"):
+        check_scores(mine, "zero", other)
 
 
 def test_differences_are_to_the_first_run() -> None:
