@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from itertools import product
 
 import torch
-from tests.unit.metrics.adversarial import draw_hard
 
 from m3net.base.protocol import Protocol
 from m3net.metrics import Images
@@ -16,6 +15,7 @@ from m3net.metrics.query_results import Criteria
 from m3net.metrics.ranking import gpu
 from m3net.metrics.ranking.gpu import GpuRanking
 from m3net.metrics.ranking.reference import rank_by_definition
+from tests.unit.metrics.adversarial import draw_hard
 from tests.unit.metrics.ranking.test_cpu import draw, values
 
 CUTOFFS = (1, 5, 100)

@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
-from tests.unit.metrics.adversarial import FAMILIES, draw_hard, exact_scores_of, images
 from torch import Tensor
 
 from m3net.metrics import Images, QueryResults, rank
@@ -19,6 +18,7 @@ from m3net.metrics.ranking.cpu_loops import exact_score, lengths
 from m3net.metrics.ranking.cpu_product import STEPS, Product
 from m3net.metrics.ranking.reference import exact_scores, rank_by_definition
 from m3net.metrics.ranking.streaming import rank_streamed
+from tests.unit.metrics.adversarial import FAMILIES, draw_hard, exact_scores_of, images
 from tests.unit.metrics.ranking.test_cpu import values
 
 LENGTHS = (1, 2, 33, 384)
