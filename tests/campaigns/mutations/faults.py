@@ -63,7 +63,7 @@ FAULTS = [
     ),
     *_in(
         "ranking/reference.py",
-        "exact_scores cpu streaming",
+        "rank_exact_scores cpu streaming",
         (
             "an image ranks itself",
             "scores.masked_fill(queries.group[:, None] == gallery.group, -torch.inf)",
@@ -113,7 +113,7 @@ FAULTS = [
     ),
     *_in(
         "ranking/cpu_loops.py",
-        "rank cpu exact_scores",
+        "rank cpu rank_exact_scores",
         (
             "ranks count from 2",
             "total += float(hit + 1) / float(hits[hit] + 1)",
@@ -207,7 +207,7 @@ FAULTS = [
     ),
     *_in(
         "ranking/cpu_product.py",
-        "exact_scores",
+        "rank_exact_scores",
         (
             "the product is one in float32",
             "scaled @ gallery[tile].astype(np.float64).T",
