@@ -34,7 +34,9 @@ def test_a_loss_and_a_network_are_one_module_and_one_entry(
     assert ((overlaps > 0) & (overlaps < 1)).all()
     assert len(overlaps) > 0
 
-    assert "--trust" in refusal(process("test", "--ckpt_path", run, *short, **own))
+    assert "add a class of your own to trust" in refusal(
+        process("test", "--ckpt_path", run, *short, **own)
+    )
     names = ("SpotlightConfig", "SeparateAttention")
     trusted = [f"--trust=my_fashion.{name}" for name in names]
     done = process("test", "--ckpt_path", run, *short, *trusted, **own)
