@@ -3,6 +3,7 @@
 import inspect
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import pairwise
 from typing import Any
 
 from jsonargparse import ArgumentParser, Namespace, set_parsing_settings
@@ -94,7 +95,7 @@ def spell_out_switches(function: Function, argv: Sequence[str]) -> list[str]:
     switches = {f"--{parameter.name}" for parameter in parameters if parameter.default is False}
     return [
         f"{word}=true" if word in switches and following not in ("true", "false") else word
-        for word, following in zip(argv, [*argv[1:], ""], strict=True)
+        for word, following in pairwise([*argv, ""])
     ]
 
 

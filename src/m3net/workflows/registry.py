@@ -49,6 +49,7 @@ COMMANDS = {
         "commands.sweep",
         "search hyper-parameters, here or by Weights & Biases",
         "FILE",
+        function="sweep",
     ),
     "report": Command(
         "commands.report",

@@ -22,7 +22,9 @@ from m3net.data.photos.journal import Journal
 from m3net.data.photos.listing import list_images
 from m3net.data.photos.reader import read_image
 from m3net.errors import ConfigError
-from m3net.workflows.commands.compare import _comparison, _parser
+from m3net.workflows.arguments import build_parser, parse
+from m3net.workflows.commands.compare import compare as compare_systems
+from m3net.workflows.studies.comparison import Comparison
 from m3net.workflows.studies.sweep_file import read_sweep
 from tests.campaigns.fuzz.hostile_data import hostile_data
 from tests.campaigns.fuzz.hostile_runs import hostile_runs
@@ -251,15 +253,13 @@ def _lists(folder: Path) -> list[Target]:
     compared, swept = ([file.read_bytes() for file in files] for files in configs)
 
     def compare(file: Path) -> None:
-        parser = _parser()
+        parser = build_parser(compare_systems, flat=Comparison)
+        parser.add_argument("--config", action="config")
         try:
             with redirect_stderr(io.StringIO()):
-                config = parser.parse_args(["--config", str(file)])
-        except UnicodeDecodeError as error:
-            raise ConfigError.not_text(error) from error
-        except SystemExit as stop:  # what a command line says to a word that it does not know
+                parse(parser, ["--config", str(file)])
+        except SystemExit as stop:  # the parser refuses the settings
             raise ConfigError(f"{file}: refused") from stop
-        _comparison(parser, config)
 
     return [
         Target("compare: config", 5, folder / "compare.yaml", compared, compare),
