@@ -22,7 +22,7 @@ from m3net.boundary.thrift import STRUCT, Compact, TruncatedError
 MOST_COLUMNS = 4096
 """Each column costs pandas and Arrow some microseconds per row group."""
 REMEDY = (
-    "It may be made to fill the memory; if not, write it anew with compression=None and "
+    "It may be made to fill the memory; if not, write it again with compression=None and "
     "use_dictionary=False"
 )
 _MAGIC = b"PAR1"

@@ -29,7 +29,7 @@ def metric_names(cutoffs: Sequence[int]) -> tuple[str, ...]:
 
 
 def are_integers(*numbers: object) -> bool:
-    """Return whether all numbers are integers, of Python or of numpy; 5.0 is none."""
+    """Return whether all numbers are integers of Python or numpy; 5.0 is not."""
     return all(isinstance(number, Integral) for number in numbers)
 
 

@@ -47,12 +47,12 @@ def check_ranking(ranking: Ranking, config: NetworkConfig) -> None:
     """Refuse a ranking that the network has no representation for.
 
     Raises:
-        ConfigError: It needs attribute vectors, which M3-Net_c has not, or class vectors, which the
-            ASEN family has not.
+        ConfigError: It needs attribute vectors, which M3-Net_c lacks, or class vectors, which the
+            ASEN family lacks.
     """
     if ranking not in possible_rankings(config):
         raise ConfigError(
-            f"model.ranking={ranking} needs vectors that the network of model.network has not; "
+            f"model.ranking={ranking} needs vectors that the network of model.network lacks; "
             f"choose one of {', '.join(possible_rankings(config))}."
         )
 
