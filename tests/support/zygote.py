@@ -111,7 +111,7 @@ def fast_starts() -> Iterator[None]:
     if sys.platform != "linux":
         yield
         return
-    subprocess.Popen = _popen_by(Zygote())  # type: ignore[misc]
+    subprocess.Popen = _popen_by(Zygote())  # type: ignore[misc, assignment]
     try:
         yield
     finally:
@@ -154,16 +154,16 @@ def _connection() -> tuple[socket.socket, socket.socket]:
 def _popen_by(zygote: Zygote) -> type[subprocess.Popen[Any]]:
     names = list(inspect.signature(_start_afresh._execute_child).parameters)  # type: ignore[attr-defined]
 
-    class FastPopen(_start_afresh):  # type: ignore[type-arg, valid-type, misc]
+    class FastPopen(_start_afresh):  # type: ignore[type-arg]
         def _execute_child(self, *given: object) -> None:
             call = dict(zip(names, (self, *given), strict=True))
             words = [] if isinstance(call["args"], str | bytes) else list(map(str, call["args"]))
             if zygote.can_start(words, call):
                 self.pid = zygote.start(words[3:], call)
                 self._child_created = True
-                self._close_pipe_fds(*(call[end] for end in _ENDS))
+                self._close_pipe_fds(*(call[end] for end in _ENDS))  # type: ignore[attr-defined]
             else:
-                super()._execute_child(*given)
+                super()._execute_child(*given)  # type: ignore[misc]
 
     return FastPopen
 
@@ -223,7 +223,7 @@ def _become(
     sys.path[0] = folder
     sys.argv = ["m3net", *words]
     # Lightning sets it when it is imported.
-    rank_zero_only.rank = _get_rank() or 0
+    rank_zero_only.rank = _get_rank() or 0  # type: ignore[attr-defined]
     # Temporary folders of libraries belong to the zygote.
     for finalizer in finalize._registry:  # type: ignore[attr-defined]
         finalizer.atexit = False
@@ -277,7 +277,7 @@ def main() -> None:
 
         atexit.unregister(MEDIA_TMP.cleanup)  # the first command to end would delete it for all
     _serve(socket.socket(fileno=int(sys.argv[1])))
-    subprocess.Popen = _popen_by(_fork_zygote())  # type: ignore[misc]
+    subprocess.Popen = _popen_by(_fork_zygote())  # type: ignore[misc, assignment]
     _prctl(_PR_SET_NAME, NAME.encode())
     _end(_run())
 
