@@ -19,6 +19,7 @@ from m3net.data.synthetic import write_catalogue
 from tests.support.commands import Command, Refusal
 from tests.support.hostile.guard import Guard
 from tests.support.slow import is_slow
+from tests.support.zygote import fast_starts, true_starts
 
 with fast_imports():
     # Before any other library: Python keeps one Optional[Union[int, float]] for a process, in the
@@ -81,6 +82,13 @@ def one_thread() -> None:
 def heeded_interrupts() -> None:
     """Let processes of tests be interrupted: what a shell runs in the background ignores it."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def fast_commands(one_thread: None) -> Iterator[None]:  # noqa: ARG001 - commands inherit it
+    """Fork commands that tests start from a process that has imported m3net."""
+    with fast_starts():
+        yield
 
 
 @pytest.fixture(scope="session")
@@ -155,8 +163,9 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def training(
     process: Command, settings: Path, runs: Path, empty_folder: Path
 ) -> CompletedProcess[str]:
-    """What `m3net train` said, in a process of its own."""
-    return process("train", "--config", settings, "--runs", runs, cwd=empty_folder)
+    """What `m3net train` said, started as users do."""
+    with true_starts():
+        return process("train", "--config", settings, "--runs", runs, cwd=empty_folder)
 
 
 @pytest.fixture(scope="session")

@@ -17,6 +17,7 @@ import pandas as pd
 import pytest
 
 from tests.support.commands import CONFIGS, Command, Refusal
+from tests.support.zygote import children
 
 MODELS = CONFIGS / "model"
 CONFIG = """
@@ -236,12 +237,8 @@ def test_what_is_stopped_leaves_no_training_behind(config: Path, tmp_path: Path)
     command = [sys.executable, "-m", "m3net", "compare", *words]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         trainings: list[Path] = []
-        children = Path("/proc", str(process.pid), "task", str(process.pid), "children")
-        if not children.exists():
-            process.kill()
-            pytest.skip("only Linux tells the children of a process")
         while process.poll() is None and len(trainings) < 2:
-            trainings = [Path("/proc", pid) for pid in children.read_text("utf-8").split()]
+            trainings = [Path("/proc", str(pid)) for pid in children(process.pid)]
             time.sleep(0.05)
         process.send_signal(signal.SIGTERM)
         _, said = process.communicate(timeout=60)

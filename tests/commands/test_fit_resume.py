@@ -12,6 +12,7 @@ import pytest
 
 from tests.campaigns.kills.equality import differences
 from tests.support.commands import ROOT, Command, Refusal
+from tests.support.zygote import children
 
 
 @pytest.mark.parametrize(
@@ -57,12 +58,6 @@ def test_a_training_by_two_processes_goes_on_to_the_same_bits(
     done = process("fit", "--resume", run, cwd=empty_folder)
     assert done.returncode == 0, done.stderr
     assert differences(tmp_path / "whole" / "shop" / "0", run) == []
-
-
-def children(pid: int) -> list[int]:
-    """The training processes that a process has started."""
-    found = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    return [int(one) for one in found if b"m3net" in Path(f"/proc/{one}/cmdline").read_bytes()]
 
 
 def alike(one: Path, other: Path) -> bool:

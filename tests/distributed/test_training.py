@@ -15,6 +15,7 @@ import pandas as pd
 import pytest
 
 from tests.support.commands import NO_GALLERY, Command
+from tests.support.zygote import true_starts
 
 TWO = ("--trainer.strategy=ddp", "--trainer.devices=2")
 
@@ -76,7 +77,9 @@ def test_one_that_is_killed_while_they_start_ends_both(
     """Before they have met, the other would wait for it for half an hour."""
     words = ["fit", "--config", str(settings), "--runs", str(tmp_path), *TWO]
     command = [sys.executable, "-m", "m3net", *words]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as first:
+    with true_starts():
+        first = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    with first:
         other = wait_for_second(first)
         os.kill(first.pid if killed == "first" else other, signal.SIGKILL)
         # Its end is the end of all who could write to it.
@@ -85,7 +88,7 @@ def test_one_that_is_killed_while_they_start_ends_both(
     why = {"first": "the process that started this one is gone", "second": "process 1 of 2"}
     [sentence] = [line for line in said.splitlines() if line.startswith("m3net: ")]
     assert sentence.startswith(f"m3net: {why[killed]}")
-    assert sentence.endswith(f"--resume {tmp_path / 'shop' / '0'}")
+    assert sentence.endswith(f"with resume set to '{tmp_path / 'shop' / '0'}'")
 
 
 def wait_for_second(first: subprocess.Popen[str]) -> int:

@@ -88,6 +88,7 @@ class Training:
                 return True
             if os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT):
                 return False
+            time.sleep(0.0005)
         raise TimeoutError(f"{self.log}: what was waited for did not come")
 
 
