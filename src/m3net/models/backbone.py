@@ -77,7 +77,7 @@ class Backbone(nn.Module):
             values = 255 * torch.tensor(getattr(statistics, which, (0.5, 0.5, 0.5)))
             self.register_buffer(which, values.view(1, 3, 1, 1), persistent=False)
 
-        self.register_load_state_dict_pre_hook(_adopt)
+        self.register_load_state_dict_pre_hook(_adopt)  # type: ignore[no-untyped-call]
 
     def _create(self, **options: Any) -> nn.Module:  # noqa: ANN401 - timm's own options
         return create_extractor(self.name, sorted(self._stages), **options)

@@ -77,7 +77,8 @@ OLD = ["test_efficientnet", "mobilenetv3_small_050", "pit_ti_224", "xception41p"
 
 def old_weights(name: str) -> tuple[Any, dict[str, Tensor]]:
     """Return the whole network as timm wraps it, and its weights as 0.1.0 saved them."""
-    stage = timm.create_model(name, features_only=True).feature_info.reduction().index(16)
+    whole: Any = timm.create_model(name, features_only=True)
+    stage = whole.feature_info.reduction().index(16)
     net: Any = timm.create_model(name, features_only=True, out_indices=(stage,)).eval()
     return net, {f"net.{key}": weight.clone() for key, weight in net.state_dict().items()}
 

@@ -1,13 +1,33 @@
 """The flags that m3net adds to those of Lightning, and the defaults of checkpoints."""
 
-from typing import Literal
+import functools
+import operator
+import re
+from typing import Literal, get_args
 
+from jsonargparse._typehints import ActionTypeHint
 from jsonargparse.typing import PositiveInt
 from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.cli import LightningArgumentParser
 
 from m3net.models.representations import Ranking
 from m3net.training.callbacks.finite_steps import NonFinite
+
+_COUNTS_OR_SHARES = re.compile(r"trainer\.(limit_\w+_batches|overfit_batches|val_check_interval)")
+
+
+def keep_whole_numbers(parser: LightningArgumentParser) -> None:
+    """Let the trainer's settings that take a number of batches or a share tell 1 from 1.0.
+
+    Python keeps one `Union[int, float]` for a process, in the order in which its parts were first
+    named by any library; by the order of some, 1 would be read as the float, which means all.
+    """
+    for action in parser._actions:  # noqa: SLF001 - jsonargparse has no other way to change a type
+        if _COUNTS_OR_SHARES.fullmatch(action.dest) and isinstance(action, ActionTypeHint):
+            parts = get_args(action._typehint)  # noqa: SLF001
+            action._typehint = functools.reduce(  # noqa: SLF001
+                operator.or_, sorted(parts, key=lambda part: part is not int)
+            )
 
 
 def add_flags(parser: LightningArgumentParser) -> None:
