@@ -1,6 +1,7 @@
 """Settings of Lightning's trainer: they work as typed, or are refused in one sentence."""
 
 import importlib.util
+import shutil
 from pathlib import Path
 from subprocess import CompletedProcess
 
@@ -81,3 +82,34 @@ def test_a_number_of_batches_is_no_share(process: Command, settings: Path, tmp_p
     done = process("fit", "--config", settings, "--config", file, "--print_config", cwd=tmp_path)
     read = yaml.safe_load(done.stdout)["trainer"]
     assert {repr(read[name]) for name in names} == {"1"}
+
+
+@pytest.mark.parametrize("name", ["CSVLogger", "lightning.pytorch.loggers.CSVLogger"])
+def test_a_logger_of_lightning_writes_into_the_run_folder(
+    name: str, train: Command, tmp_path: Path
+) -> None:
+    done = train(f"--trainer.logger={name}")
+    assert done.returncode == 0, done.stderr
+    [curves] = (tmp_path / "runs" / "shop" / "0").glob("**/metrics.csv")
+    assert "train/loss" in curves.read_text(encoding="utf-8")
+
+
+def test_tensorboard_works_or_is_missing(train: Command, refusal: Refusal, tmp_path: Path) -> None:
+    done = train("--trainer.logger=TensorBoardLogger")
+    if any(map(importlib.util.find_spec, ("tensorboard", "tensorboardX"))):
+        assert done.returncode == 0, done.stderr
+        assert list((tmp_path / "runs" / "shop" / "0").glob("**/events.out.*"))
+    else:
+        assert "pip install tensorboard" in refusal(done)
+
+
+@pytest.mark.parametrize("letters", ["x", "颜"])
+def test_a_very_long_attribute_name(
+    letters: str, train: Command, catalogue: Path, tmp_path: Path
+) -> None:
+    shop = Path(shutil.copytree(catalogue.parent, tmp_path / "shop")) / catalogue.name
+    text = shop.read_text(encoding="utf-8")
+    shop.write_text(text.replace("sleeve_length", letters * 300, 1), encoding="utf-8")
+    done = train("--data.file", shop, f"--data.columns.attributes=[{letters * 300}]")
+    assert done.returncode == 0, done.stderr
+    assert list(tmp_path.glob("runs/shop/0/test/galleries/*=*.png"))

@@ -39,7 +39,7 @@ from m3net.training.trainer import (
     take_over_checkpoints,
 )
 from m3net.workflows.cli.common_callbacks import common_callbacks, training_callbacks
-from m3net.workflows.cli.flags import add_flags, keep_whole_numbers
+from m3net.workflows.cli.flags import add_flags, complete_loggers, keep_whole_numbers
 from m3net.workflows.cli.run_folder import EVALUATIONS, RunFolder, write_into
 
 # Otherwise a link would have to set each field of a ClassCounts.
@@ -151,7 +151,7 @@ class M3NetCLI(LightningCLI):
     @override
     def parse_arguments(self, parser: LightningArgumentParser, args: object) -> None:
         """Parse the arguments, with the checkpoint's settings before them."""
-        self.config = parser.parse_args(expand_config_names(self.folder.argv))
+        self.config = parser.parse_args(complete_loggers(expand_config_names(self.folder.argv)))
 
     @override
     def _parse_ckpt_path(self) -> None:

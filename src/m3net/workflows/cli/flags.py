@@ -3,6 +3,8 @@
 import functools
 import operator
 import re
+from collections.abc import Sequence
+from importlib.util import find_spec
 from typing import Literal, get_args
 
 from jsonargparse._typehints import ActionTypeHint
@@ -10,9 +12,11 @@ from jsonargparse.typing import PositiveInt
 from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.cli import LightningArgumentParser
 
+from m3net.errors import ConfigError
 from m3net.models.representations import Ranking
 from m3net.training.callbacks.finite_steps import NonFinite
 
+_TENSORBOARDS = ("tensorboard", "tensorboardX")
 _COUNTS_OR_SHARES = re.compile(r"trainer\.(limit_\w+_batches|overfit_batches|val_check_interval)")
 
 
@@ -95,3 +99,25 @@ def add_flags(parser: LightningArgumentParser) -> None:
             "checkpoint.enable_version_counter": False,
         }
     )
+
+
+def complete_loggers(argv: Sequence[str]) -> list[str]:
+    """Return arguments with a folder for Lightning's loggers of files; it becomes the run folder.
+
+    Raises:
+        ConfigError: TensorBoard is not installed.
+    """
+    completed = []
+    for word in argv:
+        completed.append(word)
+        flag, _, path = word.partition("=")
+        kind = path.rpartition(".")[2]
+        if flag != "--trainer.logger" or kind not in ("CSVLogger", "TensorBoardLogger"):
+            continue
+        if kind == "TensorBoardLogger" and not any(map(find_spec, _TENSORBOARDS)):
+            raise ConfigError(
+                "trainer.logger is TensorBoardLogger, which needs TensorBoard: run "
+                "'pip install tensorboard', or leave the setting out for curves in metrics.csv."
+            )
+        completed.append("--trainer.logger.save_dir=.")
+    return completed
