@@ -22,10 +22,6 @@ from tests.support.slow import is_slow
 from tests.support.zygote import fast_starts, true_starts
 
 with fast_imports():
-    # Before any other library: Python keeps one Optional[Union[int, float]] for a process, in the
-    # order in which its parts were first named, and by Lightning's order the command line reads 1
-    # as an int.
-    import lightning  # noqa: F401
     import torch
 
 

@@ -23,6 +23,7 @@ MODULES = frozenset(
         "unit/data/photos/test_check.py",
         "unit/data/photos/test_preparation.py",
         "unit/metrics/ranking/test_gpu.py",
+        "unit/models/test_extractor.py",
         "unit/training/callbacks/test_finite_steps.py",
         "unit/training/callbacks/test_process_watch.py",
         "unit/training/test_resume.py",

@@ -92,7 +92,7 @@ class LocalBranch(nn.Module):
         """
         super().__init__()
         self.config, self.stride = config, stride
-        self.backbone = Backbone(config.backbone, stride)
+        self.backbone = Backbone(config.backbone, stride, size_setting="model.network.local.size")
         self.block = AsenBlock(self.backbone.channels, num_attributes, dim, embedding_dim)
 
     def forward(self, images: Tensor, attention: Tensor, needed: Tensor | None) -> Tensor:

@@ -1,6 +1,5 @@
 """Any timm network as a feature extractor: uint8 images in, one feature map out."""
 
-import difflib
 import pickle
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,6 +15,12 @@ from timm.layers.format import Format
 from torch import Tensor, nn
 
 from m3net.errors import ConfigError, WeightsError
+from m3net.models.extractor import (
+    adopt_weights,
+    create_extractor,
+    find_stages,
+    sizes_that_fit,
+)
 
 _NO_NETWORK = (URLError, ConnectionError, TimeoutError, HfHubHTTPError, LocalEntryNotFoundError)
 _UNREADABLE = (
@@ -41,7 +46,13 @@ class Backbone(nn.Module):
     mean: Tensor
     std: Tensor
 
-    def __init__(self, name: str, stride: int = 16, extra_strides: Sequence[int] = ()) -> None:
+    def __init__(
+        self,
+        name: str,
+        stride: int = 16,
+        extra_strides: Sequence[int] = (),
+        size_setting: str = "data.loading.image_size",
+    ) -> None:
         """Build the network with random weights; nothing is downloaded.
 
         Args:
@@ -49,13 +60,14 @@ class Backbone(nn.Module):
             stride: Pixels of the image per cell of the feature map.
             extra_strides: Strides of other stages, whose maps are brought to the same size and
                 joined to it: finer ones by means, coarser ones by bilinear interpolation.
+            size_setting: The setting of the images' size, for errors.
 
         Raises:
             ConfigError: timm has no such network or tag, or it has no stage of such a stride.
         """
         super().__init__()
-        self.name, self.stride = name, stride
-        stages = [_find_stage(name, wanted) for wanted in (stride, *extra_strides)]
+        self.name, self.stride, self._size_setting = name, stride, size_setting
+        stages = find_stages(name, (stride, *extra_strides))
         self._stages = [stage for stage, _ in stages]
         self.channels = sum(channels for _, channels in stages)
         self.net = self._create()
@@ -65,13 +77,23 @@ class Backbone(nn.Module):
             values = 255 * torch.tensor(getattr(statistics, which, (0.5, 0.5, 0.5)))
             self.register_buffer(which, values.view(1, 3, 1, 1), persistent=False)
 
+        self.register_load_state_dict_pre_hook(_adopt)  # type: ignore[no-untyped-call]
+
     def _create(self, **options: Any) -> nn.Module:  # noqa: ANN401 - timm's own options
-        if self.name.startswith(("vit_", "deit")):
-            options["dynamic_img_size"] = True
-        net: nn.Module = timm.create_model(
-            self.name, features_only=True, out_indices=tuple(sorted(self._stages)), **options
-        )
-        return net
+        return create_extractor(self.name, sorted(self._stages), **options)
+
+    def adopt(self, weights: dict[str, Any], prefix: str) -> None:
+        """Change the weights of an older version in a state dict to those of this one.
+
+        Args:
+            weights: A state dict; changed.
+            prefix: What the names of this backbone's weights begin with.
+        """
+        prefix += "net."
+        mine = {key: weights.pop(key) for key in [*weights] if key.startswith(prefix)}
+        plain = {key.removeprefix(prefix): weight for key, weight in mine.items()}
+        adopt_weights(self.net, self.name, sorted(self._stages), plain)
+        weights.update({prefix + key: weight for key, weight in plain.items()})
 
     def load_pretrained(
         self, file: str | Path | None = None, settings: str = "model.network"
@@ -135,11 +157,11 @@ class Backbone(nn.Module):
         pixels = images.to(self.mean.dtype).contiguous(memory_format=torch.channels_last)
         try:
             maps: list[Tensor] = self.net(pixels.sub_(self.mean).div_(self.std))
-        except AssertionError as error:  # timm's way to say that the size does not fit
-            raise ConfigError(
-                f"{self.name} does not take images of {images.shape[2]} x {images.shape[3]} px "
-                f"({error}): set data.loading.image_size to a size that it takes."
-            ) from error
+        except torch.OutOfMemoryError:
+            raise
+        except Exception as error:  # what timm's networks raise for a size differs
+            self._check_size(images, error)
+            raise
         if self._channels_last:
             maps = [features.permute(0, 3, 1, 2) for features in maps]
         by_stage = dict(zip(sorted(self._stages), maps, strict=True))
@@ -148,6 +170,24 @@ class Backbone(nn.Module):
             return main
         return torch.cat([main, *(_resize(other, main) for other in others)], dim=1)
 
+    def _check_size(self, images: Tensor, error: Exception) -> None:
+        """Raise a ConfigError if an error means that the network does not take images of a size."""
+        sizes = sizes_that_fit(self.name, sorted(self._stages), images.shape)
+        if sizes is None or not (sizes or isinstance(error, AssertionError)):
+            return
+        height, width = images.shape[2:]
+        fitting = f", such as {' or '.join(map(str, sizes))}" if sizes else ""
+        raise ConfigError(
+            f"{self.name} does not take images of {height} x {width} px: set {self._size_setting} "
+            f"to a size that it takes{fitting}."
+        ) from error
+
+
+def _adopt(module: nn.Module, weights: dict[str, Any], prefix: str, *_: object) -> None:
+    """Load weights of an older version, too."""
+    if isinstance(module, Backbone):
+        module.adopt(weights, prefix)
+
 
 def _resize(features: Tensor, like: Tensor) -> Tensor:
     """Bring a map to the height and width of another."""
@@ -155,22 +195,3 @@ def _resize(features: Tensor, like: Tensor) -> Tensor:
     if features.shape[2] > size[0]:
         return F.adaptive_avg_pool2d(features, size)
     return F.interpolate(features, size, mode="bilinear", align_corners=False)
-
-
-def _find_stage(name: str, stride: int) -> tuple[int, int]:
-    """Return index and channels of the deepest stage that has the stride."""
-    if not timm.is_model(name):
-        near = difflib.get_close_matches(name.lower(), timm.list_models(), n=5)
-        hint = f" Near: {', '.join(near)}." if near else ""
-        raise ConfigError(f"timm {timm.__version__} has no model {name!r}.{hint}")
-    try:
-        with torch.device("meta"):
-            net: Any = timm.create_model(name, features_only=True)
-    except RuntimeError as error:
-        raise ConfigError(f"{name} cannot be the backbone: {error}") from error
-    stages = net.feature_info.get_dicts()
-    matching = [stage for stage in stages if stage["reduction"] == stride]
-    if not matching:
-        strides = sorted({stage["reduction"] for stage in stages})
-        raise ConfigError(f"{name} has no features at stride {stride}; it has {strides}.")
-    return matching[-1]["index"], matching[-1]["num_chs"]

@@ -11,6 +11,7 @@ from m3net.data.class_counts import ClassCounts
 from m3net.data.transforms import Transform
 from m3net.errors import CheckpointError, M3NetError
 from m3net.experiments.checkpoints import loading_of, read_checkpoint
+from m3net.models.backbone import Backbone
 from m3net.models.network import NetworkConfig
 from m3net.models.representations import Ranking
 from m3net.models.retriever import Retriever
@@ -37,12 +38,21 @@ def load_checkpoint(file: Path, trusted: Collection[str] = ()) -> dict[str, Any]
     try:
         # Settings alone could describe a network of any size: on "meta" it takes no memory.
         with torch.device("meta"):
-            expected = build_retriever(contents["hyper_parameters"], trusted).state_dict()
+            retriever = build_retriever(contents["hyper_parameters"], trusted)
         if "datamodule_hyper_parameters" in contents:
             loading_of(contents)
     except M3NetError as error:
         raise CheckpointError(f"{file}: {error}") from error
-    weights = contents["state_dict"]
+    weights, expected = contents["state_dict"], retriever.state_dict()
+    for path, module in retriever.named_modules(prefix=_PREFIX.rstrip(".")):
+        if isinstance(module, Backbone):
+            module.adopt(weights, f"{path}.")
+    names = {name.removeprefix(_PREFIX) for name in weights if name.startswith(_PREFIX)}
+    if others := names - expected.keys():
+        raise CheckpointError(
+            f"{file} has weights {min(others)}, which its own settings do not describe: it is "
+            "damaged, or of another version of m3net."
+        )
     for name, weight in expected.items():
         stored = weights.get(_PREFIX + name)
         if stored is None or stored.shape != weight.shape:

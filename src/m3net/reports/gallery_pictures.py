@@ -1,5 +1,6 @@
 """Pictures of queries, their retrieved images, and which of these are relevant."""
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,9 @@ _FRAMES = {True: ("#1b7837", "-"), False: ("#c51b2d", "--"), None: ("#333333", "
 """Color and dashes of relevant images, other images and queries."""
 # In points: a photo fits a square; names and ranks stand above it, classes below.
 _SIDE, _ABOVE, _BELOW, _GAP = 84.0, 28.0, 14.0, 6.0
+
+_LONGEST_NAME = 160
+"""Bytes in a file name, which file systems limit to 255 with all that is added to it."""
 
 
 def draw_galleries(
@@ -118,4 +122,9 @@ def _shorten(caption: str, limit: int = 17) -> str:
 
 def _file_name(attribute: str) -> str:
     """Return a unique file name for any attribute that every file system accepts."""
-    return "".join(letter if letter.isalnum() else quote(letter, safe="-_") for letter in attribute)
+    name = "".join(letter if letter.isalnum() else quote(letter, safe="-_") for letter in attribute)
+    if len(name.encode()) <= _LONGEST_NAME:
+        return name
+    start = name.encode()[:_LONGEST_NAME].decode(errors="ignore")
+    # No other name has a "=", which is quoted.
+    return f"{start}={hashlib.sha256(attribute.encode(errors='surrogatepass')).hexdigest()[:16]}"

@@ -2,16 +2,18 @@
 
 import re
 import traceback
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import lightning as L
 import torch
+from lightning.fabric.utilities.exceptions import MisconfigurationException
 
 from m3net.data.datamodules import LoadingConfig
 from m3net.data.dataset import RetrievalDataset
 from m3net.data.photos.workers import Loader, lacking
-from m3net.errors import TrainingError
+from m3net.errors import ConfigError, TrainingError
 
 _DIED = re.compile(r"DataLoader worker \(pid(?:\(s\))? ([\d, ]+)\)")
 _HANGS = "DataLoader timed out after"
@@ -55,6 +57,28 @@ def failure(
             "data.loading.batch_size. With num_workers 0 the error itself shows."
         )
     return None
+
+
+@contextmanager
+def lightning_errors() -> Iterator[None]:
+    """Raise a ConfigError for what Lightning refuses, or a library that it needs and is missing.
+
+    Raises:
+        ConfigError: The settings of the trainer, a callback or a logger cannot be used.
+    """
+    try:
+        yield
+    except (MisconfigurationException, ModuleNotFoundError) as error:
+        if isinstance(error, ModuleNotFoundError) and (error.name or "").startswith("m3net"):
+            raise
+        missing = isinstance(error, ModuleNotFoundError)
+        remedy = "Install it, or change the setting that needs it." if missing else ""
+        raise ConfigError(f"{_sentence(error)} {remedy}".strip()) from error
+
+
+def _sentence(error: Exception) -> str:
+    """Return an error's text on one line, with a full stop."""
+    return f"{' '.join(str(error).split()).rstrip('.')}."
 
 
 def loaders_of(trainer: L.Trainer) -> list[Loader[Any]]:

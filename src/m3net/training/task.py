@@ -7,6 +7,7 @@ from typing import Any, TypedDict
 
 import lightning as L
 import torch
+from lightning.pytorch.trainer.states import TrainerFn
 from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
 from torch import Tensor
 from torch.nn.parallel import DistributedDataParallel
@@ -157,6 +158,24 @@ class M3NetTask(L.LightningModule):
                 "the checkpoint does not fit the settings of model.network and model.loss, which "
                 f"must be those of its training: {first}"
             ) from error
+
+    @override
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Refuse to train on with an optimizer of other parameters.
+
+        Raises:
+            CheckpointError: It is of a version that also kept unused stages of the backbone.
+        """
+        if self._trainer is None or self._trainer.state.fn != TrainerFn.FITTING:
+            return
+        for state in checkpoint.get("optimizer_states") or []:
+            saved = sum(len(group["params"]) for group in state["param_groups"])
+            if saved != len(list(self.parameters())):
+                raise CheckpointError(
+                    f"the checkpoint's optimizer has {saved} parameters, the network another "
+                    "number: it is of a version of m3net that kept unused stages of this backbone. "
+                    "It can be tested, but its training cannot be resumed: start a new run."
+                )
 
     @override
     def on_fit_start(self) -> None:

@@ -17,7 +17,8 @@ from m3net.reports.album import Album
 from m3net.reports.answers import answer_of
 from m3net.reports.gallery_pictures import draw_galleries
 
-NAMES = ("sleeve", "collar", "a/b", "a_b", "a b", "CON: $x?*|<>\\", "颜色")
+LONG = ("x" * 300, "x" * 299 + "y", "颜" * 300)
+NAMES = ("sleeve", "collar", "a/b", "a_b", "a b", "CON: $x?*|<>\\", "颜色", *LONG)
 TAXONOMY = Taxonomy(tuple(Attribute(name, ("long", "short"), True) for name in NAMES))
 # The first attribute's classes of five images: none, one or both.
 WORN = ((0,), (0, 1), (1,), (), (0,))

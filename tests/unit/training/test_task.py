@@ -353,3 +353,14 @@ def test_weights_of_another_shape_are_refused(
     variant = new_task(data, VARIANTS["m3net_c"])
     with pytest.raises(CheckpointError, match="does not fit"):
         variant.load_state_dict(fitted[0].state_dict())
+
+
+def test_a_training_with_another_number_of_parameters_is_not_resumed(
+    data: SyntheticDataModule, fitted: tuple[M3NetTask, Path], tmp_path: Path
+) -> None:
+    contents = torch.load(fitted[1], weights_only=True)
+    contents["optimizer_states"][0]["param_groups"][0]["params"].append(10_000)
+    torch.save(contents, tmp_path / "old.ckpt")
+    with pytest.raises(CheckpointError, match="kept unused stages of this backbone"):
+        trainer(tmp_path, 2).fit(new_task(data), data, ckpt_path=tmp_path / "old.ckpt")
+    trainer(tmp_path).test(new_task(data), data, ckpt_path=tmp_path / "old.ckpt", verbose=False)

@@ -30,9 +30,16 @@ from m3net.training.callbacks.evaluation_report import EvaluationReport
 from m3net.training.callbacks.process_watch import ProcessWatch
 from m3net.training.failures import failure, loaders_of
 from m3net.training.task import M3NET_LOSS, M3NetTask
-from m3net.training.trainer import M3NetTrainer, best_precision, take_over_checkpoints
+from m3net.training.trainer import (
+    M3NetTrainer,
+    best_precision,
+    building,
+    check_callbacks,
+    check_trainer,
+    take_over_checkpoints,
+)
 from m3net.workflows.cli.common_callbacks import common_callbacks, training_callbacks
-from m3net.workflows.cli.flags import add_flags
+from m3net.workflows.cli.flags import add_flags, complete_loggers, keep_whole_numbers
 from m3net.workflows.cli.run_folder import EVALUATIONS, RunFolder, write_into
 
 # Otherwise a link would have to set each field of a ClassCounts.
@@ -118,6 +125,7 @@ class M3NetCLI(LightningCLI):
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         """Add flags, and the links from the data to the model."""
         add_flags(parser)
+        keep_whole_numbers(parser)
         terms = {name: to_named(term) for name, term in M3NET_LOSS.items()}
         parser.set_defaults({"model.network": to_named(M3NetConfig()), "model.loss": terms})
         parser.link_arguments(
@@ -143,7 +151,7 @@ class M3NetCLI(LightningCLI):
     @override
     def parse_arguments(self, parser: LightningArgumentParser, args: object) -> None:
         """Parse the arguments, with the checkpoint's settings before them."""
-        self.config = parser.parse_args(expand_config_names(self.folder.argv))
+        self.config = parser.parse_args(complete_loggers(expand_config_names(self.folder.argv)))
 
     @override
     def _parse_ckpt_path(self) -> None:
@@ -153,6 +161,7 @@ class M3NetCLI(LightningCLI):
     def before_instantiate_classes(self) -> None:
         """Choose the run folder, and let the command write into it."""
         command, config = str(self.subcommand), self._command_config
+        check_trainer(config.trainer, training=command not in EVALUATIONS)
         run = self.folder.choose(command, config)
         if command not in EVALUATIONS:
             self._request.run = run
@@ -195,14 +204,17 @@ class M3NetCLI(LightningCLI):
             others=self._beside,
         )
         self.report = EvaluationReport(Run(run), details=config.details, page=page)
-        configured = self.config_init[self.subcommand].trainer.callbacks or []
+        callbacks = self.config_init[self.subcommand].trainer.callbacks or []
+        configured = callbacks if isinstance(callbacks, list) else [callbacks]
+        check_callbacks(configured)
         watch = ProcessWatch(run)
         callbacks = [*common_callbacks(run, config, self.report, configured), watch]
         if self.subcommand not in EVALUATIONS:
             resumed = self.folder.resumed is not None
             callbacks += training_callbacks(run, config, self._request, resumed)
         self.trainer_defaults["callbacks"] = callbacks
-        trainer = super().instantiate_trainer(**kwargs)
+        with building():
+            trainer = super().instantiate_trainer(**kwargs)
         take_over_checkpoints(trainer)
         watch.start(trainer)
         return trainer

@@ -16,6 +16,7 @@ from m3net.base.terminal import Terminal
 from m3net.errors import ConfigError
 from m3net.experiments.wandb_logger import RunWandbLogger
 from m3net.reports.farewell import render_farewell, say_stopped
+from m3net.training.failures import lightning_errors
 from m3net.training.resume import SURVIVAL, Finished, finish
 from m3net.workflows.arguments import m3net_errors
 from m3net.workflows.cli.command_line import M3NetCLI
@@ -46,7 +47,7 @@ def run(
     training = command not in EVALUATIONS
     set_up_logging(training=training)
     try:
-        with m3net_errors(), request.listening() if training else nullcontext():
+        with m3net_errors(), lightning_errors(), request.listening() if training else nullcontext():
             cli = M3NetCLI(argv, request, beside, typed)
             if is_first_process():
                 _end(cli, training)

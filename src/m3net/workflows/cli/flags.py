@@ -1,14 +1,38 @@
 """The flags that m3net adds to those of Lightning, and the defaults of checkpoints."""
 
+import functools
+import operator
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from importlib.util import find_spec
+from typing import Literal, get_args
 
+from jsonargparse._typehints import ActionTypeHint
 from jsonargparse.typing import PositiveInt
 from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.cli import LightningArgumentParser
 
+from m3net.errors import ConfigError
 from m3net.models.representations import Ranking
 from m3net.training.callbacks.finite_steps import NonFinite
+
+_TENSORBOARDS = ("tensorboard", "tensorboardX")
+_COUNTS_OR_SHARES = re.compile(r"trainer\.(limit_\w+_batches|overfit_batches|val_check_interval)")
+
+
+def keep_whole_numbers(parser: LightningArgumentParser) -> None:
+    """Let the trainer's settings that take a number of batches or a share tell 1 from 1.0.
+
+    Python keeps one `Union[int, float]` for a process, in the order in which its parts were first
+    named by any library; by the order of some, 1 would be read as the float, which means all.
+    """
+    for action in parser._actions:  # noqa: SLF001 - jsonargparse has no other way to change a type
+        if _COUNTS_OR_SHARES.fullmatch(action.dest) and isinstance(action, ActionTypeHint):
+            parts = get_args(action._typehint)  # noqa: SLF001
+            action._typehint = functools.reduce(  # noqa: SLF001
+                operator.or_, sorted(parts, key=lambda part: part is not int)
+            )
 
 
 @dataclass
@@ -55,3 +79,25 @@ def add_flags(parser: LightningArgumentParser) -> None:
             "checkpoint.enable_version_counter": False,
         }
     )
+
+
+def complete_loggers(argv: Sequence[str]) -> list[str]:
+    """Return arguments with a folder for Lightning's loggers of files; it becomes the run folder.
+
+    Raises:
+        ConfigError: TensorBoard is not installed.
+    """
+    completed = []
+    for word in argv:
+        completed.append(word)
+        flag, _, path = word.partition("=")
+        kind = path.rpartition(".")[2]
+        if flag != "--trainer.logger" or kind not in ("CSVLogger", "TensorBoardLogger"):
+            continue
+        if kind == "TensorBoardLogger" and not any(map(find_spec, _TENSORBOARDS)):
+            raise ConfigError(
+                "trainer.logger is TensorBoardLogger, which needs TensorBoard: run "
+                "'pip install tensorboard', or leave the setting out for curves in metrics.csv."
+            )
+        completed.append("--trainer.logger.save_dir=.")
+    return completed
