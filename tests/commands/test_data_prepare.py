@@ -13,6 +13,7 @@ import pytest
 from PIL import Image
 
 from tests.support.commands import Command, Refusal
+from tests.support.zygote import true_starts
 
 
 @pytest.fixture(scope="module")
@@ -123,7 +124,8 @@ def test_stopped_by_the_user_it_says_so_and_no_more(photos: Path, tmp_path: Path
 
 
 def test_its_processes_end_with_it(photos: Path, tmp_path: Path) -> None:
-    running = under_way(photos, tmp_path / "target")
+    with true_starts():  # a forked command has a process for the commands that it starts
+        running = under_way(photos, tmp_path / "target")
     listed = Path(f"/proc/{running.pid}/task/{running.pid}/children")
     if not listed.exists():
         running.kill()

@@ -258,7 +258,7 @@ def test_products_can_be_left_out_only_where_they_are_known(
     evaluate: Command, refusal: Refusal
 ) -> None:
     sentence = refusal(evaluate("--data.leave_out=product"))
-    assert "name it by data.columns.item, or set data.leave_out=image" in sentence
+    assert "set data.columns.item, or data.leave_out=image" in sentence
 
 
 def test_the_test_of_a_network_leaves_products_out(

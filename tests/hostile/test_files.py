@@ -180,7 +180,7 @@ def test_paths_of_a_catalogue_stay_below_its_root(
         table.to_parquet(file, index=False)
     root = ("--root", catalogue.parent)
     sentence = refusal(m3net("data", "stats", "catalogue", "--file", file, *root))
-    assert f"{file}, row 5: column 'image': path outside the image root {path!r}" in sentence
+    assert f"{file}, row 5: column 'image' holds {path!r}: outside the image root" in sentence
 
 
 @pytest.mark.promise("connections")

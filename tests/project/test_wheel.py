@@ -95,7 +95,7 @@ def test_the_quickstart_trains_away_from_the_repository(installed: Command) -> N
     files = ["data/synthetic", "model/m3net", "experiment/quickstart"]
     assert all(f"--config configs/{name}.yaml" in recipe for name in files)
     configs = [f"--config=m3net:{name}" for name in files]
-    few = ["--data.num_images=80", "--data.drawn_size=32", "--data.loading.image_size=32"]
+    few = ["--data.num_images=100", "--data.drawn_size=32", "--data.loading.image_size=32"]
     short = ["--data.loading.num_workers=0", "--trainer.max_epochs=1", "--trainer.accelerator=cpu"]
     done = installed("-m", "m3net", "train", *configs, *few, *short)
     assert done.returncode == 0, done.stderr

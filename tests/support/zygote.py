@@ -156,7 +156,7 @@ def _popen_by(zygote: Zygote) -> type[subprocess.Popen[Any]]:
 
     class FastPopen(_start_afresh):  # type: ignore[type-arg]
         def _execute_child(self, *given: object) -> None:
-            call = dict(zip(names, (self, *given), strict=True))
+            call: dict[str, Any] = dict(zip(names, (self, *given), strict=True))
             words = [] if isinstance(call["args"], str | bytes) else list(map(str, call["args"]))
             if zygote.can_start(words, call):
                 self.pid = zygote.start(words[3:], call)
