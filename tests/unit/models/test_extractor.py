@@ -43,9 +43,11 @@ FAMILIES = families()
 def build(name: str) -> Backbone:
     """A backbone without memory, at stride 16 if it has that, else at its last stride."""
     with torch.device("meta"):
-        net: Any = timm.create_model(name, features_only=True)
-        strides = net.feature_info.reduction()
-        return Backbone(name, 16 if 16 in strides else strides[-1])
+        try:
+            return Backbone(name)
+        except ConfigError:
+            net: Any = timm.create_model(name, features_only=True)
+            return Backbone(name, net.feature_info.reduction()[-1])
 
 
 def images(size: int, device: str = "meta") -> Tensor:
