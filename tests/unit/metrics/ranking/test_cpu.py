@@ -163,6 +163,21 @@ def test_keys_of_an_uncertain_order_are_never_out_of_reach(spread: float) -> Non
     assert (steps[is_uncertain] > LOST).any(), "the rounding of scores must be among them"
 
 
+@pytest.mark.parametrize("others", [1, 3])
+def test_a_first_hit_goes_before_others_whose_scores_round_to_its_own(others: int) -> None:
+    """Float64 sums put the hit last; in float32 all scores are 1, and its index is the lowest."""
+    query = Images(
+        torch.tensor([[1.0, 2.0**-20]]), torch.tensor([[True, False]]), torch.tensor([9])
+    )
+    near = torch.tensor([[1.0, 2.0**-6]]).expand(others, 2)
+    gallery = Images(
+        torch.cat([torch.tensor([[1.0, 0.0]]), near]),
+        torch.tensor([[True, False]] + [[False, True]] * others),
+        torch.arange(1 + others),
+    )
+    assert rank(query, gallery).terms["map_all"].tolist() == [1.0]
+
+
 @pytest.mark.parametrize("protocol", PROTOCOLS)
 def test_a_network_that_tells_no_images_apart_gives_the_order_of_the_index(
     protocol: Protocol,
